@@ -1,0 +1,80 @@
+/** What the engine is given instead of reaching for it: clock, random, logger, file system, identity of the boot. */
+import type { TaskStore } from '../../shared/records.ts'
+
+export interface Clock {
+  /** epoch ms; may jump */
+  now(): number
+  /** ms from an arbitrary start; never goes back */
+  monotonic(): number
+  setTimeout(callback: () => void, ms: number): Timer
+}
+
+export interface Timer {
+  cancel(): void
+}
+
+export interface Logger {
+  debug(data: Record<string, unknown>, message: string): void
+  info(data: Record<string, unknown>, message: string): void
+  warn(data: Record<string, unknown>, message: string): void
+  error(data: Record<string, unknown>, message: string): void
+}
+
+/** An open file. Positions are absolute; `write` returns the number of bytes taken, which may be short. */
+export interface OpenFile {
+  write(buffers: readonly Uint8Array[], position: number): Promise<number>
+  read(buffer: Uint8Array, position: number): Promise<number>
+  /** size in bytes */
+  size(): Promise<number>
+  truncate(bytes: number): Promise<void>
+  /** fdatasync: data and the metadata needed to read it back */
+  datasync(): Promise<void>
+  close(): Promise<void>
+}
+
+/** The few file operations the engine needs; tests put a lying disk behind them. Errors carry Node's `code`. */
+export interface FileSystem {
+  /** `create`: O_CREAT|O_EXCL read-write; `open`: existing, read-write; `read`: existing, read-only */
+  open(path: string, mode: 'create' | 'open' | 'read'): Promise<OpenFile>
+  /** atomically gives `from` the name `to`; replaces an existing `to` */
+  rename(from: string, to: string): Promise<void>
+  /** the same, but throws EEXIST where `to` exists (link + unlink, or the best the file system has) */
+  renameExclusive(from: string, to: string): Promise<void>
+  unlink(path: string): Promise<void>
+  mkdir(path: string): Promise<void>
+  /** null: does not exist */
+  stat(path: string): Promise<{ bytes: number; isDirectory: boolean } | null>
+  /** fsync of a folder, so that names in it survive a power cut; nothing where the platform has none */
+  syncFolder(path: string): Promise<void>
+  /** bytes free for us on the volume of an existing folder; null where it cannot be told */
+  freeBytes(folder: string): Promise<number | null>
+  /** platform's mark “came from the internet”; best effort, never throws */
+  markOrigin(path: string, url: string, referrer: string | null): Promise<void>
+}
+
+export interface EngineDeps {
+  store: TaskStore
+  fs: FileSystem
+  clock: Clock
+  /** [0, 1) */
+  random: () => number
+  logger: Logger
+  /** changes with every boot of the machine */
+  bootId: string
+  /** used where settings have no folder yet */
+  defaultDownloadFolder: string
+  version: string
+  host: 'electron' | 'headless'
+  platform: string
+  /** profile folder, for `app.info` */
+  profile: string
+  /**
+   * null: this engine owns the profile's queue. Otherwise it works only on tasks leased to this owner (`get`):
+   * `tasks.add` leases what it adds, and adopts an unfinished task of the same URL and folder when nobody holds it.
+   */
+  lease: string | null
+  /** whether the process behind a lease still runs */
+  isOwnerAlive(owner: string): boolean
+  /** whether some process owns the profile's queue now */
+  isQueueOwned(): boolean
+}

@@ -1,0 +1,144 @@
+/**
+ * What the store keeps about a task and the interface the engine needs of a store. Plain types: engine and store
+ * both see them and neither sees the other.
+ */
+import type { ErrorInfo } from './errors.ts'
+import type { Checksum, ListTasksInput, Selection, SettingsPatch, TaskId, TaskOptions } from './schemas.ts'
+import type { TaskState } from './task-state.ts'
+
+/** A block is the unit of CRC-32 checksums and of alignment of segments. */
+export const BLOCK_BYTES = 1024 * 1024
+/** Blocks per stored page of checksums (4 KiB of CRCs for one GiB of file). */
+export const BLOCKS_PER_PAGE = 1024
+
+export interface TaskRecord {
+  id: TaskId
+  url: string
+  /** name asked for by the user */
+  requestedFilename: string | null
+  /** name reserved in the folder; null until the first reply (or the user) gave one */
+  filename: string | null
+  folder: string
+  state: TaskState
+  /** order in the list and in the queue; unique, growing */
+  position: number
+  sizeBytes: number | null
+  writtenBytes: number
+  finalUrl: string | null
+  etag: string | null
+  lastModified: string | null
+  contentType: string | null
+  /** non-null: the server compresses regardless; decoded on the fly, not resumable */
+  contentEncoding: string | null
+  httpVersion: string | null
+  /** null: not known; whether a range was proven to work */
+  acceptsRanges: boolean | null
+  options: TaskOptions
+  error: ErrorInfo | null
+  retryAt: number | null
+  attempts: number
+  /** the most connections that were open at once */
+  connectionsUsed: number
+  /** bytes that were there when the latest run began */
+  resumedFromBytes: number
+  checksum: (Checksum & { verified: boolean }) | null
+  createdAt: number
+  startedAt: number | null
+  finishedAt: number | null
+  /** the boot under which `written` marks were last stored */
+  bootId: string | null
+  /** a finished file: when it and its name were fsynced; null: not recorded yet */
+  fsyncedAt: number | null
+  /** process that works on this task outside the queue (`get`); null: belongs to the queue */
+  leaseOwner: string | null
+}
+
+export type NewTask = Pick<
+  TaskRecord,
+  'url' | 'requestedFilename' | 'folder' | 'state' | 'options' | 'createdAt' | 'leaseOwner'
+>
+export type TaskPatch = Partial<Omit<TaskRecord, 'id' | 'position' | 'createdAt'>>
+
+/** One run of bytes of the file. All numbers are offsets in the file. */
+export interface SegmentRecord {
+  start: number
+  /** one past the last byte; null while the length is unknown */
+  end: number | null
+  /** bytes in [start, written) were handed to the kernel */
+  written: number
+  /** bytes in [start, durable) were fsynced */
+  durable: number
+}
+
+/** CRC-32 of block `index` (of BLOCK_BYTES, the last may be shorter: `bytes`). */
+export interface BlockChecksum {
+  index: number
+  crc32: number
+  bytes: number
+}
+
+/** What one task's progress writes in one checkpoint; all active tasks go in one transaction. */
+export interface TaskCheckpoint {
+  id: TaskId
+  writtenBytes: number
+  bootId: string
+  /** the whole list of segments, replacing the stored one; undefined: unchanged */
+  segments?: readonly SegmentRecord[]
+  /** newly finished blocks, replacing stored ones of the same index */
+  blocks?: readonly BlockChecksum[]
+}
+
+/**
+ * The store as the engine sees it. All calls are synchronous (SQLite). Methods marked intent commit with
+ * synchronous=FULL: they survive a power cut once they return; the others may lose the last seconds but never order.
+ */
+export interface TaskStore {
+  /** intent; one transaction; ids in the order given */
+  addTasks(tasks: readonly NewTask[]): TaskId[]
+  getTask(id: TaskId): TaskRecord | null
+  getTasks(ids: readonly TaskId[]): TaskRecord[]
+  updateTask(id: TaskId, patch: TaskPatch, options?: { intent?: boolean }): void
+  /** intent; one transaction for all */
+  updateTasks(patches: readonly { id: TaskId; patch: TaskPatch }[]): void
+  /** intent; removes rows with their segments and blocks */
+  removeTasks(ids: readonly TaskId[]): void
+  listTasks(query: ListTasksInput): { total: number; rows: TaskRecord[] }
+  /** ids of a selection, in list order */
+  selectIds(selection: Selection): TaskId[]
+  /** kept incrementally: O(1) */
+  countsByState(): Record<TaskState, number>
+  /** the next tasks of the queue without a lease, by position */
+  nextQueued(limit: number): TaskRecord[]
+  /** unleased tasks in one of these states (start-up: active, waiting, finishing) */
+  tasksInStates(states: readonly TaskState[]): TaskRecord[]
+  /** done under the `background` durability and not recorded as fsynced */
+  unsyncedDone(): TaskRecord[]
+  /** earliest retryAt of unleased waiting tasks, or null */
+  nextRetryAt(): number | null
+  dueRetries(now: number): TaskRecord[]
+  /** newest unfinished task of this URL and folder (and requested name, when given) */
+  findUnfinished(key: { url: string; folder: string; requestedFilename: string | null }): TaskRecord | null
+  /** same for many URLs at once; url -> id */
+  findUnfinishedUrls(folder: string, urls: readonly string[]): Map<string, TaskId>
+  /** true and stored if no other unfinished task has this name in this folder (compared case-insensitively) */
+  reserveFilename(id: TaskId, folder: string, filename: string): boolean
+  /** compare-and-set of leaseOwner; intent */
+  takeLease(id: TaskId, owner: string, expected: string | null): boolean
+  releaseLease(id: TaskId, owner: string): void
+  leasedTasks(): TaskRecord[]
+
+  segments(id: TaskId): SegmentRecord[]
+  blocks(id: TaskId): BlockChecksum[]
+  /** forget progress: segments, blocks, writtenBytes, validators stay to the caller */
+  clearProgress(id: TaskId): void
+  /** one transaction, synchronous=NORMAL */
+  checkpoint(batch: readonly TaskCheckpoint[]): void
+
+  getSettings(): SettingsPatch
+  /** intent */
+  setSettings(patch: SettingsPatch): void
+  /** changes when another process wrote (PRAGMA data_version) */
+  dataVersion(): number
+  /** checkpoint the WAL and close; idempotent */
+  close(): void
+}

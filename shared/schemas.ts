@@ -1,0 +1,269 @@
+/** Everything that crosses the contract as zod schemas, with the types derived from them. Units are in the names. */
+import { z } from 'zod'
+import type { ErrorInfo } from './errors.ts'
+import { TASK_STATES, type TaskState } from './task-state.ts'
+
+export const TaskId = z.int().positive()
+export type TaskId = z.infer<typeof TaskId>
+
+export const CHECKSUM_ALGORITHMS = ['md5', 'sha-1', 'sha-224', 'sha-256', 'sha-384', 'sha-512'] as const
+const HEX_LENGTH = { md5: 32, 'sha-1': 40, 'sha-224': 56, 'sha-256': 64, 'sha-384': 96, 'sha-512': 128 } as const
+
+export const Checksum = z
+  .object({ algorithm: z.enum(CHECKSUM_ALGORITHMS), value: z.string().regex(/^[0-9a-fA-F]+$/) })
+  .refine((c) => c.value.length === HEX_LENGTH[c.algorithm], 'the value has the wrong length for this algorithm')
+  .transform((c) => ({ algorithm: c.algorithm, value: c.value.toLowerCase() }))
+/** `value` is lower-case hex. */
+export type Checksum = z.infer<typeof Checksum>
+
+/** An absolute http or https URL. Anything else is refused with a sentence a person understands. */
+export const HttpUrl = z
+  .string()
+  .trim()
+  .max(64 * 1024)
+  .pipe(
+    z.url({
+      error: (issue) =>
+        `“${String(issue.input).slice(0, 200)}” is not a URL (it should begin with https:// or http://)`,
+    }),
+  )
+  .refine((text) => /^https?:\/\/./i.test(text), {
+    error: (issue) => `“${String(issue.input).slice(0, 200)}” is not supported: links begin with https:// or http://`,
+  })
+
+/** A header as the user gives it. Names are tokens (RFC 9110 §5.1), values hold no control characters. */
+export const HeaderList = z
+  .array(
+    z.tuple([
+      z.string().regex(/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/, 'a header name holds letters, digits and dashes'),
+      z.string().regex(/^[^\0-\x08\x0a-\x1f\x7f]*$/, 'a header value holds no line breaks'),
+    ]),
+  )
+  .max(100)
+
+export const ON_CONFLICT = ['rename', 'overwrite', 'skip'] as const
+export const ON_CHANGE = ['ask', 'restart', 'keep'] as const
+export const DURABILITY = ['strict', 'background'] as const
+
+/** Options of one task beyond its URL; every field may be left out, the settings then decide. */
+export const TaskOptions = z.object({
+  connections: z.int().min(1).max(64).optional(),
+  headers: HeaderList.optional(),
+  user: z.string().max(1000).optional(),
+  password: z.string().max(1000).optional(),
+  cookies: z.string().max(1_000_000).describe('a Netscape cookie file’s text').optional(),
+  proxy: z.string().max(2000).describe('http://, https:// or socks5:// URL').optional(),
+  caPem: z.string().max(1_000_000).describe('extra certificate authorities, PEM').optional(),
+  checksum: Checksum.optional(),
+  limitBytesPerSecond: z.int().positive().optional(),
+  onConflict: z.enum(ON_CONFLICT).optional(),
+  onChange: z.enum(ON_CHANGE).optional(),
+  durability: z.enum(DURABILITY).optional(),
+  retries: z.int().min(0).max(10_000).optional(),
+  timeoutMs: z.int().min(100).max(3_600_000).describe('for connect, headers and stall').optional(),
+  acceptHtml: z.boolean().describe('save a web page even where the link names another kind of file').optional(),
+})
+export type TaskOptions = z.infer<typeof TaskOptions>
+
+export const AddItem = z.object({
+  url: HttpUrl,
+  filename: z.string().min(1).max(1000).optional(),
+  options: TaskOptions.optional(),
+})
+export type AddItem = z.infer<typeof AddItem>
+
+export const AddTasksInput = z.object({
+  items: z.array(AddItem).min(1).max(100_000),
+  /** absolute path on the engine's machine; the settings' folder when left out */
+  folder: z.string().min(1).max(4096).optional(),
+  options: TaskOptions.optional(),
+  paused: z.boolean().default(false),
+  /** an unfinished task with the same URL and folder: name it in the result (`skip`) or add a second one */
+  onDuplicate: z.enum(['skip', 'add']).default('skip'),
+})
+export type AddTasksInput = z.output<typeof AddTasksInput>
+export interface AddTasksResult {
+  /** one entry per item, in order */
+  items: { id: TaskId; duplicate: boolean }[]
+}
+
+/** Some tasks: by id, or by what a list shows (never “the first 1,000”). */
+export const Selection = z.union([
+  z.object({ ids: z.array(TaskId).max(100_000) }),
+  z.object({
+    filter: z.object({ states: z.array(z.enum(TASK_STATES)).optional(), text: z.string().max(1000).optional() }),
+  }),
+])
+export type Selection = z.infer<typeof Selection>
+
+export const SORT_KEYS = ['position', 'name', 'size', 'progress', 'state', 'created'] as const
+export const ListTasksInput = z.object({
+  states: z.array(z.enum(TASK_STATES)).optional(),
+  text: z.string().max(1000).optional(),
+  sort: z.enum(SORT_KEYS).default('position'),
+  descending: z.boolean().default(false),
+  offset: z.int().min(0).default(0),
+  limit: z.int().min(1).max(1000).default(200),
+})
+export type ListTasksInput = z.output<typeof ListTasksInput>
+
+/** One row of the list. */
+export interface TaskRow {
+  id: TaskId
+  url: string
+  /** the name in the folder; before the first reply, a guess from the URL */
+  filename: string
+  folder: string
+  state: TaskState
+  /** null: not known (yet) */
+  sizeBytes: number | null
+  writtenBytes: number
+  bytesPerSecond: number
+  /** null: cannot be told */
+  etaMs: number | null
+  /** connections open now */
+  connections: number
+  /** null: not known yet; false: an interruption means comparing or starting over */
+  resumable: boolean | null
+  error: ErrorInfo | null
+  /** epoch ms of the next try while `waiting` */
+  retryAt: number | null
+  createdAt: number
+  finishedAt: number | null
+}
+
+export interface TaskPage {
+  /** the revision of the list this page shows; later `tasks.changed` frames carry higher ones */
+  rev: number
+  total: number
+  rows: TaskRow[]
+  counts: Record<TaskState, number>
+}
+
+/** Changed rows since the last frame. `rev` grows by one a frame and subscription-independent; a gap means: list again. */
+export interface TaskDelta {
+  rev: number
+  rows: TaskRow[]
+  removed: TaskId[]
+  /** the order or the membership of lists may have changed (added, removed, another state): page again */
+  listChanged: boolean
+  counts: Record<TaskState, number>
+}
+
+export interface SegmentView {
+  /** first byte */
+  start: number
+  /** one past the last byte; null while the length is unknown */
+  end: number | null
+  writtenBytes: number
+  durableBytes: number
+  active: boolean
+  bytesPerSecond: number
+}
+
+export interface ChecksumResult {
+  algorithm: Checksum['algorithm']
+  value: string
+  verified: boolean
+}
+
+export interface TaskDetail extends TaskRow {
+  finalUrl: string | null
+  path: string | null
+  partPath: string | null
+  etag: string | null
+  lastModified: string | null
+  contentType: string | null
+  httpVersion: string | null
+  segments: SegmentView[]
+  attempts: number
+  startedAt: number | null
+  /** the most connections that were open at once */
+  connectionsUsed: number
+  checksum: ChecksumResult | null
+  resumedFromBytes: number
+  /** true once the finished file and its name were fsynced */
+  durable: boolean
+  /** the options with secrets left out (passwords, cookies, Authorization) */
+  options: TaskOptions
+}
+
+export const ProbeInput = z.object({ url: HttpUrl, options: TaskOptions.optional() })
+export type ProbeInput = z.output<typeof ProbeInput>
+export interface ProbeDigest {
+  algorithm: string
+  value: string
+  source: string
+}
+export interface ProbeResult {
+  url: string
+  finalUrl: string
+  status: number
+  filename: string
+  size: number | null
+  ranges: boolean
+  etag: string | null
+  lastModified: string | null
+  contentType: string | null
+  digests: ProbeDigest[]
+  httpVersion: string
+}
+
+export const Settings = z.object({
+  downloadFolder: z.string().min(1).max(4096),
+  downloadsAtOnce: z.int().min(1).max(100),
+  connectionsPerDownload: z.int().min(1).max(64),
+  connectionsPerHost: z.int().min(1).max(64),
+  /** null: no spacing */
+  requestsPerSecondPerHost: z.number().positive().max(10_000).nullable(),
+  /** null: no limit */
+  limitBytesPerSecond: z.int().positive().nullable(),
+  durability: z.enum(DURABILITY),
+  preallocate: z.enum(['sparse', 'none']),
+  onConflict: z.enum(ON_CONFLICT),
+  onChange: z.enum(ON_CHANGE),
+  retries: z.int().min(0).max(10_000),
+  connectTimeoutMs: z.int().min(100).max(3_600_000),
+  headersTimeoutMs: z.int().min(100).max(3_600_000),
+  stallTimeoutMs: z.int().min(100).max(3_600_000),
+  userAgent: z.string().max(500).nullable(),
+  proxy: z.string().max(2000).nullable(),
+  theme: z.enum(['system', 'light', 'dark']),
+})
+export type Settings = z.infer<typeof Settings>
+export const SettingsPatch = Settings.partial().strict()
+export type SettingsPatch = z.infer<typeof SettingsPatch>
+
+/** Everything but the folder, which the host supplies. */
+export const DEFAULT_SETTINGS: Omit<Settings, 'downloadFolder'> = {
+  downloadsAtOnce: 4,
+  connectionsPerDownload: 8,
+  connectionsPerHost: 6,
+  requestsPerSecondPerHost: null,
+  limitBytesPerSecond: null,
+  durability: 'strict',
+  preallocate: 'sparse',
+  onConflict: 'rename',
+  onChange: 'ask',
+  retries: 10,
+  connectTimeoutMs: 10_000,
+  headersTimeoutMs: 30_000,
+  stallTimeoutMs: 30_000,
+  userAgent: null,
+  proxy: null,
+  theme: 'system',
+}
+
+export interface AppInfo {
+  version: string
+  host: 'electron' | 'headless'
+  platform: string
+  profile: string
+  freeBytes: number | null
+}
+
+export interface ThroughputSample {
+  /** epoch ms of the end of the interval */
+  at: number
+  bytesPerSecond: number
+}
