@@ -140,8 +140,13 @@ export interface TaskPage {
   counts: Record<TaskState, number>
 }
 
-/** Changed rows since the last frame. `rev` grows by one a frame and subscription-independent; a gap means: list again. */
+/**
+ * Rows that changed after revision `since`, up to `rev` (both count all frames of the engine; a hidden window gets
+ * fewer, wider ones). A client at revision r: `rev <= r` is old, ignore it; `since > r` is a gap, list again;
+ * otherwise apply it and be at `rev`.
+ */
 export interface TaskDelta {
+  since: number
   rev: number
   rows: TaskRow[]
   removed: TaskId[]

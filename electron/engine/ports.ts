@@ -1,5 +1,6 @@
 /** What the engine is given instead of reaching for it: clock, random, logger, file system, identity of the boot. */
 import type { TaskStore } from '../../shared/records.ts'
+import type { SettingsPatch } from '../../shared/schemas.ts'
 
 export interface Clock {
   /** epoch ms; may jump */
@@ -73,6 +74,8 @@ export interface EngineDeps {
    * `tasks.add` leases what it adds, and adopts an unfinished task of the same URL and folder when nobody holds it.
    */
   lease: string | null
+  /** settings of this process alone, never stored (`get` and its flags) */
+  settingsOverride?: SettingsPatch
   /** whether the process behind a lease still runs */
   isOwnerAlive(owner: string): boolean
   /** whether some process owns the profile's queue now */
