@@ -27,6 +27,8 @@ export interface TaskRecord {
   finalUrl: string | null
   etag: string | null
   lastModified: string | null
+  /** whether `lastModified` may serve as a strong validator (RFC 9110 §8.8.2.2), judged when it was learnt */
+  lastModifiedStrong: boolean
   contentType: string | null
   /** non-null: the server compresses regardless; decoded on the fly, not resumable */
   contentEncoding: string | null
