@@ -1,0 +1,108 @@
+/**
+ * The cookies of one task: those of a Netscape cookie file and those a server sets on the way (RFC 6265). They go only
+ * where their domain, path and Secure flag say.
+ */
+import { Cookie, CookieJar } from 'tough-cookie'
+import { NighthaulError } from '../../../shared/errors.ts'
+
+export interface NetscapeCookie {
+  domain: string
+  includeSubdomains: boolean
+  path: string
+  secure: boolean
+  httpOnly: boolean
+  /** epoch seconds; 0: until the end of the session */
+  expires: number
+  name: string
+  value: string
+}
+
+const HTTP_ONLY = '#HttpOnly_'
+
+/**
+ * The text of a Netscape cookie file (as curl, wget and browser extensions write it). Throws `invalid_input` naming the
+ * line that is none; values never appear in the message.
+ */
+export function parseNetscapeCookies(text: string): NetscapeCookie[] {
+  const cookies: NetscapeCookie[] = []
+  for (const [index, raw] of text.split(/\r\n|\n|\r/).entries()) {
+    const httpOnly = raw.startsWith(HTTP_ONLY)
+    const line = httpOnly ? raw.slice(HTTP_ONLY.length) : raw
+    if (line.trim() === '' || (!httpOnly && line.startsWith('#'))) continue
+    const cookie = parseLine(line)
+    if (!cookie)
+      throw new NighthaulError(
+        'invalid_input',
+        `Line ${index + 1} of the cookie file is not a cookie. Nothing was started; give a file in Netscape format (seven fields separated by tabs).`,
+        { line: index + 1 },
+      )
+    cookies.push({ ...cookie, httpOnly })
+  }
+  return cookies
+}
+
+function parseLine(line: string): Omit<NetscapeCookie, 'httpOnly'> | null {
+  // curl writes six fields where the value is empty.
+  const [domain, subdomains, path, secure, expires, name, value = '', ...rest] = line.split('\t')
+  if (rest.length > 0 || !domain || !path?.startsWith('/') || !name || expires === undefined) return null
+  if (!isBoolean(subdomains) || !isBoolean(secure) || !/^-?\d+(\.\d+)?$/.test(expires)) return null
+  if (/[\s/:;,]/.test(domain) || /[\x00-\x20\x7f;=,]/.test(name) || /[\x00-\x1f\x7f;]/.test(value)) return null
+  return {
+    domain: domain.replace(/^\./, '').toLowerCase(),
+    includeSubdomains: subdomains.toUpperCase() === 'TRUE',
+    path,
+    secure: secure.toUpperCase() === 'TRUE',
+    expires: Math.trunc(Number(expires)),
+    name,
+    value,
+  }
+}
+
+function isBoolean(text: string | undefined): text is string {
+  return text !== undefined && /^(TRUE|FALSE)$/i.test(text)
+}
+
+export interface TaskCookies {
+  /** the Cookie header for a request to `url`; null: none belongs there */
+  header(url: URL): string | null
+  /** remembers what a reply from `url` set, as far as it may */
+  learn(url: URL, setCookie: string | string[] | undefined): void
+}
+
+/** Throws `invalid_input` where `text` is no cookie file. */
+export function createTaskCookies(text: string | undefined): TaskCookies {
+  const jar = new CookieJar()
+  for (const cookie of text ? parseNetscapeCookies(text) : []) {
+    const { domain, includeSubdomains, expires, name: key, ...rest } = cookie
+    jar.setCookieSync(
+      new Cookie({
+        key,
+        ...rest,
+        domain: includeSubdomains ? domain : null,
+        expires: expires > 0 ? new Date(expires * 1000) : 'Infinity',
+      }),
+      `https://${domain}${cookie.path}`,
+      // A cookie for a whole public suffix (`.com`) or one long expired: browsers' exports hold such; it goes nowhere.
+      { ignoreError: true },
+    )
+  }
+  return {
+    header: (url) => jar.getCookieStringSync(url.href) || null,
+    learn(url, setCookie) {
+      for (const line of typeof setCookie === 'string' ? [setCookie] : (setCookie ?? []))
+        jar.setCookieSync(line, url.href, { ignoreError: true, loose: true })
+    },
+  }
+}
+
+const byOptions = new WeakMap<object, TaskCookies>()
+
+/** The jar that belongs to a task's options object: parsed once, and it learns over all requests made with it. */
+export function cookiesOf(options: { cookies?: string }): TaskCookies {
+  let cookies = byOptions.get(options)
+  if (!cookies) {
+    cookies = createTaskCookies(options.cookies)
+    byOptions.set(options, cookies)
+  }
+  return cookies
+}

@@ -1,0 +1,241 @@
+/**
+ * One request on one connection, as an undici dispatch handler: resolves with the reply's head, holds the body back
+ * until somebody takes it, and hands it on with backpressure. No redirects, no retries.
+ */
+import type { Dispatcher } from 'undici'
+import { NighthaulError } from '../../../shared/errors.ts'
+import type { RequestHeaders } from './credentials.ts'
+
+type Headers = Record<string, string | string[]>
+
+/** Who takes a body. After `onEnd` or `onError` nothing more is called. */
+export interface BodySink {
+  /**
+   * Called synchronously for each chunk, never while paused; the chunk may be kept. Answer false to pause; call the
+   * reply's `resume()` then.
+   */
+  // biome-ignore lint/suspicious/noConfusingVoidType: a taker that never pauses answers nothing
+  onData(chunk: Buffer): boolean | void
+  onEnd(): void
+  /** always a NighthaulError */
+  onError(error: Error): void
+}
+
+export interface ExchangeInput {
+  origin: string
+  path: string
+  headers: RequestHeaders
+  headersTimeoutMs: number
+  stallTimeoutMs: number
+  signal: AbortSignal
+  toError(error: unknown): NighthaulError
+  /** called once: the connection is free again (`reusable`), or of no more use */
+  onDone(reusable: boolean): void
+}
+
+export interface Exchange {
+  readonly status: number
+  readonly headers: Headers
+  consume(sink: BodySink): void
+  pause(): void
+  resume(): void
+  abort(): void
+}
+
+/**
+ * Rejects with what `toError` makes of a failure before the reply's head, with the signal's reason when that is a
+ * NighthaulError, otherwise `interrupted`.
+ */
+export function exchange(dispatcher: Dispatcher, input: ExchangeInput): Promise<Exchange> {
+  return new Promise((resolve, reject) => {
+    const handler = new ExchangeHandler(input, resolve, reject)
+    if (handler.isOver) return
+    const options = {
+      origin: input.origin,
+      path: input.path,
+      method: 'GET',
+      headers: input.headers,
+      headersTimeout: input.headersTimeoutMs,
+      bodyTimeout: input.stallTimeoutMs,
+      // read by the SOCKS agent when it makes its pool: one request at a time, so one connection
+      connections: 1,
+    }
+    try {
+      dispatcher.dispatch(options, handler)
+    } catch (error) {
+      handler.fail(input.toError(error))
+    }
+  })
+}
+
+class ExchangeHandler implements Dispatcher.DispatchHandler, Exchange {
+  status = 0
+  headers: Headers = {}
+  readonly #input: ExchangeInput
+  readonly #resolve: (exchange: Exchange) => void
+  readonly #reject: (error: Error) => void
+  #controller: Dispatcher.DispatchController | null = null
+  #sink: BodySink | null = null
+  /** what came while paused: undici empties a closing socket whatever we say */
+  #backlog: Buffer[] = []
+  /** how the body ended; told to the sink after the backlog */
+  #outcome: 'end' | NighthaulError | null = null
+  /** a failure between head and taker: the taker has yet to hear of it */
+  #untold: NighthaulError | null = null
+  #hasHead = false
+  #paused = false
+  #pumpPlanned = false
+  #connectionDone = false
+  #over = false
+
+  constructor(input: ExchangeInput, resolve: (exchange: Exchange) => void, reject: (error: Error) => void) {
+    this.#input = input
+    this.#resolve = resolve
+    this.#reject = reject
+    if (input.signal.aborted) this.#onAbort()
+    else input.signal.addEventListener('abort', this.#onAbort, { once: true })
+  }
+
+  get isOver(): boolean {
+    return this.#over
+  }
+
+  // undici's side
+
+  onRequestStart(controller: Dispatcher.DispatchController): void {
+    this.#controller = controller
+    if (this.#over) controller.abort(new Error('aborted'))
+  }
+
+  onResponseStart(controller: Dispatcher.DispatchController, status: number, headers: object): void {
+    if (status < 200 || this.#over) return
+    this.status = status
+    this.headers = headers as Headers
+    this.#hasHead = true
+    controller.pause()
+    this.#resolve(this)
+  }
+
+  onResponseData(_controller: Dispatcher.DispatchController, chunk: Buffer): void {
+    if (this.#over) return
+    if (!this.#sink || this.#paused || this.#backlog.length > 0) this.#backlog.push(chunk)
+    else this.#deliver(chunk)
+  }
+
+  onResponseEnd(): void {
+    if (this.#over) return
+    this.#outcome = 'end'
+    this.#connectionOver(true)
+    this.#settle()
+  }
+
+  onResponseError(_controller: Dispatcher.DispatchController | null, error: Error): void {
+    if (this.#over) return
+    const ours = this.#input.toError(error)
+    if (!this.#hasHead) {
+      this.fail(ours)
+      return
+    }
+    this.#outcome = ours
+    this.#connectionOver(false)
+    this.#settle()
+  }
+
+  // the taker's side
+
+  consume(sink: BodySink): void {
+    if (this.#sink) throw new Error('the body was taken already')
+    this.#sink = sink
+    this.#planPump()
+  }
+
+  pause(): void {
+    this.#paused = true
+    this.#controller?.pause()
+  }
+
+  resume(): void {
+    this.#paused = false
+    this.#planPump()
+  }
+
+  abort(): void {
+    if (this.#over) return
+    this.#close()
+    this.#connectionOver(false)
+  }
+
+  /** Ends everything with this error, at once. */
+  fail(error: NighthaulError): void {
+    if (this.#over) return
+    this.#close()
+    this.#connectionOver(false)
+    if (!this.#hasHead) this.#reject(error)
+    else if (this.#sink) this.#sink.onError(error)
+    else this.#untold = error
+  }
+
+  #deliver(chunk: Buffer): void {
+    try {
+      if (this.#sink!.onData(chunk) === false) this.pause()
+    } catch (error) {
+      this.fail(this.#input.toError(error))
+    }
+  }
+
+  /** Tells the sink how it ended, once everything before it was told. */
+  #settle(): void {
+    const outcome = this.#outcome
+    if (this.#over || !this.#sink || !outcome || this.#paused || this.#backlog.length > 0) return
+    this.#close()
+    if (outcome === 'end') this.#sink.onEnd()
+    else this.#sink.onError(outcome)
+  }
+
+  /**
+   * Never within the caller's own call: undici's parser is one for all connections and must not be entered while
+   * another connection's chunk is being handled.
+   */
+  #planPump(): void {
+    if (this.#pumpPlanned) return
+    this.#pumpPlanned = true
+    queueMicrotask(() => {
+      this.#pumpPlanned = false
+      this.#pump()
+    })
+  }
+
+  #pump(): void {
+    if (this.#untold) {
+      this.#sink?.onError(this.#untold)
+      this.#untold = null
+    }
+    while (!this.#over && !this.#paused && this.#sink && this.#backlog.length > 0) this.#deliver(this.#backlog.shift()!)
+    if (this.#over || this.#paused || !this.#sink) return
+    if (this.#outcome) this.#settle()
+    else this.#controller?.resume()
+  }
+
+  #close(): void {
+    this.#over = true
+    this.#outcome = null
+    this.#backlog = []
+    this.#input.signal.removeEventListener('abort', this.#onAbort)
+  }
+
+  #connectionOver(reusable: boolean): void {
+    if (this.#connectionDone) return
+    this.#connectionDone = true
+    if (!reusable) this.#controller?.abort(new Error('aborted'))
+    this.#input.onDone(reusable)
+  }
+
+  readonly #onAbort = (): void => {
+    const { reason } = this.#input.signal
+    this.fail(
+      reason instanceof NighthaulError
+        ? reason
+        : new NighthaulError('interrupted', 'The request was stopped. What is already here is kept.'),
+    )
+  }
+}
