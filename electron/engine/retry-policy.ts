@@ -44,7 +44,6 @@ const BY_CODE: Partial<Record<ErrorCode, Handling>> = {
   checksum_mismatch: 'give-up',
   html_instead_of_file: 'give-up',
   unsupported_encoding: 'give-up',
-  not_resumable: 'give-up',
   name_too_long: 'give-up',
   file_exists: 'give-up',
   // These pass by themselves.

@@ -1,0 +1,45 @@
+/** Errors of the file system as typed errors a person understands. */
+import { type ErrorCode, NighthaulError } from '../../shared/errors.ts'
+
+const CODES: Readonly<Record<string, ErrorCode>> = {
+  ENOSPC: 'disk_full',
+  EDQUOT: 'disk_full',
+  EFBIG: 'disk_full',
+  EACCES: 'folder_not_writable',
+  EPERM: 'folder_not_writable',
+  EROFS: 'read_only',
+  ENOENT: 'folder_missing',
+  ENOTDIR: 'folder_missing',
+  ENAMETOOLONG: 'name_too_long',
+  EMFILE: 'too_many_open_files',
+  ENFILE: 'too_many_open_files',
+}
+
+const SENTENCES: Partial<Record<ErrorCode, (path: string) => string>> = {
+  disk_full: (path) => `The disk is full: ${path} cannot grow. What is downloaded is kept; free some space and resume.`,
+  folder_not_writable: (path) => `No permission to write ${path}. Choose another folder or change its permissions.`,
+  read_only: (path) => `${path} is on a read-only volume. Choose another folder.`,
+  folder_missing: (path) =>
+    `${path} is not there (was a drive unplugged?). Bring it back and resume, or choose another folder.`,
+  name_too_long: (path) => `The name ${path} is too long for this file system. Choose a shorter one.`,
+  too_many_open_files: () =>
+    'Too many files are open at once. Fewer downloads at a time will work; what is here is kept.',
+}
+
+export function toDiskError(error: unknown, path: string): NighthaulError {
+  if (error instanceof NighthaulError) return error
+  const { code = '', message } = error as NodeJS.ErrnoException
+  const known = CODES[code] ?? 'io_error'
+  const text =
+    SENTENCES[known]?.(path) ?? `Reading or writing ${path} failed (${code || message}). What is here is kept.`
+  return new NighthaulError(known, text, { path, errno: code || null }, { cause: error })
+}
+
+/** Runs a file operation and types its error. */
+export async function onDisk<T>(path: string, operation: () => Promise<T>): Promise<T> {
+  try {
+    return await operation()
+  } catch (error) {
+    throw toDiskError(error, path)
+  }
+}

@@ -1,0 +1,395 @@
+/**
+ * The engine: handlers of the contract, the queue's admission, and the clockwork (checkpoints, fsync, throughput).
+ * Runs of single tasks are in runner.ts and download.ts.
+ */
+
+import { join } from 'node:path'
+import type { Contract } from '../../shared/contract.ts'
+import { NighthaulError, toErrorInfo } from '../../shared/errors.ts'
+import type { TaskRecord } from '../../shared/records.ts'
+import type { EventHub, EventNames, Handlers, PayloadOf, Subscription } from '../../shared/rpc.ts'
+import {
+  DEFAULT_SETTINGS,
+  type Selection,
+  type Settings,
+  type TaskId,
+  type ThroughputSample,
+} from '../../shared/schemas.ts'
+import { addTasks } from './adding.ts'
+import type { EngineApi } from './api.ts'
+import { Changes } from './changes.ts'
+import { HostController } from './host-controller.ts'
+import { createHttpClient, type HttpSettings } from './http/http-client.ts'
+import { ThroughputHistory } from './metrics.ts'
+import { partPathOf } from './place.ts'
+import type { EngineDeps, Timer } from './ports.ts'
+import { probeUrl } from './probe.ts'
+import { TokenBucket } from './rate-limiter.ts'
+import { FORGOTTEN, Runner } from './runner.ts'
+import type { TaskEvent } from './task-machine.ts'
+import { detailOf, rowOf } from './task-view.ts'
+
+const CHECKPOINT_MS = 1_000
+/** fdatasync every so many checkpoints */
+const SYNC_EVERY = 5
+const PROGRESS_MS = 250
+
+export function createEngine(deps: EngineDeps): EngineApi {
+  const { store, clock, logger } = deps
+  let settings = readSettings(deps)
+  const hosts = new HostController(clock, settings)
+  const client = createHttpClient({ settings: httpSettings(settings, deps), clock })
+  const history = new ThroughputHistory()
+  const globalBucket = new TokenBucket(settings.limitBytesPerSecond, clock.monotonic())
+  const throughputListeners = new Set<(sample: ThroughputSample) => void>()
+  const settingsListeners = new Set<(settings: Settings) => void>()
+  const leased = new Set<TaskId>()
+  let started = false
+  let draining: Promise<void> | null = null
+  let pumpScheduled = false
+  let retryTimer: Timer | null = null
+  const tickers: Timer[] = []
+
+  const changes = new Changes(clock, {
+    rows: (ids) => store.getTasks(ids).map((task) => rowOf(task, runner.live(task.id))),
+    counts: () => store.countsByState(),
+  })
+  const runner: Runner = new Runner({
+    ...deps,
+    client,
+    hosts,
+    changes,
+    settings: () => settings,
+    globalBucket,
+    received: (bytes) => history.add(bytes),
+    reschedule: schedulePump,
+  })
+
+  // ── the queue ──
+
+  function schedulePump(): void {
+    if (pumpScheduled || !started || draining) return
+    pumpScheduled = true
+    queueMicrotask(() => {
+      pumpScheduled = false
+      pump()
+    })
+  }
+
+  function pump(): void {
+    if (draining) return
+    for (const task of mine(store.dueRetries(clock.now()))) runner.applyTo(task, { kind: 'retryDue' })
+    const free = settings.downloadsAtOnce - runner.running
+    if (free > 0) for (const task of nextQueued(free)) runner.applyTo(task, { kind: 'admitted' })
+    armRetryTimer()
+  }
+
+  function nextQueued(limit: number): TaskRecord[] {
+    if (deps.lease === null)
+      return store
+        .nextQueued(limit + runner.running)
+        .filter((t) => !runner.isRunning(t.id))
+        .slice(0, limit)
+    return store
+      .getTasks([...leased])
+      .filter((t) => t.state === 'queued' && !runner.isRunning(t.id))
+      .slice(0, limit)
+  }
+
+  function mine(tasks: TaskRecord[]): TaskRecord[] {
+    return deps.lease === null
+      ? tasks
+      : store.getTasks([...leased]).filter((t) => t.state === 'waiting' && (t.retryAt ?? 0) <= clock.now())
+  }
+
+  function armRetryTimer(): void {
+    retryTimer?.cancel()
+    const at =
+      deps.lease === null
+        ? store.nextRetryAt()
+        : store
+            .getTasks([...leased])
+            .reduce<number | null>(
+              (min, t) => (t.state === 'waiting' && t.retryAt !== null ? Math.min(min ?? t.retryAt, t.retryAt) : min),
+              null,
+            )
+    // Long waits are cut short now and then, because clocks jump.
+    retryTimer =
+      at === null ? null : clock.setTimeout(schedulePump, Math.min(Math.max(at - clock.now(), 0) + 1, 60_000))
+  }
+
+  // ── the clockwork ──
+
+  function every(ms: number, work: () => void): void {
+    const slot = tickers.length
+    const arm = () => {
+      tickers[slot] = clock.setTimeout(() => {
+        work()
+        if (!draining) arm()
+      }, ms)
+    }
+    arm()
+  }
+
+  function startTicking(): void {
+    let ticks = 0
+    let syncing = false
+    let dataVersion = store.dataVersion()
+    let lastTick = clock.monotonic()
+    every(PROGRESS_MS, () => {
+      if (changes.listened && runner.running > 0) changes.progressed(runner.runningIds())
+    })
+    every(CHECKPOINT_MS, () => {
+      guard('checkpoint', () => runner.checkpoint())
+      const now = clock.monotonic()
+      const sample = history.tick(clock.now(), now - lastTick)
+      lastTick = now
+      for (const listener of throughputListeners) listener(sample)
+      if (++ticks % SYNC_EVERY === 0 && !syncing) {
+        syncing = true
+        void runner.syncMarks().finally(() => {
+          syncing = false
+        })
+      }
+      // Another process (`get`, `add`) wrote: lists may have changed, and work may have come.
+      guard('data version', () => {
+        const version = store.dataVersion()
+        if (version === dataVersion) return
+        dataVersion = version
+        changes.changed([])
+        schedulePump()
+      })
+    })
+  }
+
+  function guard(what: string, work: () => void): void {
+    try {
+      work()
+    } catch (error) {
+      logger.error(
+        { what, ...toErrorInfo(error).params, error: toErrorInfo(error).message },
+        'the engine’s clockwork failed once',
+      )
+    }
+  }
+
+  // ── recovery ──
+
+  async function recover(): Promise<void> {
+    if (deps.lease !== null) return
+    for (const task of store.leasedTasks()) {
+      if (task.leaseOwner === null || deps.isOwnerAlive(task.leaseOwner)) continue
+      store.takeLease(task.id, '', task.leaseOwner)
+      runner.apply(task.id, { kind: 'recovered' })
+      runner.apply(task.id, { kind: 'pause' })
+      store.releaseLease(task.id, '')
+    }
+    for (const task of store.tasksInStates(['active', 'finishing'])) runner.applyTo(task, { kind: 'recovered' })
+    for (const task of store.unsyncedDone())
+      await runner.checkUnsynced(task).catch((error: unknown) => {
+        logger.warn({ task: task.id, error: toErrorInfo(error).message }, 'a finished file could not be checked')
+      })
+  }
+
+  // ── handlers ──
+
+  function applyAll(selection: Selection, event: TaskEvent, patch = {}): { count: number } {
+    let count = 0
+    for (const id of idsOf(selection)) {
+      const task = store.getTask(id)
+      if (!task || heldElsewhere(task)) continue
+      if (runner.applyTo(task, event, patch)) count++
+    }
+    return { count }
+  }
+
+  function idsOf(selection: Selection): TaskId[] {
+    const ids = store.selectIds(selection)
+    if ('ids' in selection && selection.ids.length === 1 && ids.length === 0) throw notFound(selection.ids[0]!)
+    return ids
+  }
+
+  /** A `get` in another process works on it: hands off. */
+  function heldElsewhere(task: TaskRecord): boolean {
+    return task.leaseOwner !== null && task.leaseOwner !== deps.lease && deps.isOwnerAlive(task.leaseOwner)
+  }
+
+  async function remove(selection: Selection, deleteFiles: boolean): Promise<{ count: number }> {
+    const tasks = store.getTasks(idsOf(selection)).filter((task) => !heldElsewhere(task))
+    const ids = tasks.map((task) => task.id)
+    for (const id of ids) runner.stop(id)
+    await runner.settled(ids)
+    // A run that was just publishing may have ended in the meantime: look again.
+    const now = store.getTasks(ids)
+    store.removeTasks(ids)
+    for (const id of ids) leased.delete(id)
+    changes.changed([], { removed: ids })
+    if (deleteFiles) for (const task of now) await deleteFilesOf(task)
+    schedulePump()
+    return { count: ids.length }
+  }
+
+  async function deleteFilesOf(task: TaskRecord): Promise<void> {
+    const partPath = partPathOf(task)
+    if (partPath === null || task.filename === null) return
+    const path = task.state === 'done' ? join(task.folder, task.filename) : partPath
+    await deps.fs.unlink(path).catch((error: NodeJS.ErrnoException) => {
+      if (error.code !== 'ENOENT')
+        logger.warn({ task: task.id, path, error: error.message }, 'a file could not be deleted')
+    })
+  }
+
+  const handlers: Handlers<Contract> = {
+    'app.info': async () => ({
+      version: deps.version,
+      host: deps.host,
+      platform: deps.platform,
+      profile: deps.profile,
+      freeBytes: await deps.fs.freeBytes(settings.downloadFolder),
+    }),
+    'tasks.add': (input) => {
+      if (draining) throw stopped()
+      const result = addTasks(input, {
+        ...deps,
+        defaultFolder: () => settings.downloadFolder,
+        adopted: (task) => {
+          runner.applyTo(task, { kind: 'recovered' })
+          if (!input.paused) runner.apply(task.id, { kind: 'retry' }) || runner.apply(task.id, { kind: 'resume' })
+        },
+      })
+      if (deps.lease !== null) for (const item of result.items) leased.add(item.id)
+      changes.changed(result.items.map((item) => item.id))
+      schedulePump()
+      return result
+    },
+    'tasks.list': (query) => {
+      const { total, rows } = store.listTasks(query)
+      return {
+        rev: changes.rev,
+        total,
+        rows: rows.map((task) => rowOf(task, runner.live(task.id))),
+        counts: store.countsByState(),
+      }
+    },
+    'tasks.get': ({ id }) => {
+      const task = store.getTask(id)
+      if (!task) throw notFound(id)
+      return detailOf(task, runner.live(id), () =>
+        store.segments(id).map((s) => ({
+          start: s.start,
+          end: s.end,
+          writtenBytes: s.written - s.start,
+          durableBytes: s.durable - s.start,
+          active: false,
+          bytesPerSecond: 0,
+        })),
+      )
+    },
+    'tasks.pause': ({ selection }) => applyAll(selection, { kind: 'pause' }),
+    'tasks.resume': ({ selection }) => applyAll(selection, { kind: 'resume' }),
+    'tasks.retry': ({ selection }) => applyAll(selection, { kind: 'retry' }),
+    'tasks.remove': ({ selection, deleteFiles }) => remove(selection, deleteFiles),
+    'tasks.decide': ({ selection, decision }) =>
+      decision === 'restart'
+        ? applyAll(selection, { kind: 'decideRestart' }, FORGOTTEN)
+        : applyAll(selection, { kind: 'decideKeep' }),
+    'url.probe': ({ url, options }) => probeUrl(url, options ?? {}, client),
+    'settings.get': () => settings,
+    'settings.set': (patch) => {
+      store.setSettings(patch)
+      settings = readSettings(deps)
+      globalBucket.setRate(settings.limitBytesPerSecond, clock.monotonic())
+      hosts.setLimits(settings)
+      client.setSettings(httpSettings(settings, deps))
+      runner.settingsChanged()
+      for (const listener of settingsListeners) listener(settings)
+      schedulePump()
+      return settings
+    },
+    'throughput.history': () => ({ samples: history.samples }),
+  }
+
+  const events: EventHub<Contract> = {
+    subscribe<K extends EventNames<Contract>>(
+      name: K,
+      listener: (payload: PayloadOf<Contract, K>) => void,
+      options: { visible: boolean },
+    ) {
+      switch (name) {
+        case 'tasks.changed':
+          return changes.subscribe(listener as Parameters<Changes['subscribe']>[0], options)
+        case 'throughput.tick':
+          return member(throughputListeners, listener as (sample: ThroughputSample) => void)
+        default:
+          return member(settingsListeners, listener as (settings: Settings) => void)
+      }
+    },
+  }
+
+  async function drain(): Promise<void> {
+    started = true
+    for (const timer of tickers) timer.cancel()
+    retryTimer?.cancel()
+    const ids = runner.runningIds()
+    await runner.syncMarks()
+    // `get` was interrupted: its task waits, paused, for the next `get` or for the window.
+    const event: TaskEvent = deps.lease === null ? { kind: 'drained' } : { kind: 'pause' }
+    for (const id of ids) if (!runner.apply(id, event)) runner.apply(id, { kind: 'drained' })
+    await runner.settled(ids)
+    if (deps.lease === null) await runner.backgroundDone()
+    else
+      for (const id of leased) {
+        runner.apply(id, { kind: 'pause' })
+        store.releaseLease(id, deps.lease)
+      }
+    await client.close()
+  }
+
+  return {
+    handlers,
+    events,
+    async start() {
+      if (started) return
+      await recover()
+      started = true
+      startTicking()
+      schedulePump()
+    },
+    drain: () => {
+      draining ??= drain()
+      return draining
+    },
+  }
+}
+
+function member<T>(set: Set<T>, listener: T): Subscription {
+  set.add(listener)
+  return { setVisible: () => undefined, dispose: () => void set.delete(listener) }
+}
+
+function readSettings(deps: EngineDeps): Settings {
+  return {
+    ...DEFAULT_SETTINGS,
+    downloadFolder: deps.defaultDownloadFolder,
+    ...deps.store.getSettings(),
+    ...deps.settingsOverride,
+  }
+}
+
+function httpSettings(settings: Settings, deps: EngineDeps): HttpSettings {
+  return {
+    connectTimeoutMs: settings.connectTimeoutMs,
+    headersTimeoutMs: settings.headersTimeoutMs,
+    stallTimeoutMs: settings.stallTimeoutMs,
+    connectionsPerHost: settings.connectionsPerHost,
+    userAgent: settings.userAgent ?? `Nighthaul/${deps.version}`,
+  }
+}
+
+function notFound(id: TaskId): NighthaulError {
+  return new NighthaulError('task_not_found', `There is no task ${id}. Nothing was changed.`, { id })
+}
+
+function stopped(): NighthaulError {
+  return new NighthaulError('engine_stopped', 'Nighthaul is about to quit; nothing was added. Try again when it runs.')
+}

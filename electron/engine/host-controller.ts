@@ -1,0 +1,175 @@
+/**
+ * Places per host, shared by all tasks: never more connections than the host allows, requests spaced as asked, and a
+ * host that said "later" (429, 503, Retry-After) is left alone by everybody.
+ */
+import type { Clock } from './ports.ts'
+
+/** Who holds places. `shed` gives one connection up, if it can, so that another task gets its first. */
+export interface SlotHolder {
+  shed(): boolean
+}
+
+export interface HostLimits {
+  connectionsPerHost: number
+  /** null: no spacing */
+  requestsPerSecondPerHost: number | null
+}
+
+export interface Slot {
+  release(): void
+}
+
+interface Waiter {
+  holder: SlotHolder
+  grant: (slot: Slot) => void
+}
+
+interface Host {
+  held: Map<SlotHolder, number>
+  count: number
+  waiters: Waiter[]
+  /** learned: null until the host complained; halves on 429/503, grows back by one per success */
+  allowance: number | null
+  /** epoch ms */
+  notBefore: number
+  /** monotonic ms at which the next request may leave */
+  nextRequestAt: number
+}
+
+export class HostController {
+  readonly #hosts = new Map<string, Host>()
+  readonly #clock: Clock
+  #limits: HostLimits
+
+  constructor(clock: Clock, limits: HostLimits) {
+    this.#clock = clock
+    this.#limits = limits
+  }
+
+  setLimits(limits: HostLimits): void {
+    this.#limits = limits
+    for (const name of this.#hosts.keys()) this.#grantNext(name)
+  }
+
+  /** Waits for a place: for a task's first connection. Rejects with the signal's reason. */
+  acquire(name: string, holder: SlotHolder, signal: AbortSignal): Promise<Slot> {
+    signal.throwIfAborted()
+    const free = this.tryAcquire(name, holder)
+    if (free) return Promise.resolve(free)
+    const host = this.#host(name)
+    return new Promise((resolve, reject) => {
+      const onAbort = () => {
+        host.waiters = host.waiters.filter((w) => w !== waiter)
+        this.#forgetIdle(name)
+        reject(signal.reason)
+      }
+      const waiter: Waiter = {
+        holder,
+        grant: (slot) => {
+          signal.removeEventListener('abort', onAbort)
+          resolve(slot)
+        },
+      }
+      signal.addEventListener('abort', onAbort, { once: true })
+      host.waiters.push(waiter)
+      this.#askToShed(host)
+    })
+  }
+
+  /** A place if one is free and nobody waits: for additional connections. */
+  tryAcquire(name: string, holder: SlotHolder): Slot | null {
+    const host = this.#host(name)
+    if (host.waiters.length > 0 || host.count >= this.#allowed(host)) {
+      this.#forgetIdle(name)
+      return null
+    }
+    return this.#grant(name, host, holder)
+  }
+
+  /** ms to wait before a request may be sent to this host now; counts the request as sent after that wait. */
+  spacing(name: string): number {
+    const host = this.#host(name)
+    const now = this.#clock.monotonic()
+    const quiet = Math.max(0, host.notBefore - this.#clock.now())
+    const rate = this.#limits.requestsPerSecondPerHost
+    const at = Math.max(now + quiet, host.nextRequestAt)
+    if (rate !== null) host.nextRequestAt = at + 1000 / rate
+    return at - now
+  }
+
+  /** The host asked for less (429, 503): half the places, and nothing before `retryAfterMs` is over. */
+  slowDown(name: string, retryAfterMs: number | null): void {
+    const host = this.#host(name)
+    const before = this.#allowed(host)
+    host.allowance = Math.max(1, Math.floor(before / 2))
+    if (retryAfterMs !== null) host.notBefore = Math.max(host.notBefore, this.#clock.now() + retryAfterMs)
+  }
+
+  /** A transfer ended well: a slowed host gets one place back. */
+  succeeded(name: string): void {
+    const host = this.#hosts.get(name)
+    if (!host || host.allowance === null) return
+    host.allowance += 1
+    if (host.allowance >= this.#limits.connectionsPerHost) host.allowance = null
+    this.#grantNext(name)
+    this.#forgetIdle(name)
+  }
+
+  connections(name: string): number {
+    return this.#hosts.get(name)?.count ?? 0
+  }
+
+  #host(name: string): Host {
+    let host = this.#hosts.get(name)
+    if (!host) {
+      host = { held: new Map(), count: 0, waiters: [], allowance: null, notBefore: 0, nextRequestAt: 0 }
+      this.#hosts.set(name, host)
+    }
+    return host
+  }
+
+  #allowed(host: Host): number {
+    return Math.min(this.#limits.connectionsPerHost, host.allowance ?? Number.POSITIVE_INFINITY)
+  }
+
+  #grant(name: string, host: Host, holder: SlotHolder): Slot {
+    host.count++
+    host.held.set(holder, (host.held.get(holder) ?? 0) + 1)
+    let released = false
+    return {
+      release: () => {
+        if (released) return
+        released = true
+        host.count--
+        const left = (host.held.get(holder) ?? 1) - 1
+        if (left > 0) host.held.set(holder, left)
+        else host.held.delete(holder)
+        this.#grantNext(name)
+        this.#forgetIdle(name)
+      },
+    }
+  }
+
+  #grantNext(name: string): void {
+    const host = this.#hosts.get(name)
+    if (!host) return
+    while (host.waiters.length > 0 && host.count < this.#allowed(host)) {
+      const waiter = host.waiters.shift()!
+      waiter.grant(this.#grant(name, host, waiter.holder))
+    }
+  }
+
+  /** The holder with the most places gives one up, so that no task starves behind one large file. */
+  #askToShed(host: Host): void {
+    const richest = [...host.held].filter(([, count]) => count > 1).sort((a, b) => b[1] - a[1])
+    for (const [holder] of richest) if (holder.shed()) return
+  }
+
+  /** Hosts come and go by the thousand overnight; only those with something to remember stay. */
+  #forgetIdle(name: string): void {
+    const host = this.#hosts.get(name)
+    if (!host || host.count > 0 || host.waiters.length > 0 || host.allowance !== null) return
+    if (host.notBefore > this.#clock.now() || host.nextRequestAt > this.#clock.monotonic()) return
+    this.#hosts.delete(name)
+  }
+}

@@ -1,0 +1,128 @@
+/** The engine's FileSystem on Node's fs. Everything here is a thin translation; policy lives with the callers. */
+import { execFile } from 'node:child_process'
+import { constants, promises as fs } from 'node:fs'
+import { writeFile } from 'node:fs/promises'
+import type { FileSystem, OpenFile } from './ports.ts'
+
+const FLAGS = {
+  create: constants.O_CREAT | constants.O_EXCL | constants.O_RDWR,
+  open: constants.O_RDWR,
+  read: constants.O_RDONLY,
+} as const
+
+/** Errors of link(2) on file systems without hard links. */
+const NO_LINKS = new Set(['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK', 'EXDEV', 'EACCES'])
+
+export function createNodeFileSystem(platform: NodeJS.Platform = process.platform): FileSystem {
+  return {
+    async open(path, mode) {
+      return openFile(await fs.open(path, FLAGS[mode], 0o666))
+    },
+
+    rename: (from, to) => fs.rename(from, to),
+
+    async renameExclusive(from, to) {
+      try {
+        await fs.link(from, to)
+      } catch (error) {
+        const code = (error as NodeJS.ErrnoException).code ?? ''
+        // A crash between link and unlink leaves both names on one file: then only the old name has to go.
+        if (code === 'EEXIST' && (await isSameFile(from, to))) return fs.unlink(from)
+        if (!NO_LINKS.has(code)) throw error
+        const existing = await fs.stat(to).catch(ignoreMissing)
+        if (existing) throw Object.assign(new Error(`EEXIST: file exists: ${to}`), { code: 'EEXIST', path: to })
+        return fs.rename(from, to)
+      }
+      await fs.unlink(from)
+    },
+
+    unlink: (path) => fs.unlink(path),
+
+    async mkdir(path) {
+      await fs.mkdir(path, { recursive: true })
+    },
+
+    async stat(path) {
+      const stats = await fs.stat(path).catch(ignoreMissing)
+      return stats ? { bytes: stats.size, isDirectory: stats.isDirectory() } : null
+    },
+
+    async syncFolder(path) {
+      if (platform === 'win32') return
+      const handle = await fs.open(path, constants.O_RDONLY)
+      try {
+        await handle.sync()
+      } finally {
+        await handle.close()
+      }
+    },
+
+    async freeBytes(folder) {
+      try {
+        const stats = await fs.statfs(folder)
+        // Some network file systems answer zero blocks in all: they do not know.
+        return stats.blocks === 0 ? null : stats.bavail * stats.bsize
+      } catch {
+        return null
+      }
+    },
+
+    markOrigin: (path, url, referrer) => markOrigin(platform, path, url, referrer),
+  }
+}
+
+function openFile(handle: fs.FileHandle): OpenFile {
+  return {
+    async write(buffers, position) {
+      const first = buffers[0]
+      if (buffers.length === 1 && first) return (await handle.write(first, 0, first.length, position)).bytesWritten
+      return (await handle.writev(buffers as Uint8Array[], position)).bytesWritten
+    },
+    async read(buffer, position) {
+      return (await handle.read(buffer, 0, buffer.length, position)).bytesRead
+    },
+    size: async () => (await handle.stat()).size,
+    truncate: (bytes) => handle.truncate(bytes),
+    datasync: () => handle.datasync(),
+    close: () => handle.close(),
+  }
+}
+
+async function isSameFile(a: string, b: string): Promise<boolean> {
+  const [left, right] = await Promise.all([fs.stat(a, { bigint: true }), fs.stat(b, { bigint: true })])
+  return left.dev === right.dev && left.ino === right.ino && left.ino !== 0n
+}
+
+function ignoreMissing(error: NodeJS.ErrnoException): null {
+  if (error.code === 'ENOENT' || error.code === 'ENOTDIR') return null
+  throw error
+}
+
+/**
+ * Windows: the Zone.Identifier stream (Mark of the Web). macOS: com.apple.quarantine through xattr(1).
+ * Linux: user.xdg.origin.url (freedesktop.org "Common Extended Attributes") through setfattr(1), where it is installed:
+ * Node has no call for extended attributes. Best effort: a mark that cannot be set must not fail a download.
+ */
+async function markOrigin(
+  platform: NodeJS.Platform,
+  path: string,
+  url: string,
+  referrer: string | null,
+): Promise<void> {
+  if (platform === 'win32') {
+    const lines = ['[ZoneTransfer]', 'ZoneId=3', ...(referrer ? [`ReferrerUrl=${referrer}`] : []), `HostUrl=${url}`]
+    await writeFile(`${path}:Zone.Identifier`, `${lines.join('\r\n')}\r\n`).catch(() => undefined)
+  } else if (platform === 'darwin') {
+    const value = `0081;${Math.floor(Date.now() / 1000).toString(16)};Nighthaul;`
+    await run('xattr', ['-w', 'com.apple.quarantine', value, path])
+  } else {
+    await run('setfattr', ['-n', 'user.xdg.origin.url', '-v', url, path])
+    if (referrer) await run('setfattr', ['-n', 'user.xdg.referrer.url', '-v', referrer, path])
+  }
+}
+
+function run(command: string, args: string[]): Promise<void> {
+  return new Promise((resolve) => {
+    execFile(command, args, { timeout: 5_000 }, () => resolve())
+  })
+}

@@ -1,0 +1,51 @@
+/** Asks what a URL is without downloading it: one GET whose body is not read (HEAD is refused too often). */
+import type { ProbeResult, TaskOptions } from '../../shared/schemas.ts'
+import { digestsFrom } from './digests.ts'
+import { filenameFrom } from './filename.ts'
+import { statusError } from './http/errors.ts'
+import type { HttpClient } from './http/http-client.ts'
+import { parseReply } from './reply.ts'
+
+/** Throws network errors and, for a refusal by the server, the status' error (`http_status`, `not_found`, …). */
+export async function probeUrl(
+  url: string,
+  options: TaskOptions,
+  client: HttpClient,
+  signal: AbortSignal = new AbortController().signal,
+): Promise<ProbeResult> {
+  let reply = await client.request({ url, headers: { range: 'bytes=0-' }, options, signal })
+  reply.abort()
+  // Empty files cannot satisfy any range, and some servers refuse ranges with an error of their own.
+  if (reply.status === 416) {
+    reply = await client.request({ url, headers: {}, options, signal })
+    reply.abort()
+  }
+  const facts = parseReply(reply.status, reply.headers)
+  if (reply.status !== 200 && reply.status !== 206)
+    throw statusError(reply.status, reply.finalUrl, { redirected: reply.redirected })
+  const proven = reply.status === 206 && facts.contentRange.kind === 'range' && facts.contentRange.start === 0
+  const whole = facts.contentEncoding === null ? facts.contentLength : null
+  const disposition = reply.headers['content-disposition']
+  return {
+    url,
+    finalUrl: reply.finalUrl,
+    status: reply.status,
+    filename: filenameFrom({
+      contentDisposition: Array.isArray(disposition) ? disposition[0] : disposition,
+      finalUrl: reply.finalUrl,
+      originalUrl: url,
+      contentType: facts.contentType,
+    }),
+    size: facts.contentRange.kind === 'range' ? facts.contentRange.total : whole,
+    ranges: proven,
+    etag: facts.etag,
+    lastModified: facts.lastModified,
+    contentType: facts.contentType,
+    digests: digestsFrom(reply.headers, { partial: reply.status === 206 && !coversWhole(facts.contentRange) }),
+    httpVersion: reply.httpVersion,
+  }
+}
+
+function coversWhole(range: ReturnType<typeof parseReply>['contentRange']): boolean {
+  return range.kind === 'range' && range.start === 0 && range.end === range.total
+}

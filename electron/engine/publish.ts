@@ -1,0 +1,103 @@
+/**
+ * The last steps of a file: verify, make durable, give it its name. In `strict` durability the data is on the disk
+ * before the name is, and the name before the task is done; in `background` the name comes first and the fsync after.
+ */
+import { join } from 'node:path'
+import { NighthaulError } from '../../shared/errors.ts'
+import type { TaskPatch, TaskRecord } from '../../shared/records.ts'
+import { digestFile } from './checksum.ts'
+import { onDisk } from './disk-errors.ts'
+import { PartFile } from './file-sink.ts'
+import { numberedName } from './filename.ts'
+import type { PlaceContext } from './place.ts'
+
+const MAX_NUMBERED_NAMES = 10_000
+
+/** Returns what the store should learn. Throws `checksum_mismatch` with the bytes kept as NAME.bad, or a disk error. */
+export async function publish(
+  task: TaskRecord,
+  partPath: string,
+  context: PlaceContext,
+  signal: AbortSignal,
+): Promise<TaskPatch> {
+  const { fs } = context
+  const checksum = await verify(task, partPath, context, signal)
+  const strict = (task.options.durability ?? context.settings().durability) === 'strict'
+  await fs.markOrigin(partPath, task.finalUrl ?? task.url, null)
+  if (strict) await syncFile(partPath, context)
+  const filename = await giveName(task, partPath, context)
+  if (strict) await onDisk(task.folder, () => fs.syncFolder(task.folder))
+  return { filename, ...(checksum ? { checksum } : {}) }
+}
+
+/** fsync of a file and of its folder. */
+export async function makeDurable(path: string, folder: string, context: Pick<PlaceContext, 'fs'>): Promise<void> {
+  await syncFile(path, context)
+  await onDisk(folder, () => context.fs.syncFolder(folder))
+}
+
+async function syncFile(path: string, context: Pick<PlaceContext, 'fs'>): Promise<void> {
+  const file = await PartFile.open(context.fs, path, 'open')
+  try {
+    await file.datasync()
+  } finally {
+    await file.close()
+  }
+}
+
+async function verify(
+  task: TaskRecord,
+  partPath: string,
+  context: PlaceContext,
+  signal: AbortSignal,
+): Promise<TaskRecord['checksum']> {
+  const wanted = task.options.checksum
+  if (!wanted) return null
+  const value = await onDisk(partPath, () => digestFile(partPath, wanted.algorithm, signal))
+  if (value === wanted.value) return { algorithm: wanted.algorithm, value, verified: true }
+  const badPath = await setAside(task, partPath, context)
+  throw new NighthaulError(
+    'checksum_mismatch',
+    `The file’s ${wanted.algorithm} is ${value}, not ${wanted.value} as expected. It is kept as ${badPath}; check the checksum, or retry to download it anew.`,
+    { algorithm: wanted.algorithm, expected: wanted.value, actual: value, path: badPath },
+  )
+}
+
+async function setAside(task: TaskRecord, partPath: string, context: PlaceContext): Promise<string> {
+  for (let n = 0; ; n++) {
+    const name = `${n === 0 ? task.filename : numberedName(task.filename!, n)}.bad`
+    const path = join(task.folder, name)
+    if (await tryRename(partPath, path, context)) return path
+    if (n >= MAX_NUMBERED_NAMES) return partPath
+  }
+}
+
+/** Another file may have taken the name meanwhile: then the next number is ours. */
+async function giveName(task: TaskRecord, partPath: string, context: PlaceContext): Promise<string> {
+  const wanted = task.filename!
+  const overwrite = (task.options.onConflict ?? context.settings().onConflict) === 'overwrite'
+  if (overwrite) {
+    const path = join(task.folder, wanted)
+    await onDisk(path, () => context.fs.rename(partPath, path))
+    return wanted
+  }
+  for (let n = 0; n < MAX_NUMBERED_NAMES; n++) {
+    const name = n === 0 ? wanted : numberedName(wanted, n)
+    if (await tryRename(partPath, join(task.folder, name), context)) return name
+  }
+  throw new NighthaulError('file_exists', `No free name was found for ${wanted} in ${task.folder}.`, {
+    path: task.folder,
+  })
+}
+
+async function tryRename(from: string, to: string, context: PlaceContext): Promise<boolean> {
+  return onDisk(to, async () => {
+    try {
+      await context.fs.renameExclusive(from, to)
+      return true
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false
+      throw error
+    }
+  })
+}

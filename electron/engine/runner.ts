@@ -1,0 +1,353 @@
+/**
+ * The tasks that run now: from "admitted" to "done" or to the reason why not. Translates outcomes of downloads into
+ * events of the task machine and carries its effects out; when to run what is the scheduler's.
+ */
+
+import { join } from 'node:path'
+import { type ErrorInfo, NighthaulError, toErrorInfo } from '../../shared/errors.ts'
+import type { TaskCheckpoint, TaskPatch, TaskRecord } from '../../shared/records.ts'
+import type { Settings, TaskId } from '../../shared/schemas.ts'
+import type { Changes } from './changes.ts'
+import { Download, type DownloadOutcome } from './download.ts'
+import type { HostController } from './host-controller.ts'
+import type { HttpClient } from './http/http-client.ts'
+import { damagedBlocks, type PlaceContext, partPathOf } from './place.ts'
+import type { EngineDeps } from './ports.ts'
+import { makeDurable, publish } from './publish.ts'
+import { TokenBucket } from './rate-limiter.ts'
+import { retryDecision } from './retry-policy.ts'
+import { damage } from './segment-plan.ts'
+import { type Effect, type TaskEvent, transition } from './task-machine.ts'
+
+interface Run {
+  download: Download
+  bucket: TokenBucket
+  /** ends the finishing steps */
+  abort: AbortController
+  ended: Promise<void>
+  releaseName: () => void
+}
+
+export interface RunnerDeps extends EngineDeps {
+  client: HttpClient
+  hosts: HostController
+  changes: Changes
+  settings: () => Settings
+  globalBucket: TokenBucket
+  received: (bytes: number) => void
+  /** a place became free or the times of retries changed */
+  reschedule: () => void
+}
+
+export class Runner {
+  readonly #deps: RunnerDeps
+  readonly #runs = new Map<TaskId, Run>()
+  /** files being fsynced after they were published */
+  readonly #background = new Set<Promise<void>>()
+
+  constructor(deps: RunnerDeps) {
+    this.#deps = deps
+  }
+
+  get running(): number {
+    return this.#runs.size
+  }
+
+  runningIds(): TaskId[] {
+    return [...this.#runs.keys()]
+  }
+
+  isRunning(id: TaskId): boolean {
+    return this.#runs.has(id)
+  }
+
+  live(id: TaskId): Download | undefined {
+    return this.#runs.get(id)?.download
+  }
+
+  /** Applies an event to the stored task; false: it means nothing in the task's state. */
+  apply(id: TaskId, event: TaskEvent, patch: TaskPatch = {}): boolean {
+    const task = this.#deps.store.getTask(id)
+    if (!task) return false
+    return this.applyTo(task, event, patch)
+  }
+
+  applyTo(task: TaskRecord, event: TaskEvent, patch: TaskPatch = {}): boolean {
+    const { store, changes } = this.#deps
+    const next = transition(task, event)
+    if (next.ignored) return false
+    for (const effect of next.effects)
+      this.#carryOut(effect, task, () => store.updateTask(task.id, { ...patch, ...pick(next.state) }, { intent: true }))
+    changes.changed([task.id])
+    this.#deps.reschedule()
+    return true
+  }
+
+  #carryOut(effect: Effect, task: TaskRecord, persist: () => void): void {
+    switch (effect) {
+      case 'persist':
+        persist()
+        return
+      case 'startTransfer':
+        this.#start(task.id)
+        return
+      case 'stopTransfer':
+        this.#stopNow(task.id)
+        return
+      case 'clearProgress':
+        this.#deps.store.clearProgress(task.id)
+        return
+      // Published by the run itself; retries by their stored time; announced by the caller for all events alike.
+      case 'publish':
+      case 'scheduleRetry':
+      case 'cancelRetry':
+      case 'announce':
+        return
+    }
+  }
+
+  /** Waits until a stopped or ending run has let go of its files. */
+  async settled(ids: readonly TaskId[]): Promise<void> {
+    await Promise.all(ids.map((id) => this.#runs.get(id)?.ended))
+  }
+
+  stop(id: TaskId): void {
+    this.#stopNow(id)
+  }
+
+  settingsChanged(): void {
+    for (const run of this.#runs.values()) run.download.settingsChanged()
+  }
+
+  /** One transaction for all that progressed. */
+  checkpoint(): void {
+    const batch: TaskCheckpoint[] = []
+    for (const run of this.#runs.values()) {
+      const checkpoint = run.download.takeCheckpoint()
+      if (checkpoint) batch.push(checkpoint)
+    }
+    if (batch.length > 0) this.#deps.store.checkpoint(batch)
+  }
+
+  /** Background fdatasync of every running partial; failures are the transfers' to meet. */
+  async syncMarks(): Promise<void> {
+    await Promise.all(
+      [...this.#runs].map(([id, run]) =>
+        run.download.syncMarks().catch((error: unknown) => {
+          this.#deps.logger.warn({ task: id, error: toErrorInfo(error).message }, 'fdatasync failed')
+        }),
+      ),
+    )
+  }
+
+  async backgroundDone(): Promise<void> {
+    await Promise.allSettled(this.#background)
+  }
+
+  // ── one run ──
+
+  #start(id: TaskId): void {
+    const { store, clock } = this.#deps
+    // A task paused and resumed at once may still be letting go of its file.
+    const before = this.#runs.get(id)?.ended ?? Promise.resolve()
+    const task = store.getTask(id)!
+    const bucket = new TokenBucket(task.options.limitBytesPerSecond ?? null, clock.monotonic())
+    const download = new Download(task, {
+      ...this.#deps,
+      ...this.#placeContext(task),
+      buckets: [this.#deps.globalBucket, bucket],
+      forget: () => store.clearProgress(id),
+    })
+    const abort = new AbortController()
+    const run: Run = { download, bucket, abort, ended: Promise.resolve(), releaseName: () => undefined }
+    run.ended = before.then(() => this.#run(task, run))
+    this.#runs.set(id, run)
+  }
+
+  #stopNow(id: TaskId): void {
+    const run = this.#runs.get(id)
+    run?.download.stop()
+    run?.abort.abort(new NighthaulError('interrupted', 'Stopped while finishing; everything is kept.'))
+  }
+
+  #placeContext(task: TaskRecord): PlaceContext & Pick<EngineDeps, 'clock'> {
+    const { store, changes } = this.#deps
+    return {
+      fs: this.#deps.fs,
+      clock: this.#deps.clock,
+      logger: this.#deps.logger,
+      settings: this.#deps.settings,
+      reserve: (filename) => store.reserveFilename(task.id, task.folder, filename),
+      learned: (patch) => {
+        store.updateTask(task.id, patch)
+        changes.progressed([task.id])
+      },
+      storedSegments: () => store.segments(task.id),
+      storedBlocks: () => store.blocks(task.id),
+    }
+  }
+
+  async #run(task: TaskRecord, run: Run): Promise<void> {
+    const { store, logger } = this.#deps
+    const id = task.id
+    let event: TaskEvent | null = null
+    let patch: TaskPatch = {}
+    try {
+      store.updateTask(id, { startedAt: task.startedAt ?? this.#deps.clock.now() })
+      const outcome = await run.download.run()
+      const checkpoint = run.download.takeCheckpoint()
+      await run.download.close()
+      if (checkpoint) store.checkpoint([checkpoint])
+      store.updateTask(id, {
+        connectionsUsed: run.download.connectionsUsed,
+        resumedFromBytes: run.download.resumedFromBytes,
+      })
+      ;({ event, patch } = await this.#conclude(id, outcome, run))
+    } catch (error) {
+      logger.error(
+        { task: id, error: error instanceof Error ? (error.stack ?? error.message) : String(error) },
+        'a run ended unexpectedly',
+      )
+      event = { kind: 'failed', error: toErrorInfo(error), retryAt: null }
+    }
+    if (this.#runs.get(id) === run) this.#runs.delete(id)
+    if (event) this.apply(id, event, patch)
+    if (event?.kind === 'remoteChanged') this.#decideAlone(id)
+    this.#deps.reschedule()
+  }
+
+  async #conclude(
+    id: TaskId,
+    outcome: DownloadOutcome,
+    run: Run,
+  ): Promise<{ event: TaskEvent | null; patch: TaskPatch }> {
+    switch (outcome.kind) {
+      case 'stopped':
+        return { event: null, patch: {} }
+      case 'changed':
+        return { event: { kind: 'remoteChanged', error: outcome.error.toInfo() }, patch: {} }
+      case 'failed':
+        return { event: this.#failed(id, outcome.error, outcome.progressed), patch: {} }
+      case 'published':
+        this.apply(id, { kind: 'transferred' })
+        return { event: { kind: 'published' }, patch: { finishedAt: this.#deps.clock.now() } }
+      case 'transferred':
+        return this.#finish(id, outcome.partPath, run)
+    }
+  }
+
+  async #finish(id: TaskId, partPath: string, run: Run): Promise<{ event: TaskEvent | null; patch: TaskPatch }> {
+    const { store, clock } = this.#deps
+    if (!this.apply(id, { kind: 'transferred' })) return { event: null, patch: {} }
+    const task = store.getTask(id)!
+    const context = this.#placeContext(task)
+    try {
+      const facts = await publish(task, partPath, context, run.abort.signal)
+      const strict = (task.options.durability ?? this.#deps.settings().durability) === 'strict'
+      if (!strict) this.#syncLater({ ...task, ...facts })
+      const now = clock.now()
+      return {
+        event: { kind: 'published' },
+        patch: { ...facts, finishedAt: now, fsyncedAt: strict ? now : null, bootId: this.#deps.bootId },
+      }
+    } catch (error) {
+      if (run.abort.signal.aborted) return { event: null, patch: {} }
+      const typed =
+        error instanceof NighthaulError ? error : new NighthaulError('internal', String(error), {}, { cause: error })
+      if (typed.code === 'checksum_mismatch') store.clearProgress(id)
+      return { event: this.#failed(id, typed, false), patch: {} }
+    }
+  }
+
+  #failed(id: TaskId, error: NighthaulError, progressed: boolean): TaskEvent {
+    const { store, clock, random, settings } = this.#deps
+    if (progressed) this.apply(id, { kind: 'progressed' })
+    const task = store.getTask(id)
+    const info: ErrorInfo = error.toInfo()
+    const decision = retryDecision({
+      error: info,
+      attempt: (task?.attempts ?? 0) + 1,
+      maxRetries: task?.options.retries ?? settings().retries,
+      retryAfterMs: typeof info.params.retryAfterMs === 'number' ? info.params.retryAfterMs : null,
+      random: random(),
+    })
+    switch (decision.action) {
+      case 'retry':
+        return { kind: 'failed', error: info, retryAt: clock.now() + decision.delayMs }
+      case 'pause':
+        return { kind: 'suspended', error: info }
+      case 'changed':
+        return { kind: 'remoteChanged', error: info }
+      case 'give-up':
+        return { kind: 'failed', error: info, retryAt: null }
+    }
+  }
+
+  /** The user may have said beforehand what to do when a remote file changes. */
+  #decideAlone(id: TaskId): void {
+    const task = this.#deps.store.getTask(id)
+    const decision = task?.options.onChange ?? this.#deps.settings().onChange
+    if (decision === 'restart') this.apply(id, { kind: 'decideRestart' }, FORGOTTEN)
+    else if (decision === 'keep') this.apply(id, { kind: 'decideKeep' })
+  }
+
+  // ── published before it was durable ──
+
+  #syncLater(task: TaskRecord): void {
+    const { store, logger, clock } = this.#deps
+    const path = join(task.folder, task.filename!)
+    const work = makeDurable(path, task.folder, this.#deps)
+      .then(() => store.updateTask(task.id, { fsyncedAt: clock.now() }))
+      .catch((error: unknown) =>
+        logger.warn({ task: task.id, error: toErrorInfo(error).message }, 'fsync of a finished file failed'),
+      )
+      .finally(() => this.#background.delete(work))
+    this.#background.add(work)
+  }
+
+  /**
+   * A file that was published without an fsync on record: under the same boot it is fsynced now; under another one
+   * its blocks are compared first, and a damaged file goes back to NAME.part and its bad blocks are fetched again.
+   */
+  async checkUnsynced(task: TaskRecord): Promise<void> {
+    const path = join(task.folder, task.filename!)
+    const { fs, store, logger, bootId } = this.#deps
+    if (!(await fs.stat(path))) return store.updateTask(task.id, { fsyncedAt: 0 })
+    if (task.bootId !== bootId && task.sizeBytes !== null) {
+      const damaged = await damagedBlocks(path, task.sizeBytes, this.#placeContext(task))
+      if (damaged === null) logger.warn({ task: task.id }, 'a finished file has no checksums to compare after a reboot')
+      else if (damaged.length > 0) {
+        await fs.rename(path, partPathOf(task)!)
+        const segments = damage(store.segments(task.id), damaged, task.sizeBytes)
+        store.checkpoint([{ id: task.id, bootId, segments, writtenBytes: task.sizeBytes - damaged.length }])
+        const error = new NighthaulError(
+          'blocks_damaged',
+          `${damaged.length} blocks of ${task.filename} were lost when the machine stopped. They are fetched again; the rest is kept.`,
+          {
+            blocks: damaged.length,
+          },
+        )
+        this.applyTo(task, { kind: 'damaged', error: error.toInfo() }, { finishedAt: null })
+        return
+      }
+    }
+    this.#syncLater(task)
+  }
+}
+
+/** What a task no longer knows after it starts over. */
+export const FORGOTTEN: TaskPatch = {
+  sizeBytes: null,
+  etag: null,
+  lastModified: null,
+  lastModifiedStrong: false,
+  contentType: null,
+  contentEncoding: null,
+  acceptsRanges: null,
+  finalUrl: null,
+  writtenBytes: 0,
+}
+
+function pick(state: Pick<TaskRecord, 'state' | 'error' | 'retryAt' | 'attempts'>): TaskPatch {
+  return { state: state.state, error: state.error, retryAt: state.retryAt, attempts: state.attempts }
+}

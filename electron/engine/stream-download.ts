@@ -1,0 +1,267 @@
+/**
+ * A download that goes to a stream in order (`get -o -`): one connection, no file, no task. Interrupted, it continues
+ * by the same ladder as a file; the last bytes are kept in memory for the comparison.
+ */
+import { createHash } from 'node:crypto'
+import type { Writable } from 'node:stream'
+import { NighthaulError } from '../../shared/errors.ts'
+import type { ChecksumResult, TaskOptions } from '../../shared/schemas.ts'
+import { statusError } from './http/errors.ts'
+import type { HttpClient, HttpReply } from './http/http-client.ts'
+import { SpeedMeter } from './metrics.ts'
+import type { Clock } from './ports.ts'
+import { TokenBucket } from './rate-limiter.ts'
+import { parseReply } from './reply.ts'
+import {
+  buildRequest,
+  firstRung,
+  judgeReply,
+  type KnownFile,
+  learn,
+  OVERLAP_BYTES,
+  type Rung,
+  rangeHeaders,
+  UNKNOWN_FILE,
+} from './resume-ladder.ts'
+import { retryDecision } from './retry-policy.ts'
+import { sleep } from './sleep.ts'
+import { type OrderedWriter, remoteChanged, startTransfer, type Transfer } from './transfer.ts'
+
+export interface StreamDownloadInput {
+  url: string
+  options: TaskOptions
+  /** tries without progress before giving up */
+  retries: number
+  signal: AbortSignal
+  onProgress?: (progress: { bytes: number; total: number | null; bytesPerSecond: number }) => void
+}
+
+export interface StreamDownloadDeps {
+  client: HttpClient
+  clock: Clock
+  random: () => number
+}
+
+export interface StreamDownloadResult {
+  finalUrl: string
+  bytes: number
+  seconds: number
+  checksum: ChecksumResult | null
+}
+
+/** Resolves when every byte was taken by `out` (which is not ended). Rejects with a typed error or the signal's reason. */
+export async function streamDownload(
+  input: StreamDownloadInput,
+  out: Writable,
+  deps: StreamDownloadDeps,
+): Promise<StreamDownloadResult> {
+  const { clock } = deps
+  const startedAt = clock.monotonic()
+  const stream = new InOrder(input, out, clock)
+  try {
+    for (let attempt = 1; ; attempt++) {
+      const before = stream.position
+      try {
+        await stream.run(deps.client)
+        break
+      } catch (error) {
+        if (input.signal.aborted || !(error instanceof NighthaulError)) throw error
+        if (stream.position > before) attempt = 1
+        const retryAfterMs = typeof error.params.retryAfterMs === 'number' ? error.params.retryAfterMs : null
+        const decision = retryDecision({
+          error: error.toInfo(),
+          attempt,
+          maxRetries: input.retries,
+          retryAfterMs,
+          random: deps.random(),
+        })
+        if (decision.action !== 'retry') throw error
+        await sleep(clock, decision.delayMs, input.signal)
+      }
+    }
+  } finally {
+    stream.dispose()
+  }
+  return {
+    finalUrl: stream.finalUrl,
+    bytes: stream.position,
+    seconds: (clock.monotonic() - startedAt) / 1000,
+    checksum: stream.verify(),
+  }
+}
+
+class InOrder implements OrderedWriter {
+  readonly #input: StreamDownloadInput
+  readonly #out: Writable
+  readonly #clock: Clock
+  readonly #hash
+  readonly #meter: SpeedMeter
+  readonly #bucket: TokenBucket
+  #known: KnownFile = UNKNOWN_FILE
+  #rung: Rung = 'overlap'
+  #plain = false
+  /** a compressed reply was begun: its bytes have no positions on the server */
+  #decoding = false
+  #tail: Buffer = Buffer.alloc(0)
+  #transfer: Transfer | null = null
+  position = 0
+  finalUrl: string
+
+  constructor(input: StreamDownloadInput, out: Writable, clock: Clock) {
+    this.#input = input
+    this.#out = out
+    this.#clock = clock
+    this.#meter = new SpeedMeter(clock.monotonic())
+    this.#bucket = new TokenBucket(input.options.limitBytesPerSecond ?? null, clock.monotonic())
+    this.#hash = input.options.checksum ? createHash(input.options.checksum.algorithm.replace('-', '')) : null
+    this.finalUrl = input.url
+    out.on('drain', this.#onDrain)
+    out.on('error', this.#onError)
+  }
+
+  readonly #onDrain = (): void => this.#transfer?.drained()
+  readonly #onError = (error: Error): void => this.#transfer?.failed(error)
+
+  dispose(): void {
+    this.#out.off('drain', this.#onDrain)
+    this.#out.off('error', this.#onError)
+  }
+
+  push(chunk: Buffer): boolean {
+    this.position += chunk.length
+    this.#hash?.update(chunk)
+    // The overlap is kept as a copy, so that nothing larger stays in memory because of it.
+    this.#tail =
+      chunk.length >= OVERLAP_BYTES
+        ? Buffer.from(chunk.subarray(chunk.length - OVERLAP_BYTES))
+        : Buffer.concat([this.#tail, chunk]).subarray(-OVERLAP_BYTES)
+    return this.#out.write(chunk)
+  }
+
+  async finish(): Promise<void> {
+    // The stream keeps what it was given; there is nothing to wait for.
+  }
+
+  verify(): ChecksumResult | null {
+    const wanted = this.#input.options.checksum
+    if (!wanted || !this.#hash) return null
+    const value = this.#hash.digest('hex')
+    if (value === wanted.value) return { algorithm: wanted.algorithm, value, verified: true }
+    throw new NighthaulError(
+      'checksum_mismatch',
+      `The ${wanted.algorithm} of what was sent on is ${value}, not ${wanted.value} as expected. Do not use it.`,
+      { algorithm: wanted.algorithm, expected: wanted.value, actual: value },
+    )
+  }
+
+  async run(client: HttpClient): Promise<void> {
+    for (;;) {
+      const fresh = this.position === 0
+      const request = buildRequest(fresh ? 'none' : this.#rung, this.#known, this.position, null, this.#tail.length)
+      const reply = await client.request({
+        url: this.#input.url,
+        headers: this.#plain ? {} : rangeHeaders(request),
+        options: this.#input.options,
+        signal: this.#input.signal,
+      })
+      try {
+        if (await this.#handle(reply, request, fresh)) return
+      } finally {
+        reply.abort()
+      }
+    }
+  }
+
+  /** True when the stream is complete. */
+  async #handle(reply: HttpReply, request: ReturnType<typeof buildRequest>, fresh: boolean): Promise<boolean> {
+    const facts = parseReply(reply.status, reply.headers)
+    const verdict = judgeReply(this.#known, request, facts, {
+      bytes: this.position,
+      complete: this.position === this.#known.size,
+      wholeFileRequest: this.#plain,
+    })
+    switch (verdict.kind) {
+      case 'ask-again':
+        this.#rung = verdict.rung
+        return false
+      case 'ask-plain':
+        this.#plain = true
+        return false
+      case 'complete':
+        return true
+      case 'changed':
+        throw remoteChanged(verdict.reason)
+      case 'refuse':
+        throw new NighthaulError(
+          verdict.code,
+          'The server’s reply does not fit what was asked for, so nothing of it was used.',
+          verdict.params,
+        )
+      case 'status': {
+        const error = statusError(verdict.status, reply.finalUrl, { redirected: reply.redirected })
+        const retryAfterMs = facts.retryAfterMs(this.#clock.now())
+        throw new NighthaulError(error.code, error.message, { ...error.params, retryAfterMs })
+      }
+    }
+    if (this.#decoding)
+      throw new NighthaulError(
+        'remote_changed',
+        'The server compressed this file on the way and the connection broke: what was sent on cannot be continued.',
+      )
+    this.finalUrl = reply.finalUrl
+    const size = verdict.kind === 'append' ? verdict.total : verdict.size
+    if (fresh) {
+      this.#known = learn(UNKNOWN_FILE, facts, size)
+      this.#rung = firstRung(this.#known)
+    }
+    const decode = verdict.kind === 'append' ? null : verdict.decoded ? facts.contentEncoding : null
+    this.#decoding = decode !== null
+    const compare = verdict.kind === 'append' ? verdict.compare : verdict.kind === 'compare' ? this.#tail.length : 0
+    const tail = this.#tail.subarray(this.#tail.length - compare)
+    // A server that ignores ranges sends it all again; what went out before the kept tail is passed over.
+    const body = verdict.kind === 'compare' ? skipping(reply, this.position - compare) : reply
+    this.#transfer = startTransfer({
+      reply: body,
+      writer: this,
+      compare: { bytes: compare, read: async () => tail },
+      bodyEnd: verdict.kind === 'append' ? verdict.end : decode ? null : verdict.size,
+      limit: () => null,
+      decode,
+      clock: this.#clock,
+      received: (bytes) => this.#received(bytes),
+      signal: this.#input.signal,
+    })
+    await this.#transfer.ended
+    return verdict.kind !== 'append' || verdict.total === null || this.position >= verdict.total
+  }
+
+  #received(bytes: number): number {
+    const now = this.#clock.monotonic()
+    this.#meter.add(bytes, now)
+    this.#input.onProgress?.({
+      bytes: this.position,
+      total: this.#known.size,
+      bytesPerSecond: this.#meter.bytesPerSecond(now),
+    })
+    return this.#bucket.take(bytes, now)
+  }
+}
+
+/** The same reply without its first bytes. */
+function skipping(reply: HttpReply, bytes: number): HttpReply {
+  let left = bytes
+  return {
+    ...reply,
+    consume: (sink) =>
+      reply.consume({
+        ...sink,
+        onData(chunk) {
+          const skip = Math.min(left, chunk.length)
+          left -= skip
+          return skip < chunk.length ? sink.onData(chunk.subarray(skip)) : undefined
+        },
+        onEnd: () => sink.onEnd(),
+        onError: (error) => sink.onError(error),
+      }),
+  }
+}

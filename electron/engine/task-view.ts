@@ -1,0 +1,75 @@
+/** Records and live progress as the rows and details that clients see. Secrets are left out here. */
+import { join } from 'node:path'
+import type { TaskRecord } from '../../shared/records.ts'
+import type { SegmentView, TaskDetail, TaskOptions, TaskRow } from '../../shared/schemas.ts'
+import { filenameFrom } from './filename.ts'
+import { partPathOf } from './place.ts'
+
+/** What a running download knows better than the store. */
+export interface LiveProgress {
+  writtenBytes: number
+  bytesPerSecond: number
+  openConnections: number
+  connectionsUsed: number
+  resumedFromBytes: number
+  segmentViews(): SegmentView[]
+}
+
+export function rowOf(task: TaskRecord, live: LiveProgress | undefined): TaskRow {
+  const writtenBytes = live && live.writtenBytes > 0 ? live.writtenBytes : task.writtenBytes
+  const bytesPerSecond = task.state === 'active' ? Math.round(live?.bytesPerSecond ?? 0) : 0
+  const left = task.sizeBytes === null ? null : task.sizeBytes - writtenBytes
+  return {
+    id: task.id,
+    url: task.url,
+    filename: task.filename ?? task.requestedFilename ?? guessFilename(task.url),
+    folder: task.folder,
+    state: task.state,
+    sizeBytes: task.sizeBytes,
+    writtenBytes,
+    bytesPerSecond,
+    etaMs: left !== null && bytesPerSecond > 0 ? Math.round((left / bytesPerSecond) * 1000) : null,
+    connections: live?.openConnections ?? 0,
+    resumable: task.acceptsRanges,
+    error: task.error,
+    retryAt: task.state === 'waiting' ? task.retryAt : null,
+    createdAt: task.createdAt,
+    finishedAt: task.finishedAt,
+  }
+}
+
+export function detailOf(task: TaskRecord, live: LiveProgress | undefined, stored: () => SegmentView[]): TaskDetail {
+  const done = task.state === 'done'
+  return {
+    ...rowOf(task, live),
+    finalUrl: task.finalUrl,
+    path: done && task.filename !== null ? join(task.folder, task.filename) : null,
+    partPath: done ? null : partPathOf(task),
+    etag: task.etag,
+    lastModified: task.lastModified,
+    contentType: task.contentType,
+    httpVersion: task.httpVersion,
+    segments: live ? live.segmentViews() : stored(),
+    attempts: task.attempts,
+    startedAt: task.startedAt,
+    connectionsUsed: live?.connectionsUsed ?? task.connectionsUsed,
+    checksum: task.checksum,
+    resumedFromBytes: live?.resumedFromBytes ?? task.resumedFromBytes,
+    durable: task.fsyncedAt !== null,
+    options: withoutSecrets(task.options),
+  }
+}
+
+/** Headers that may hold a secret are named, their values are not shown. */
+export function withoutSecrets(options: TaskOptions): TaskOptions {
+  const { password: _password, cookies: _cookies, headers, proxy, ...rest } = options
+  return {
+    ...rest,
+    ...(headers ? { headers: headers.map(([name]) => [name, '…'] as [string, string]) } : {}),
+    ...(proxy ? { proxy: proxy.replace(/\/\/[^@/]*@/, '//…@') } : {}),
+  }
+}
+
+function guessFilename(url: string): string {
+  return filenameFrom({ contentDisposition: undefined, finalUrl: url, originalUrl: url, contentType: null })
+}

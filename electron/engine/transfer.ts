@@ -1,0 +1,216 @@
+/**
+ * One reply's body into the file: compares the overlap, cuts at the segment's end (which may move closer meanwhile),
+ * obeys the rate limits and pauses the socket while the disk is behind. Whether the reply is acceptable at all was
+ * decided before (resume-ladder.ts).
+ */
+
+import type { Transform } from 'node:stream'
+import { createBrotliDecompress, createGunzip, createInflate, createZstdDecompress } from 'node:zlib'
+import { NighthaulError } from '../../shared/errors.ts'
+import type { HttpReply } from './http/http-client.ts'
+import type { Clock } from './ports.ts'
+
+/** Where bytes go in order; SegmentWriter, or standard output. */
+export interface OrderedWriter {
+  readonly position: number
+  /** takes the chunk over; false: pause until the `drained` event */
+  push(chunk: Buffer): boolean
+  finish(): Promise<void>
+}
+
+export interface TransferInput {
+  reply: HttpReply
+  writer: OrderedWriter
+  /** bytes at the start of the body that are here already, and how to get them */
+  compare: { bytes: number; read: () => Promise<Buffer> }
+  /** one past the last byte this body announced; null: not announced */
+  bodyEnd: number | null
+  /** one past the last byte still wanted from this body; null: all of it */
+  limit: () => number | null
+  /** Content-Encoding to undo, or null */
+  decode: string | null
+  clock: Clock
+  /** counts bytes from the network and says how long to wait before reading on, in ms */
+  received: (bytes: number) => number
+  signal: AbortSignal
+}
+
+/** How it ended: the segment's end was reached, or the body was over. */
+export type TransferEnd = 'limit' | 'body'
+
+export interface Transfer {
+  readonly ended: Promise<TransferEnd>
+  /** the writer has room again */
+  drained(): void
+  /** the writer failed */
+  failed(error: Error): void
+}
+
+/**
+ * Starts reading. `ended` settles after every byte taken was written; it rejects with the network's or the disk's
+ * typed error, with `remote_changed` where the overlap differs, or with the signal's reason.
+ */
+export function startTransfer(input: TransferInput): Transfer {
+  const { reply, writer, signal } = input
+  const pauses = new Set<string>()
+  let overlap: Buffer[] | null = input.compare.bytes > 0 ? [] : null
+  let overlapBytes = 0
+  let over = false
+  let timer: { cancel(): void } | null = null
+  const { promise: ended, resolve, reject } = Promise.withResolvers<TransferEnd>()
+
+  const pause = (why: string) => {
+    if (pauses.size === 0) reply.pause()
+    pauses.add(why)
+  }
+  const unpause = (why: string) => {
+    if (pauses.delete(why) && pauses.size === 0 && !over) reply.resume()
+  }
+  const end = (how: TransferEnd | Error) => {
+    if (over) return
+    over = true
+    timer?.cancel()
+    signal.removeEventListener('abort', onAbort)
+    if (how !== 'body') reply.abort()
+    // Whatever happened, bytes that arrived are worth writing.
+    writer.finish().then(() => (how instanceof Error ? reject(how) : resolve(how)), reject)
+  }
+  const onAbort = () => end(signal.reason)
+
+  const decoder = input.decode ? createDecoder(input.decode) : null
+  decoder?.on('data', (chunk: Buffer) => {
+    if (!writer.push(chunk)) {
+      decoder.pause()
+      pause('writer')
+    }
+  })
+  decoder?.on('end', () => end('body'))
+  decoder?.on('error', (error) =>
+    end(
+      new NighthaulError(
+        'unsupported_encoding',
+        `The server sent damaged compressed data (${error.message}). It will be asked again.`,
+      ),
+    ),
+  )
+  decoder?.on('drain', () => unpause('decoder'))
+
+  const take = (chunk: Buffer) => {
+    const limit = input.limit()
+    const room = limit === null ? chunk.length : Math.max(0, limit - writer.position)
+    if (input.bodyEnd !== null && writer.position + Math.min(chunk.length, room) > input.bodyEnd)
+      return end(
+        new NighthaulError(
+          'too_many_bytes',
+          'The server sent more bytes than it announced. The surplus was refused; the partial is kept.',
+        ),
+      )
+    const wanted = chunk.length > room ? chunk.subarray(0, room) : chunk
+    if (wanted.length > 0 && !writer.push(wanted)) pause('writer')
+    if (limit !== null && writer.position >= limit) end('limit')
+  }
+
+  const takeOverlap = (chunk: Buffer) => {
+    overlap!.push(chunk)
+    overlapBytes += chunk.length
+    if (overlapBytes < input.compare.bytes) return
+    const got = Buffer.concat(overlap!)
+    overlap = null
+    pause('compare')
+    input.compare.read().then((here) => {
+      if (over) return
+      if (!here.equals(got.subarray(0, input.compare.bytes))) return end(remoteChanged('content'))
+      take(got.subarray(input.compare.bytes))
+      unpause('compare')
+      if (bodyOver) onBodyEnd()
+    }, end)
+  }
+
+  let bodyOver = false
+  const onBodyEnd = () => {
+    bodyOver = true
+    if (over || pauses.has('compare')) return
+    if (decoder) return void decoder.end()
+    if (
+      overlap ||
+      (input.bodyEnd !== null && writer.position < Math.min(input.bodyEnd, input.limit() ?? input.bodyEnd))
+    )
+      return end(
+        new NighthaulError(
+          'connection_closed',
+          'The connection closed before the end. What arrived is kept; the rest will be asked for again.',
+        ),
+      )
+    end('body')
+  }
+
+  signal.addEventListener('abort', onAbort, { once: true })
+  if (signal.aborted) onAbort()
+  else
+    reply.consume({
+      onData(chunk) {
+        if (over) return
+        const waitMs = input.received(chunk.length)
+        if (waitMs > 0) {
+          pause('rate')
+          timer?.cancel()
+          timer = input.clock.setTimeout(() => unpause('rate'), waitMs)
+        }
+        if (decoder) {
+          if (!decoder.write(chunk)) pause('decoder')
+        } else if (overlap) takeOverlap(chunk)
+        else take(chunk)
+      },
+      onEnd: onBodyEnd,
+      onError: end,
+    })
+
+  return {
+    ended,
+    drained() {
+      decoder?.resume()
+      unpause('writer')
+    },
+    failed: end,
+  }
+}
+
+const CHANGED = {
+  validator: 'its version tag is another one',
+  size: 'its size is another one',
+  html: 'the server now answers with a web page',
+  content: 'its bytes differ from those already here',
+  shorter: 'it is shorter than what is already here',
+} as const
+
+export type ChangeReason = keyof typeof CHANGED
+
+export function remoteChanged(reason: ChangeReason): NighthaulError {
+  return new NighthaulError(
+    'remote_changed',
+    `The file on the server changed: ${CHANGED[reason]}. The partial is kept; download the new file or keep what is here.`,
+    { reason },
+  )
+}
+
+function createDecoder(encoding: string): Transform {
+  switch (encoding.trim().toLowerCase()) {
+    case 'gzip':
+    case 'x-gzip':
+      return createGunzip()
+    case 'deflate':
+      return createInflate()
+    case 'br':
+      return createBrotliDecompress()
+    case 'zstd':
+      return createZstdDecompress()
+    default:
+      throw new NighthaulError(
+        'unsupported_encoding',
+        `The server sent the file encoded as “${encoding}”, which is not supported. Nothing was written.`,
+        {
+          encoding,
+        },
+      )
+  }
+}

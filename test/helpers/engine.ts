@@ -1,0 +1,117 @@
+/** A whole engine for tests: real SQLite, real files in a folder that disappears afterwards. */
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { type Contract, contract } from '../../shared/contract.ts'
+import type { InputOf, MethodNames, ResultOf } from '../../shared/rpc.ts'
+import type { TaskDetail, TaskId } from '../../shared/schemas.ts'
+import type { TaskState } from '../../shared/task-state.ts'
+import type { EngineApi } from '../../electron/engine/api.ts'
+import { createEngine } from '../../electron/engine/engine.ts'
+import { createNodeFileSystem } from '../../electron/engine/node-fs.ts'
+import type { Clock, EngineDeps } from '../../electron/engine/ports.ts'
+import { openStore } from '../../electron/store/index.ts'
+
+export const realClock: Clock = {
+  now: Date.now,
+  monotonic: () => performance.now(),
+  setTimeout: (callback, ms) => {
+    const timer = setTimeout(callback, ms)
+    return { cancel: () => clearTimeout(timer) }
+  },
+}
+
+/** Waits run a hundred times faster, so that backoff does not slow a test down; rates are then not to be trusted. */
+export const hastyClock: Clock = {
+  ...realClock,
+  setTimeout: (callback, ms) => realClock.setTimeout(callback, ms / 100),
+}
+
+const silent = { debug() {}, info() {}, warn() {}, error() {} }
+
+export interface TestEngine extends AsyncDisposable {
+  engine: EngineApi
+  folder: string
+  profile: string
+  call<K extends MethodNames<Contract>>(name: K, input?: InputOf<Contract, K>): Promise<ResultOf<Contract, K>>
+  add(url: string, options?: InputOf<Contract, 'tasks.add'>['options'], filename?: string): Promise<TaskId>
+  get(id: TaskId): Promise<TaskDetail>
+  /** resolves when the task is in one of these states; rejects with the story after a while */
+  until(id: TaskId, ...states: TaskState[]): Promise<TaskDetail>
+  /** resolves when the condition holds for the task */
+  untilTask(id: TaskId, condition: (task: TaskDetail) => boolean): Promise<TaskDetail>
+  /** ends this engine as a clean quit does */
+  stop(): Promise<void>
+}
+
+export interface TestEngineOptions extends Partial<EngineDeps> {
+  /** of an earlier engine, to go on with its profile */
+  from?: { folder: string; profile: string }
+  settings?: InputOf<Contract, 'settings.set'>
+}
+
+export async function startEngine(options: TestEngineOptions = {}): Promise<TestEngine> {
+  const { from, settings, ...deps } = options
+  const profile = from?.profile ?? (await mkdtemp(join(tmpdir(), 'nighthaul-engine-')))
+  const folder = from?.folder ?? join(profile, 'downloads')
+  const { store } = openStore({ path: join(profile, 'nighthaul.db'), now: Date.now, logger: silent })
+  const engine = createEngine({
+    store,
+    fs: createNodeFileSystem(),
+    clock: hastyClock,
+    random: Math.random,
+    logger: silent,
+    bootId: 'boot-1',
+    defaultDownloadFolder: folder,
+    version: '0.0.0-test',
+    host: 'headless',
+    platform: process.platform,
+    profile,
+    lease: null,
+    isOwnerAlive: () => false,
+    isQueueOwned: () => true,
+    ...deps,
+  })
+  const call = async <K extends MethodNames<Contract>>(name: K, input?: InputOf<Contract, K>) => {
+    const parsed = contract[name].input.parse(input)
+    return (await (engine.handlers[name] as (input: unknown) => unknown)(parsed)) as ResultOf<Contract, K>
+  }
+  if (settings) await call('settings.set', settings)
+  await engine.start()
+  const get = (id: TaskId) => call('tasks.get', { id })
+  const untilTask = async (id: TaskId, condition: (task: TaskDetail) => boolean) => {
+    const deadline = Date.now() + 30_000
+    for (;;) {
+      const task = await get(id)
+      if (condition(task)) return task
+      if (Date.now() > deadline) throw new Error(`gave up waiting; the task is ${JSON.stringify(task, null, 1)}`)
+      await new Promise((resolve) => setTimeout(resolve, 5))
+    }
+  }
+  let stopped: Promise<void> | null = null
+  const stop = () => {
+    stopped ??= engine.drain().finally(() => store.close())
+    return stopped
+  }
+  return {
+    engine,
+    folder,
+    profile,
+    call,
+    get,
+    untilTask,
+    async add(url, taskOptions, filename) {
+      const { items } = await call('tasks.add', {
+        items: [{ url, options: taskOptions, ...(filename ? { filename } : {}) }],
+        onDuplicate: 'add',
+      })
+      return items[0]!.id
+    },
+    until: (id, ...states) => untilTask(id, (task) => states.includes(task.state)),
+    stop,
+    async [Symbol.asyncDispose]() {
+      await stop()
+      if (!from) await rm(profile, { recursive: true, force: true })
+    },
+  }
+}
