@@ -1,0 +1,78 @@
+/**
+ * The one place where store, engine and the machine's clock, files and logs are put together. Only main.ts,
+ * engine-process.ts, daemon.ts, cli.ts and their immediate helpers import it (scripts/house-rules.ts holds the list).
+ */
+import type { TaskStore } from '../shared/records.ts'
+import type { SettingsPatch } from '../shared/schemas.ts'
+import type { EngineApi } from './engine/api.ts'
+import { createEngine } from './engine/engine.ts'
+import { createNodeFileSystem } from './engine/node-fs.ts'
+import type { Logger } from './engine/ports.ts'
+import { defaultDownloadFolder } from './platform/download-folder.ts'
+import { bootId, databasePath, isOwnerAlive, isQueueOwned } from './profile.ts'
+import { openStore } from './store/index.ts'
+
+export interface OpenEngineOptions {
+  /** absolute path; created where it does not exist */
+  profile: string
+  host: 'electron' | 'headless'
+  /** null: this engine owns the profile's queue, and the caller holds the queue lock. Otherwise see EngineDeps.lease. */
+  lease: string | null
+  version: string
+  /** a file in the profile's `logs` when left out */
+  logger?: Logger
+  /** settings of this process alone, above the stored ones */
+  settingsOverride?: SettingsPatch
+}
+
+export interface OpenedEngine {
+  readonly engine: EngineApi
+  readonly store: TaskStore
+  readonly logger: Logger
+  /** what was salvaged when the database was found corrupt, otherwise null */
+  readonly recovered: Awaited<ReturnType<typeof openStore>>['recovered']
+  /** drains the engine, then closes the store; idempotent */
+  close(): Promise<void>
+}
+
+/**
+ * Opens the profile's store and an engine over it. The engine is not started yet: call `engine.start()`.
+ * Throws store_newer, store_corrupt, store_busy or a disk error.
+ */
+export async function openEngine(options: OpenEngineOptions): Promise<OpenedEngine> {
+  const { profile, host, lease, version } = options
+  const logger = options.logger ?? (await openLogFile(profile, host))
+  const { store, recovered } = await openStore({ path: databasePath(profile), now: nodeClock.now, logger })
+  const engine = createEngine({
+    store,
+    fs: createNodeFileSystem(),
+    clock: nodeClock,
+    random: Math.random,
+    logger,
+    bootId: bootId(),
+    defaultDownloadFolder: defaultDownloadFolder(),
+    version,
+    host,
+    platform: process.platform,
+    profile,
+    lease,
+    settingsOverride: options.settingsOverride,
+    isOwnerAlive,
+    isQueueOwned: () => isQueueOwned(profile),
+  })
+  let closing: Promise<void> | undefined
+  const close = async () => {
+    try {
+      await engine.drain()
+    } finally {
+      store.close()
+    }
+  }
+  return { engine, store, logger, recovered, close: () => (closing ??= close()) }
+}
+
+/** Loaded on demand: the command line brings its own logger and starts faster without this one. */
+async function openLogFile(profile: string, host: 'electron' | 'headless'): Promise<Logger> {
+  const { createFileLogger } = await import('./platform/logging.ts')
+  return createFileLogger(profile, host === 'electron' ? 'engine' : 'headless')
+}

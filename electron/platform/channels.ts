@@ -1,0 +1,9 @@
+/** Names of the few IPC messages between the preload and the main process. Everything else goes over the engine's port. */
+export const CHANNELS = {
+  /** preload -> main: hand over a new port; main -> preload: here it is */
+  requestPort: 'shell:request-port',
+  port: 'shell:port',
+  chooseFolder: 'shell:choose-folder',
+  showInFolder: 'shell:show-in-folder',
+  openFile: 'shell:open-file',
+} as const

@@ -1,0 +1,37 @@
+/** What a page inside the app may never do, whatever its code says. Applied to every session and every web contents. */
+import type { App, IpcMainInvokeEvent, Session } from 'electron'
+import { APP_ORIGIN } from '../app-protocol.ts'
+
+export function isAppUrl(url: string): boolean {
+  return url.startsWith(`${APP_ORIGIN}/`)
+}
+
+/** Whether a message comes from the top frame of a page of ours; `senderFrame` is null once the frame is gone. */
+export function isTrustedSender({ senderFrame }: Pick<IpcMainInvokeEvent, 'senderFrame'>): boolean {
+  return senderFrame !== null && senderFrame.parent === null && isAppUrl(senderFrame.url)
+}
+
+/** No permissions (camera, location, notifications, devices, …), no downloads by the browser itself. */
+export function guardSession(session: Session): void {
+  session.setPermissionRequestHandler((_contents, _permission, answer) => answer(false))
+  session.setPermissionCheckHandler(() => false)
+  session.setDevicePermissionHandler(() => false)
+  session.on('will-download', (event) => event.preventDefault())
+}
+
+/** No new windows, no embedded web views, no navigation away from the app. */
+export function guardContents(app: App): void {
+  app.on('web-contents-created', (_event, contents) => {
+    contents.setWindowOpenHandler(() => ({ action: 'deny' }))
+    contents.on('will-attach-webview', (event) => event.preventDefault())
+    contents.on('will-navigate', (event) => {
+      if (!isAppUrl(event.url)) event.preventDefault()
+    })
+    contents.on('will-frame-navigate', (event) => {
+      if (!isAppUrl(event.url)) event.preventDefault()
+    })
+    contents.on('will-redirect', (event) => {
+      if (!isAppUrl(event.url)) event.preventDefault()
+    })
+  })
+}
