@@ -1,4 +1,4 @@
-/** The files of the built window over HTTP: which file a path means, and the reply with its caching. */
+/** The files of the built window, over HTTP or app://: which file a path means, the reply with its caching, its policy. */
 import { createHash } from 'node:crypto'
 import { readFile, realpath } from 'node:fs/promises'
 import { extname, join, sep } from 'node:path'
@@ -68,8 +68,11 @@ export function resolveWindowPath(folder: string, path: string): string | null {
   return extname(file) in MEDIA_TYPES ? file : null
 }
 
-/** Nothing but the window's own files and its own socket; inline code, frames, forms and other hosts are refused. */
-export function securityHeaders(hostHeader: string): Record<string, string> {
+/**
+ * Nothing but the window's own files and its own socket; inline code, frames, forms and other hosts are refused.
+ * `webSocketHost`: host and port of the socket; null where the engine is reached over a message port.
+ */
+export function securityHeaders(webSocketHost: string | null): Record<string, string> {
   const policy = [
     "default-src 'none'",
     "script-src 'self'",
@@ -77,7 +80,7 @@ export function securityHeaders(hostHeader: string): Record<string, string> {
     "img-src 'self' data:",
     "font-src 'self'",
     // `self` covers WebSockets in new browsers only
-    `connect-src 'self' ws://${hostHeader}`,
+    webSocketHost === null ? "connect-src 'self'" : `connect-src 'self' ws://${webSocketHost}`,
     "base-uri 'none'",
     "form-action 'none'",
     "frame-ancestors 'none'",
