@@ -1,0 +1,195 @@
+/** One run of `get` over its URLs: adds them, follows them to their end, reports each exactly once. */
+import { exitCodeOf, NighthaulError, toErrorInfo } from '../../shared/errors.ts'
+import type { AddTasksInput, TaskDelta, TaskDetail, TaskId, TaskOptions, TaskRow } from '../../shared/schemas.ts'
+import type { EngineApi } from '../engine/api.ts'
+import type { Done, Report } from './report.ts'
+import { ask, printable } from './terminal.ts'
+
+const CHANGED =
+  'The file on the server is another one than the part that was saved, which is kept: ' +
+  'run again with --on-change restart to start over'
+const PAUSED_ELSEWHERE =
+  'The download was paused by another program; the partial is kept: run the same command again to continue'
+
+interface RunOptions {
+  /** a person can be asked what to do with a changed file */
+  asksPerson: boolean
+  onChange: TaskOptions['onChange']
+  /** aborted when the person wants to stop */
+  signal: AbortSignal
+}
+
+interface Followed {
+  /** as they were given: several may mean one task (they differ in what comes after #) */
+  urls: string[]
+  row: TaskRow
+  /** monotonic ms since when this run works on it */
+  startedAt: number
+  ended: boolean
+}
+
+export class GetRun {
+  /** that of the first failure, 0 while there is none */
+  exitCode = 0
+  readonly #report: Report
+  readonly #options: RunOptions
+  /** URLs that have not been reported yet */
+  readonly #open: Set<string>
+  readonly #followed = new Map<TaskId, Followed>()
+  readonly #finished = Promise.withResolvers<void>()
+  /** one question at a time */
+  #questions: Promise<string | null> = Promise.resolve(null)
+
+  constructor(urls: readonly string[], report: Report, options: RunOptions) {
+    this.#open = new Set(urls)
+    this.#report = report
+    this.#options = options
+  }
+
+  /** Resolves when every URL has been reported, be it as interrupted. Rejects where the engine itself failed. */
+  async work(engine: EngineApi, inputFor: (urls: readonly string[]) => AddTasksInput): Promise<void> {
+    const { signal } = this.#options
+    const interrupted = () => this.failRest(signal.reason)
+    const events = engine.events.subscribe('tasks.changed', (delta) => this.#hear(engine, delta), { visible: true })
+    signal.addEventListener('abort', interrupted, { once: true })
+    try {
+      await this.#add(engine, inputFor)
+      await this.#finished.promise
+    } finally {
+      signal.removeEventListener('abort', interrupted)
+      events.dispose()
+    }
+  }
+
+  /** Reports everything still open as failed by `error`. */
+  failRest(error: unknown): void {
+    const { code, message } = toErrorInfo(error)
+    if (code === 'interrupted') this.#report.note(`nighthaul: ${message}`)
+    for (const url of this.#open) this.#failed(url, null, error)
+  }
+
+  async #add(engine: EngineApi, inputFor: (urls: readonly string[]) => AddTasksInput): Promise<void> {
+    const urls = [...this.#open]
+    try {
+      const { items } = await engine.handlers['tasks.add'](inputFor(urls))
+      for (const [index, { id, duplicate }] of items.entries()) await this.#follow(engine, urls[index]!, id, duplicate)
+    } catch (error) {
+      if (urls.length === 1 || !(error instanceof NighthaulError)) throw error
+      // One URL that cannot be taken (another process is downloading it) must not keep the others from it.
+      for (const url of urls) await this.#addAlone(engine, url, inputFor)
+    }
+  }
+
+  async #addAlone(engine: EngineApi, url: string, inputFor: (urls: readonly string[]) => AddTasksInput): Promise<void> {
+    if (!this.#open.has(url)) return
+    try {
+      const { items } = await engine.handlers['tasks.add'](inputFor([url]))
+      await this.#follow(engine, url, items[0]!.id, items[0]!.duplicate)
+    } catch (error) {
+      this.#failed(url, null, error)
+    }
+  }
+
+  /** Follows a task. One of an earlier run goes on wherever it stopped; only `changed` waits for a decision. */
+  async #follow(engine: EngineApi, url: string, id: TaskId, adopted: boolean): Promise<void> {
+    const known = this.#followed.get(id)
+    if (known !== undefined) {
+      known.urls.push(url)
+      return
+    }
+    const { onChange } = this.#options
+    if (adopted && (onChange === 'restart' || onChange === 'keep')) {
+      await engine.handlers['tasks.decide']({ selection: { ids: [id] }, decision: onChange })
+    }
+    const row = await engine.handlers['tasks.get']({ id })
+    this.#followed.set(id, { urls: [url], row, startedAt: performance.now(), ended: false })
+    this.#look(engine, id)
+  }
+
+  #hear(engine: EngineApi, delta: TaskDelta): void {
+    for (const row of delta.rows) {
+      const followed = this.#followed.get(row.id)
+      if (followed === undefined || followed.ended) continue
+      if (row.state === 'active' && followed.row.state === 'queued') followed.startedAt = performance.now()
+      followed.row = row
+      this.#look(engine, row.id)
+    }
+    // A frame about very many tasks names none: ask for each.
+    if (delta.rows.length === 0 && delta.listChanged) this.#refresh(engine).catch(this.#finished.reject)
+    this.#report.progress([...this.#followed.values()].map(({ row }) => row))
+  }
+
+  async #refresh(engine: EngineApi): Promise<void> {
+    for (const [id, followed] of this.#followed) {
+      if (followed.ended) continue
+      followed.row = await engine.handlers['tasks.get']({ id })
+      this.#look(engine, id)
+    }
+  }
+
+  /** Reports a task that has come to its end. */
+  #look(engine: EngineApi, id: TaskId): void {
+    const followed = this.#followed.get(id)!
+    const { state } = followed.row
+    if (followed.ended || (state !== 'done' && state !== 'failed' && state !== 'changed' && state !== 'paused')) return
+    followed.ended = true
+    const end = async () => {
+      if (state === 'changed' && this.#options.asksPerson && (await this.#askForRestart(engine, followed))) return
+      this.#ended(followed, await engine.handlers['tasks.get']({ id }))
+    }
+    end().catch(this.#finished.reject)
+  }
+
+  /** Whether the person wants to start over; the task is followed on then. */
+  async #askForRestart(engine: EngineApi, followed: Followed): Promise<boolean> {
+    const question = `${printable(followed.row.filename)}: the file on the server is another one now. Start over with it? [y/N] `
+    this.#questions = this.#questions.then(() => this.#report.pauseFor(() => ask(question, this.#options.signal)))
+    const answer = await this.#questions
+    if (answer === null || !/^y(es)?$/i.test(answer.trim())) return false
+    followed.ended = false
+    await engine.handlers['tasks.decide']({ selection: { ids: [followed.row.id] }, decision: 'restart' })
+    return true
+  }
+
+  #ended({ urls, startedAt }: Followed, task: TaskDetail): void {
+    const { id, error } = task
+    const seconds = Math.round(performance.now() - startedAt) / 1000
+    for (const url of urls) {
+      if (task.state === 'done') this.#settle(url, () => this.#report.done(doneOf(task, url, seconds)))
+      else if (task.state === 'changed' || error?.code === 'remote_changed') {
+        this.#failed(url, id, new NighthaulError('remote_changed', CHANGED))
+      } else
+        this.#failed(url, id, error ? NighthaulError.from(error) : new NighthaulError('task_state', PAUSED_ELSEWHERE))
+    }
+  }
+
+  #failed(url: string, id: TaskId | null, error: unknown): void {
+    const { code, message } = toErrorInfo(error)
+    this.#settle(url, () => {
+      this.exitCode ||= exitCodeOf(code)
+      if (code === 'interrupted') this.exitCode = exitCodeOf(code)
+      this.#report.failed({ code, message, url, id })
+    })
+  }
+
+  /** Every URL is reported once, whatever is heard about it afterwards. */
+  #settle(url: string, report: () => void): void {
+    if (!this.#open.delete(url)) return
+    report()
+    if (this.#open.size === 0) this.#finished.resolve()
+  }
+}
+
+function doneOf(task: TaskDetail, url: string, seconds: number): Done {
+  return {
+    id: task.id,
+    url,
+    finalUrl: task.finalUrl ?? url,
+    path: task.path,
+    bytes: task.writtenBytes,
+    seconds,
+    connections: task.connectionsUsed,
+    resumedFrom: task.resumedFromBytes,
+    checksum: task.checksum,
+  }
+}

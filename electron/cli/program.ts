@@ -1,0 +1,143 @@
+/**
+ * The commands, their flags and their help. Each command's own code is loaded when it runs, so that `get` never waits
+ * for what only `serve` needs.
+ */
+import { Command, type CommanderError, Option } from 'commander'
+import { NighthaulError } from '../../shared/errors.ts'
+import { addSessionOptions, addTransferOptions, type GetFlags, type TransferFlags } from './options.ts'
+import { parseTaskId, parseUrl, parseWhole } from './parse.ts'
+import { callerPath } from './terminal.ts'
+import { version } from './version.ts'
+
+/** Flags of every command. */
+export interface GlobalFlags {
+  profile?: string
+}
+
+const EXIT_CODE_HELP = `
+Exit codes: 0 done · 1 other · 2 usage · 3 network or timeout · 4 HTTP status · 5 integrity · 6 disk ·
+7 remote file changed · 130 interrupted (the partial is kept: run the same command again to continue)`
+
+const GET_HELP = `
+Examples:
+  nighthaul get https://example.org/large.iso
+  nighthaul get -x 16 -d ~/Downloads --checksum sha-256=… https://example.org/large.iso
+  nighthaul get -i links.txt -j 4 --limit-rate 2M
+  nighthaul get https://example.org/source.tar.gz -o - | tar xz
+${EXIT_CODE_HELP}`
+
+/**
+ * Builds the program. `finish` hears the exit code of the command that ran. Parsing throws CommanderError for help,
+ * version and wrong flags, NighthaulError for wrong values.
+ */
+export function buildProgram(finish: (code: number) => void): Command {
+  const program = new Command('nighthaul')
+    .description('Downloads large files, resumes them, verifies them.')
+    .version(version(), '-V, --version')
+    .addOption(new Option('--profile <dir>', 'profile folder (default: NIGHTHAUL_HOME, then the platform’s)'))
+    .showSuggestionAfterError()
+    .exitOverride()
+    .configureOutput({ outputError: () => {} })
+    .addHelpText('after', EXIT_CODE_HELP)
+
+  const command = (name: string, description: string) => program.command(name).description(description)
+  /** Runs a command's code with its positional arguments and flags, the profile's folder resolved. */
+  const run =
+    <A extends unknown[], F>(code: (...input: [...A, F & GlobalFlags]) => Promise<number>) =>
+    async (...input: unknown[]) => {
+      const source = input.at(-1) as Command
+      const flags = source.optsWithGlobals() as F & GlobalFlags
+      if (flags.profile !== undefined) flags.profile = callerPath(flags.profile)
+      finish(await code(...(input.slice(0, -2) as A), flags))
+    }
+
+  addSessionOptions(addTransferOptions(command('get', 'download here and now; run again, it continues')))
+    .argument('[url...]', 'what to download')
+    .addHelpText('after', GET_HELP)
+    .action(run<[string[]], GetFlags>(async (urls, flags) => (await import('./get.ts')).get(urls, flags)))
+
+  command('probe', 'ask about a file without downloading it')
+    .argument('<url>', 'what to ask about', (text) => parseUrl(text))
+    .option('--json', 'print JSON')
+    .action(run<[string], { json?: true }>(async (url, flags) => (await import('./probe.ts')).probe(url, flags)))
+
+  command('serve', 'run the queue here and serve the window to a browser')
+    .addOption(new Option('--host <host>', 'address to listen on').default('127.0.0.1'))
+    .addOption(
+      new Option('--port <port>', 'port to listen on; 0 for any free one')
+        .default(0, 'any free one')
+        .argParser((text) => parseWhole(text, 0, 65_535)),
+    )
+    .option('--token <token>', 'what clients must present (default: the profile’s own, made at random)')
+    .option('--open', 'open the window in a browser')
+    .action(
+      run<[], { host: string; port: number; token?: string; open?: true }>(async (flags) =>
+        (await import('./serve.ts')).serve(flags),
+      ),
+    )
+
+  addTransferOptions(command('add', 'put downloads in the queue'))
+    .option('--paused', 'do not start them yet')
+    .option('--json', 'print JSON, one object a line')
+    .argument('[url...]', 'what to download')
+    .action(
+      run<[string[]], TransferFlags & { paused?: true; json?: true }>(async (urls, flags) =>
+        (await import('./queue.ts')).add(urls, flags),
+      ),
+    )
+
+  command('list', 'show the queue')
+    .option('--json', 'print JSON, one object a line')
+    .option('--state <state...>', 'only downloads in these states')
+    .argument('[text]', 'only downloads with this in their name or link')
+    .action(
+      run<[string | undefined], { json?: true; state?: string[] }>(async (text, flags) =>
+        (await import('./queue.ts')).list(text, flags),
+      ),
+    )
+
+  command('show', 'show everything about one download')
+    .argument('<id>', 'its id, as in the list', parseTaskId)
+    .option('--json', 'print JSON')
+    .action(run<[number], { json?: true }>(async (id, flags) => (await import('./queue.ts')).show(id, flags)))
+
+  for (const [name, description] of [
+    ['pause', 'pause downloads'],
+    ['resume', 'let paused downloads go on'],
+    ['retry', 'try failed downloads again'],
+  ] as const) {
+    command(name, description)
+      .argument('<id...>', 'ids, as in the list, or “all”')
+      .option('--json', 'print JSON')
+      .action(
+        run<[string[]], { json?: true }>(async (ids, flags) => (await import('./queue.ts')).move(name, ids, flags)),
+      )
+  }
+
+  command('remove', 'take downloads off the list')
+    .argument('<id...>', 'ids, as in the list')
+    .option('--delete-files', 'delete what they have saved as well')
+    .option('--json', 'print JSON')
+    .action(
+      run<[string[]], { json?: true; deleteFiles?: true }>(async (ids, flags) =>
+        (await import('./queue.ts')).remove(ids, flags),
+      ),
+    )
+
+  return program
+}
+
+/** A failure of parsing as one sentence for people. */
+export function usageError(error: CommanderError, args: readonly string[]): NighthaulError {
+  const link = args.find((argument) => /^https?:\/\//i.test(argument))
+  if (error.code === 'commander.unknownCommand' && link !== undefined && error.message.includes(link)) {
+    return new NighthaulError('usage', `“${link}” is no command: to download it, write nighthaul get ${link}`)
+  }
+  const sentence = error.message
+    .replace(/^error: /, '')
+    .replace(/\s*\n\s*/g, ' ')
+    .replace(/\.$/, '')
+  return new NighthaulError('usage', `${sentence[0]!.toUpperCase()}${sentence.slice(1)}; ${SEE_HELP}`)
+}
+
+const SEE_HELP = 'nighthaul --help lists the commands, nighthaul COMMAND --help the flags of one'

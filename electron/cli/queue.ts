@@ -1,0 +1,121 @@
+/** `add`, `list`, `show`, `pause`, `resume`, `retry`, `remove`: what a person does with the queue. */
+import { NighthaulError } from '../../shared/errors.ts'
+import { formatCount } from '../../shared/format.ts'
+import type { Selection, TaskId } from '../../shared/schemas.ts'
+import { isUnfinished, TASK_STATES, type TaskState } from '../../shared/task-state.ts'
+import { detailLines, listHead, listRow } from './lines.ts'
+import { readTarget, readTaskOptions, readUrls, type TransferFlags } from './options.ts'
+import { parseTaskId } from './parse.ts'
+import type { GlobalFlags } from './program.ts'
+import { openQueue, type Queue } from './queue-session.ts'
+import { print, printable, printJson, say } from './terminal.ts'
+
+const PAGE = 1000
+
+type Flags = GlobalFlags & { json?: true }
+
+async function withQueue(flags: GlobalFlags, work: (queue: Queue) => Promise<void>): Promise<number> {
+  const queue = await openQueue(flags.profile)
+  try {
+    await work(queue)
+    return 0
+  } finally {
+    await queue.close()
+  }
+}
+
+function sayWhenItStarts(queue: Queue): void {
+  if (!queue.owned) say('nighthaul: The app is not running: work starts when it or “nighthaul serve” does')
+}
+
+export async function add(args: string[], flags: TransferFlags & Flags & { paused?: true }): Promise<number> {
+  const urls = await readUrls(args, flags)
+  if (flags.output === '-') throw new NighthaulError('usage', '-o - needs “nighthaul get”: the queue saves to files')
+  const target = readTarget(flags, urls.length)
+  const options = {
+    ...readTaskOptions(flags),
+    ...(flags.limitRate !== undefined && { limitBytesPerSecond: flags.limitRate }),
+    ...(flags.durable && { durability: 'strict' as const }),
+  }
+  return withQueue(flags, async (queue) => {
+    const { items } = await queue.client.call('tasks.add', {
+      items: urls.map((url) => ({ url, filename: target.filename })),
+      folder: flags.directory === undefined && flags.output === undefined ? undefined : target.folder,
+      options,
+      paused: flags.paused === true,
+    })
+    for (const [index, { id, duplicate }] of items.entries()) {
+      const url = urls[index]!
+      if (flags.json) printJson({ id, url, duplicate })
+      else print(`${id}\t${printable(url)}${duplicate ? '\t(in the queue already)' : ''}`)
+    }
+    if (!flags.paused) sayWhenItStarts(queue)
+  })
+}
+
+export async function list(text: string | undefined, flags: Flags & { state?: string[] }): Promise<number> {
+  const states = flags.state?.map(parseState)
+  const columns = process.stdout.isTTY ? process.stdout.columns || 80 : Number.POSITIVE_INFINITY
+  return withQueue(flags, async ({ client }) => {
+    for (let offset = 0; ; offset += PAGE) {
+      const { rows, total } = await client.call('tasks.list', { states, text, offset, limit: PAGE })
+      if (offset === 0 && !flags.json) {
+        if (total === 0) say('nighthaul: There are no downloads to show')
+        else print(listHead(columns))
+      }
+      for (const row of rows) flags.json ? printJson(row) : print(listRow(row, columns))
+      if (rows.length < PAGE) return
+    }
+  })
+}
+
+function parseState(text: string): TaskState {
+  const state = TASK_STATES.find((known) => known === text)
+  if (state) return state
+  throw new NighthaulError('usage', `--state: “${text}” is none of ${TASK_STATES.join(', ')}`)
+}
+
+export async function show(id: TaskId, flags: Flags): Promise<number> {
+  return withQueue(flags, async ({ client }) => {
+    const task = await client.call('tasks.get', { id })
+    if (flags.json) printJson(task)
+    else for (const line of detailLines(task)) print(line)
+  })
+}
+
+export type Move = 'pause' | 'resume' | 'retry'
+
+const MOVED: Record<Move, string> = { pause: 'paused', resume: 'resumed', retry: 'queued again' }
+
+export async function move(verb: Move, args: string[], flags: Flags): Promise<number> {
+  const all = args.length === 1 && args[0] === 'all'
+  const ids = all ? [] : args.map(parseTaskId)
+  return withQueue(flags, async (queue) => {
+    const selection: Selection = all
+      ? { filter: { states: TASK_STATES.filter(isUnfinished) } }
+      : await existing(queue, ids)
+    const { count } = await queue.client.call(`tasks.${verb}`, { selection })
+    answer(flags, count, MOVED[verb])
+    if (verb !== 'pause' && count > 0) sayWhenItStarts(queue)
+  })
+}
+
+export async function remove(args: string[], flags: Flags & { deleteFiles?: true }): Promise<number> {
+  const ids = args.map(parseTaskId)
+  return withQueue(flags, async (queue) => {
+    const selection = await existing(queue, ids)
+    const { count } = await queue.client.call('tasks.remove', { selection, deleteFiles: flags.deleteFiles === true })
+    answer(flags, count, flags.deleteFiles ? 'removed with their files' : 'removed')
+  })
+}
+
+/** A selection of these tasks once it is certain that all of them exist: a mistyped id must not be half obeyed. */
+async function existing({ client }: Queue, ids: TaskId[]): Promise<Selection> {
+  for (const id of ids) await client.call('tasks.get', { id })
+  return { ids: [...new Set(ids)] }
+}
+
+function answer(flags: Flags, count: number, done: string): void {
+  if (flags.json) printJson({ count })
+  else print(`${formatCount(count)} ${count === 1 ? 'download' : 'downloads'} ${done}`)
+}

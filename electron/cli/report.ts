@@ -1,0 +1,129 @@
+/**
+ * Tells how the downloads of one command go. Results go to standard output (a path a line, or JSON), the live lines
+ * and everything for people to standard error, and only where that is a terminal.
+ */
+import { basename } from 'node:path'
+import type { ErrorCode } from '../../shared/errors.ts'
+import type { ChecksumResult, TaskRow } from '../../shared/schemas.ts'
+import { doneSentence, progressBlock } from './lines.ts'
+import { print, printable, printJson, say } from './terminal.ts'
+
+/** The JSON of a finished download (stable: others script against it). */
+export interface Done {
+  id: number | null
+  url: string
+  finalUrl: string
+  /** null: streamed to standard output */
+  path: string | null
+  bytes: number
+  seconds: number
+  connections: number
+  resumedFrom: number
+  checksum: ChecksumResult | null
+}
+
+/** The JSON of a failed download. */
+export interface Failed {
+  code: ErrorCode
+  message: string
+  url: string
+  id: number | null
+}
+
+export interface Report {
+  /** the present state of all downloads of this command */
+  progress(tasks: readonly TaskRow[]): void
+  done(result: Done): void
+  failed(result: Failed): void
+  /** something a person should know; shown above the live lines */
+  note(sentence: string): void
+  /** runs `ask` with the live lines away */
+  pauseFor<T>(ask: () => Promise<T>): Promise<T>
+  /** takes the live lines away; nothing is reported afterwards */
+  close(): void
+}
+
+/** The report for this process's streams. With `output` 'stream', standard output belongs to the file's bytes. */
+export async function createReport(options: { json: boolean; output: 'paths' | 'stream' }): Promise<Report> {
+  if (options.json) {
+    return {
+      done: (done) => printJson({ type: 'done', ...done }),
+      failed: (failed) => printJson({ type: 'failed', ...failed }),
+      progress: everySecond(printProgress),
+      note: () => {},
+      pauseFor: (ask) => ask(),
+      close: () => {},
+    }
+  }
+  const done = options.output === 'paths' ? (result: Done) => print(result.path ?? '') : () => {}
+  if (process.stderr.isTTY) return terminalReport(done)
+  return { done, failed: complain, progress: () => {}, note: say, pauseFor: (ask) => ask(), close: () => {} }
+}
+
+/** An interruption is no failure of each download: the run says it once. */
+function complain({ code, message, url }: Failed): void {
+  if (code === 'interrupted') return
+  say(`nighthaul: ${printable(url)}: ${printable(message)}`)
+}
+
+function printProgress(tasks: readonly TaskRow[]): void {
+  for (const row of tasks) {
+    if (row.state !== 'active') continue
+    const { id, url, writtenBytes: bytes, sizeBytes: size, bytesPerSecond } = row
+    printJson({ type: 'progress', id, url, bytes, size, bytesPerSecond })
+  }
+}
+
+function everySecond(act: (tasks: readonly TaskRow[]) => void): (tasks: readonly TaskRow[]) => void {
+  let last = performance.now()
+  return (tasks) => {
+    if (performance.now() - last < 1000) return
+    last = performance.now()
+    act(tasks)
+  }
+}
+
+async function terminalReport(printResult: (done: Done) => void): Promise<Report> {
+  const { createLogUpdate } = await import('log-update')
+  const live = createLogUpdate(process.stderr)
+  let block = ''
+  let paused = false
+  /** Takes the live lines away while something permanent is written. */
+  const above = (write: () => void) => {
+    live.clear()
+    write()
+    if (block !== '' && !paused) live(block)
+  }
+  return {
+    progress(tasks) {
+      block = progressBlock(
+        tasks,
+        { columns: process.stderr.columns || 80, rows: process.stderr.rows || 24 },
+        Date.now(),
+      )
+      if (!paused) live(block)
+    },
+    done: (done) =>
+      above(() => {
+        say(doneSentence({ ...done, filename: done.path === null ? done.url : basename(done.path) }))
+        printResult(done)
+      }),
+    failed: (failed) => above(() => complain(failed)),
+    note: (sentence) => above(() => say(sentence)),
+    async pauseFor(ask) {
+      paused = true
+      live.clear()
+      live.done()
+      try {
+        return await ask()
+      } finally {
+        paused = false
+      }
+    },
+    close() {
+      live.clear()
+      block = ''
+      live.done()
+    },
+  }
+}
