@@ -219,14 +219,13 @@ function utf8OrLatin1(value: string): string {
  * of the event loop: a body that came with the head is read by then, and the next hop finds its connection.
  */
 function drain(reply: Exchange): Promise<void> {
-  let bytes = Number(reply.headers['content-length'] ?? 0)
-  const isTooMuch = () => !(bytes <= MAX_DRAINED_BYTES)
-  if (isTooMuch()) reply.abort()
+  let bytes = 0
+  if (Number(reply.headers['content-length'] ?? 0) > MAX_DRAINED_BYTES) reply.abort()
   else
     reply.consume({
       onData(chunk) {
         bytes += chunk.length
-        if (isTooMuch()) reply.abort()
+        if (bytes > MAX_DRAINED_BYTES) reply.abort()
       },
       onEnd() {},
       onError() {},
