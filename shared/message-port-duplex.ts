@@ -5,7 +5,7 @@ import type { Duplex } from './rpc.ts'
 /** The parts of a MessagePort used here, so that neither DOM nor Node types are needed. */
 export interface WebMessagePort {
   postMessage(message: unknown): void
-  addEventListener(type: 'message', listener: (event: { data: unknown }) => void): void
+  addEventListener(type: 'message', listener: (event: { type: string; data?: unknown }) => void): void
   addEventListener(type: 'messageerror' | 'close', listener: () => void): void
   start(): void
   close(): void
