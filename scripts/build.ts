@@ -1,0 +1,124 @@
+/**
+ * Builds what runs from dist/: the window (vite.config.ts) to dist/renderer, the processes to dist/electron. Each half
+ * is skipped while its sources are those of its last build. `npm run build`; start.ts and test.ts call it too.
+ */
+import { createHash } from 'node:crypto'
+import { existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { builtinModules } from 'node:module'
+import { join } from 'node:path'
+import { build, type InlineConfig, type Rolldown } from 'vite'
+import { inRepository, ROOT, say } from './repository.ts'
+
+interface Half {
+  name: string
+  /** folders and files it is made of */
+  sources: readonly string[]
+  /** a file that is there once it is built */
+  result: string
+  build(): Promise<void>
+}
+
+const HALVES: readonly Half[] = [
+  {
+    name: 'renderer',
+    sources: ['renderer', 'shared', 'vite.config.ts', 'package-lock.json'],
+    result: 'dist/renderer/index.html',
+    async build() {
+      await build({ configFile: inRepository('vite.config.ts'), logLevel: 'warn' })
+    },
+  },
+  {
+    name: 'electron',
+    sources: ['electron', 'shared', 'scripts/build.ts', 'package-lock.json'],
+    result: 'dist/electron/main.js',
+    async build() {
+      rmSync(inRepository('dist/electron'), { recursive: true, force: true })
+      const processes = ['main', 'engine-process', 'cli']
+      checkImports(await build(nodeConfig(processes, 'es', '[name].js')), dependencies())
+      // A sandboxed preload is CommonJS and may require nothing but electron.
+      checkImports(await build(nodeConfig(['preload'], 'cjs', '[name].cjs')), [])
+    },
+  },
+]
+
+/** Builds what is missing or stale; `force` builds all. The names of the halves that were built. */
+export async function buildIfStale({ force = false } = {}): Promise<string[]> {
+  // vite.config.ts names its folders from the repository's root
+  process.chdir(ROOT)
+  const built: string[] = []
+  for (const half of HALVES) {
+    const stamp = inRepository('dist', `${half.name}.sha256`)
+    const hash = hashOf(half.sources)
+    const fresh = existsSync(inRepository(half.result)) && existsSync(stamp) && readFileSync(stamp, 'utf8') === hash
+    if (fresh && !force) continue
+    say(`Building dist/${half.name} …`)
+    rmSync(stamp, { force: true })
+    await half.build()
+    writeFileSync(stamp, hash)
+    built.push(half.name)
+  }
+  return built
+}
+
+function nodeConfig(entries: readonly string[], format: 'es' | 'cjs', fileName: string): InlineConfig {
+  return {
+    configFile: false,
+    root: ROOT,
+    logLevel: 'warn',
+    // `ssr` is vite's word for “runs in Node”: packages stay outside, the installed node_modules serves them.
+    ssr: { target: 'node', external: true },
+    build: {
+      ssr: true,
+      outDir: 'dist/electron',
+      emptyOutDir: false,
+      target: 'node24',
+      minify: false,
+      sourcemap: true,
+      rolldownOptions: {
+        input: Object.fromEntries(entries.map((name) => [name, inRepository('electron', `${name}.ts`)])),
+        output: { format, entryFileNames: fileName, chunkFileNames: 'chunks/[name]-[hash].js' },
+      },
+    },
+  }
+}
+
+/** What the built processes import must be there in the packaged app: Node, Electron and our `dependencies` alone. */
+function checkImports(output: Awaited<ReturnType<typeof build>>, allowed: readonly string[]): void {
+  const outputs = [output].flat().filter((item): item is Rolldown.RolldownOutput => 'output' in item)
+  const chunks = outputs.flatMap((item) => item.output).filter((item) => item.type === 'chunk')
+  const own = new Set(chunks.map((chunk) => chunk.fileName))
+  for (const chunk of chunks) {
+    for (const name of [...chunk.imports, ...chunk.dynamicImports]) {
+      const known = own.has(name) || name === 'electron' || name.startsWith('node:') || builtinModules.includes(name)
+      const packageName = name.split('/', name.startsWith('@') ? 2 : 1).join('/')
+      if (known || allowed.includes(packageName)) continue
+      throw new Error(`dist/electron/${chunk.fileName} imports ${name}, which is not among the dependencies of the app`)
+    }
+  }
+}
+
+function dependencies(): string[] {
+  const text = readFileSync(inRepository('package.json'), 'utf8')
+  return Object.keys((JSON.parse(text) as { dependencies: Record<string, string> }).dependencies)
+}
+
+function hashOf(sources: readonly string[]): string {
+  const hash = createHash('sha256')
+  const add = (path: string) => {
+    if (statSync(inRepository(path)).isDirectory()) {
+      for (const name of readdirSync(inRepository(path)).sort()) add(join(path, name))
+    } else {
+      hash
+        .update(`${path}\0`)
+        .update(readFileSync(inRepository(path)))
+        .update('\0')
+    }
+  }
+  for (const source of sources) add(source)
+  return hash.digest('hex')
+}
+
+if (import.meta.main) {
+  const built = await buildIfStale({ force: process.argv.includes('--force') })
+  say(built.length > 0 ? `Built ${built.map((name) => `dist/${name}`).join(' and ')}.` : 'dist is up to date.')
+}
