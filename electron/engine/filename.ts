@@ -172,15 +172,15 @@ function dispositionName(header: string): string | null {
   // `filename=x` alone, without `attachment;` before it
   const whole = /^\s*filename\*?\s*=/i.test(header) ? `attachment; ${header}` : header
   const { parameters } = parse(whole, { extended: false })
+  const plain = parameters.filename?.replace(/^'(.+)'$/, '$1')
   const extended = parameters['filename*']
   if (extended !== undefined) {
-    // Quoted, or without its charset: both are seen.
-    const decoded = decodeExtended(extended) ?? percentDecoded(extended.replace(/^[\w-]*'[^']*'/, ''))
+    const decoded = decodeExtended(extended)
     if (decoded) return /^iso-8859-1'/i.test(extended) ? decoded : asUtf8(decoded)
+    // Without its charset, which is seen; better than nothing, and only then.
+    if (!plain) return asUtf8(percentDecoded(extended.replace(/^[\w-]*'[^']*'/, '')))
   }
-  const plain = parameters.filename?.replace(/^'(.+)'$/, '$1')
-  if (!plain) return null
-  return percentDecoded(encodedWords(asUtf8(plain)))
+  return plain ? percentDecoded(encodedWords(asUtf8(plain))) : null
 }
 
 /** Raw UTF-8 in a header arrives as latin1. */
