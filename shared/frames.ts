@@ -87,7 +87,7 @@ export function decodeFrame(text: unknown): unknown {
 /** Whether a text takes more than `maxBytes` as UTF-8. Counts only where its length leaves a doubt. */
 function exceeds(text: string, maxBytes: number): boolean {
   if (text.length > maxBytes) return true
-  if (text.length * 3 <= maxBytes) return false
+  if (text.length * 3 <= maxBytes || !/[\u0080-\uffff]/.test(text)) return false
   let bytes = text.length
   for (let index = 0; index < text.length; index++) {
     const unit = text.charCodeAt(index)
