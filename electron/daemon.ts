@@ -63,6 +63,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   const token = typeof options.token === 'string' ? checkedToken(options.token) : keptToken(options.profile)
   const server = createServer({ shouldUpgradeCallback: isWebSocket })
   const sockets = new WebSocketServer({ noServer: true, maxPayload: MAX_FRAME_BYTES })
+  const served = { contract, handlers: engine.handlers, events: engine.events, version, logger }
   const sessions = new Map<WebSocket, { close(): void }>()
 
   const bound: Bound = { host: options.host, port: await listen(server, options) }
@@ -91,7 +92,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     sockets.handleUpgrade(request, socket, head, (client) => {
       watchHeartbeat(client)
       const duplex = webSocketDuplex(client)
-      sessions.set(client, serve(duplex, { contract, ...engine, version, logger }))
+      sessions.set(client, serve(duplex, served))
       client.on('close', () => sessions.delete(client))
     })
   })
