@@ -42,12 +42,24 @@ interface LockFile {
 
 /**
  * Makes this process the owner of the profile's queue.
- * @throws NighthaulError `profile_locked` (params: pid, kind, profile) while another living process is
+ * @throws NighthaulError `profile_locked` (params: pid, kind, profile) while another living process is, and
+ * `folder_not_writable` when the profile cannot hold a lock
  */
 export function takeQueueLock(profile: string, kind: QueueOwnerKind): QueueLock {
   const path = lockPath(profile)
   const mine: LockFile = { ...ownIdentity(), kind, nonce: randomBytes(9).toString('hex') }
-  acquire(path, mine, profile)
+  try {
+    acquire(path, mine, profile)
+  } catch (cause) {
+    if (cause instanceof NighthaulError) throw cause
+    const code = (cause as NodeJS.ErrnoException).code ?? 'unknown'
+    throw new NighthaulError(
+      'folder_not_writable',
+      `The profile folder ${profile} cannot be written (${code}); nothing was changed. Give yourself the right to write there, or choose another folder with --profile.`,
+      { folder: profile, code },
+      { cause },
+    )
+  }
   return {
     profile,
     release() {

@@ -90,6 +90,15 @@ describe('the queue lock', () => {
     expect(readdirSync(folder)).toEqual([])
   })
 
+  test('cannot be in a folder that is gone: one sentence', () => {
+    expect(() => takeQueueLock(join(folder, 'gone'), 'app')).toThrow(
+      expect.objectContaining({
+        code: 'folder_not_writable',
+        params: { folder: join(folder, 'gone'), code: 'ENOENT' },
+      }),
+    )
+  })
+
   test('of another process is refused while that lives, and taken over once it was killed', async () => {
     const child = await holder()
     expect(child.said).toMatchObject({ taken: true })
