@@ -1,6 +1,6 @@
 /** The profile: the folder that holds a user's queue, where it is, and what is called what in it. */
 import { createHash } from 'node:crypto'
-import { chmodSync, lstatSync, mkdirSync, realpathSync } from 'node:fs'
+import { chmodSync, existsSync, lstatSync, mkdirSync, realpathSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
 import envPaths from 'env-paths'
@@ -20,7 +20,7 @@ const MAX_SOCKET_PATH_BYTES = 103
 export function profileFolder(options: { flag?: string; env: NodeJS.ProcessEnv }): string {
   const folder = resolve(options.flag || options.env.NIGHTHAUL_HOME || envPaths('nighthaul', { suffix: '' }).data)
   try {
-    mkdirSync(folder, { recursive: true, mode: 0o700 })
+    makeFolder(folder)
     return realpathSync(folder)
   } catch (cause) {
     const code = (cause as NodeJS.ErrnoException).code ?? 'unknown'
@@ -30,6 +30,17 @@ export function profileFolder(options: { flag?: string; env: NodeJS.ProcessEnv }
       { folder, code },
       { cause },
     )
+  }
+}
+
+/** Not `recursive`: Node never comes back from that where a folder refuses new ones with ENOENT, as those in /proc do. */
+function makeFolder(folder: string): void {
+  const parent = dirname(folder)
+  if (!existsSync(parent)) makeFolder(parent)
+  try {
+    mkdirSync(folder, { mode: 0o700 })
+  } catch (error) {
+    if (!statSync(folder, { throwIfNoEntry: false })?.isDirectory()) throw error
   }
 }
 

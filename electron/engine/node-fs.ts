@@ -2,6 +2,7 @@
 import { execFile } from 'node:child_process'
 import { constants, promises as fs } from 'node:fs'
 import { writeFile } from 'node:fs/promises'
+import { dirname } from 'node:path'
 import type { FileSystem, OpenFile } from './ports.ts'
 
 const FLAGS = {
@@ -38,9 +39,7 @@ export function createNodeFileSystem(platform: NodeJS.Platform = process.platfor
 
     unlink: (path) => fs.unlink(path),
 
-    async mkdir(path) {
-      await fs.mkdir(path, { recursive: true })
-    },
+    mkdir: makeFolder,
 
     async stat(path) {
       const stats = await fs.stat(path).catch(ignoreMissing)
@@ -125,4 +124,19 @@ function run(command: string, args: string[]): Promise<void> {
   return new Promise((resolve) => {
     execFile(command, args, { timeout: 5_000 }, () => resolve())
   })
+}
+
+/** Not `recursive`: Node never comes back from that where a folder refuses new ones with ENOENT, as those in /proc do. */
+async function makeFolder(path: string): Promise<void> {
+  try {
+    await fs.mkdir(path)
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException
+    const there = await fs.stat(path).catch(ignoreMissing)
+    if (there?.isDirectory()) return
+    const parent = dirname(path)
+    if (code !== 'ENOENT' || (await fs.stat(parent).catch(ignoreMissing))) throw error
+    await makeFolder(parent)
+    await makeFolder(path)
+  }
 }
