@@ -54,7 +54,7 @@ export interface GetFlags extends TransferFlags {
 }
 
 /** An option whose value `parse` reads; what is wrong with it is said with the flag's name. */
-function valued(flags: string, description: string, parse: (text: string) => unknown): Option {
+export function valued(flags: string, description: string, parse: (text: string) => unknown): Option {
   const option = new Option(flags, description)
   return option.argParser((text: string) => named(option, () => parse(text)))
 }

@@ -4,7 +4,7 @@
  */
 import { Command, type CommanderError, Option } from 'commander'
 import { NighthaulError } from '../../shared/errors.ts'
-import { addSessionOptions, addTransferOptions, type GetFlags, type TransferFlags } from './options.ts'
+import { addSessionOptions, addTransferOptions, type GetFlags, type TransferFlags, valued } from './options.ts'
 import { parseTaskId, parseUrl, parseWhole } from './parse.ts'
 import { callerPath } from './terminal.ts'
 import { version } from './version.ts'
@@ -64,9 +64,10 @@ export function buildProgram(finish: (code: number) => void): Command {
   command('serve', 'run the queue here and serve the window to a browser')
     .addOption(new Option('--host <host>', 'address to listen on').default('127.0.0.1'))
     .addOption(
-      new Option('--port <port>', 'port to listen on; 0 for any free one')
-        .default(0, 'any free one')
-        .argParser((text) => parseWhole(text, 0, 65_535)),
+      valued('--port <port>', 'port to listen on; 0 for any free one', (text) => parseWhole(text, 0, 65_535)).default(
+        0,
+        'any free one',
+      ),
     )
     .option('--token <token>', 'what clients must present (default: the profile’s own, made at random)')
     .option('--open', 'open the window in a browser')
