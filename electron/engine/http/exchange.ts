@@ -117,7 +117,8 @@ class ExchangeHandler implements Dispatcher.DispatchHandler, Exchange {
   }
 
   onResponseData(_controller: Dispatcher.DispatchController, chunk: Buffer): void {
-    if (this.#over) return
+    // undici's parser announces nothing again whenever it is resumed
+    if (this.#over || chunk.length === 0) return
     if (!this.#sink || this.#paused || this.#backlog.length > 0) this.#backlog.push(chunk)
     else this.#deliver(chunk)
   }

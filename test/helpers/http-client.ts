@@ -1,0 +1,62 @@
+/** The engine's HTTP client for one test, and bodies read to their end. */
+import {
+  createHttpClient,
+  type HttpReply,
+  type HttpRequest,
+  type HttpSettings,
+} from '../../electron/engine/http/http-client.ts'
+import type { Clock } from '../../electron/engine/ports.ts'
+
+const clock: Clock = {
+  now: Date.now,
+  monotonic: () => performance.now(),
+  setTimeout: (callback, ms) => {
+    const timer = setTimeout(callback, ms)
+    return { cancel: () => clearTimeout(timer) }
+  },
+}
+
+export interface TestClient extends AsyncDisposable {
+  request(url: string, rest?: Partial<HttpRequest>): Promise<HttpReply>
+  /** status, headers and the whole body; rejects with the body's error */
+  read(url: string, rest?: Partial<HttpRequest>): Promise<{ reply: HttpReply; body: Buffer }>
+  dropIdle(): void
+  close(): Promise<void>
+}
+
+export function startClient(settings: Partial<HttpSettings> = {}): TestClient {
+  const client = createHttpClient({
+    clock,
+    settings: {
+      connectTimeoutMs: 5000,
+      headersTimeoutMs: 5000,
+      stallTimeoutMs: 5000,
+      connectionsPerHost: 6,
+      userAgent: 'Nighthaul/test',
+      ...settings,
+    },
+  })
+  const request: TestClient['request'] = (url, rest = {}) =>
+    client.request({ url, headers: {}, options: { proxy: '' }, signal: new AbortController().signal, ...rest })
+  return {
+    request,
+    read: async (url, rest) => {
+      const reply = await request(url, rest)
+      return { reply, body: await bodyOf(reply) }
+    },
+    dropIdle: () => client.dropIdle(),
+    close: () => client.close(),
+    [Symbol.asyncDispose]: () => client.close(),
+  }
+}
+
+export function bodyOf(reply: HttpReply): Promise<Buffer> {
+  return new Promise((resolve, reject) => {
+    const chunks: Buffer[] = []
+    reply.consume({
+      onData: (chunk) => void chunks.push(chunk),
+      onEnd: () => resolve(Buffer.concat(chunks)),
+      onError: reject,
+    })
+  })
+}
