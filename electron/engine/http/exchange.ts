@@ -172,7 +172,7 @@ class ExchangeHandler implements Dispatcher.DispatchHandler, Exchange {
     this.#close()
     this.#connectionOver(false)
     if (!this.#hasHead) this.#reject(error)
-    else if (this.#sink) this.#sink.onError(error)
+    else if (this.#sink) tell(() => this.#sink!.onError(error))
     else this.#untold = error
   }
 
@@ -187,10 +187,10 @@ class ExchangeHandler implements Dispatcher.DispatchHandler, Exchange {
   /** Tells the sink how it ended, once everything before it was told. */
   #settle(): void {
     const outcome = this.#outcome
-    if (this.#over || !this.#sink || !outcome || this.#paused || this.#backlog.length > 0) return
+    const sink = this.#sink
+    if (this.#over || !sink || !outcome || this.#paused || this.#backlog.length > 0) return
     this.#close()
-    if (outcome === 'end') this.#sink.onEnd()
-    else this.#sink.onError(outcome)
+    tell(() => (outcome === 'end' ? sink.onEnd() : sink.onError(outcome)))
   }
 
   /**
@@ -238,5 +238,16 @@ class ExchangeHandler implements Dispatcher.DispatchHandler, Exchange {
         ? reason
         : new NighthaulError('interrupted', 'The request was stopped. What is already here is kept.'),
     )
+  }
+}
+
+/** undici would swallow what a taker throws at the end; there is nobody left to tell but the process. */
+function tell(call: () => void): void {
+  try {
+    call()
+  } catch (error) {
+    queueMicrotask(() => {
+      throw error
+    })
   }
 }
