@@ -1,0 +1,74 @@
+/** The store: opens the profile's database (salvaging and migrating what needs it) and assembles `TaskStore`. */
+import { mkdirSync } from 'node:fs'
+import { dirname } from 'node:path'
+import type { TaskStore } from '../../shared/records.ts'
+import {
+  BUSY_TIMEOUT_MS,
+  type Connection,
+  createPrivateFile,
+  openConnection,
+  SILENT,
+  type StoreLogger,
+} from './database.ts'
+import { suspectMark } from './inspect.ts'
+import { migrate, newerStoreError } from './migrate.ts'
+import { MIGRATIONS } from './migrations/index.ts'
+import { createProgress } from './progress.ts'
+import { createQueue } from './queue.ts'
+import { ensureSound, type SalvageReport } from './salvage.ts'
+import { createSettings } from './settings.ts'
+import { toStoreError, withTypedErrors } from './store-errors.ts'
+import { createTaskList } from './task-list.ts'
+import { createTasks } from './tasks.ts'
+
+export type { StoreLogger } from './database.ts'
+export type { SalvageReport } from './salvage.ts'
+
+export interface StoreOptions {
+  /** the database file; created where there is none, readable by its owner alone */
+  path: string
+  /** epoch ms, for the names of backups and of what is set aside */
+  now: () => number
+  logger?: StoreLogger
+  /** how long a call waits for another process before it throws `store_busy` */
+  busyTimeoutMs?: number
+}
+
+/**
+ * @returns the store, and what was salvaged if its file was damaged (null: it was sound)
+ * @throws `store_newer` (the file is untouched), `store_busy`, `disk_full`, `io_error`, `read_only`,
+ *   `folder_not_writable`; every method of the store may throw these too, and `store_corrupt`
+ */
+export function openStore(options: StoreOptions): { store: TaskStore; recovered: SalvageReport | null } {
+  const { path, now, logger = SILENT, busyTimeoutMs = BUSY_TIMEOUT_MS } = options
+  try {
+    mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
+    const { version, recovered } = ensureSound(path, { migrations: MIGRATIONS, now, logger, busyTimeoutMs })
+    const known = MIGRATIONS.at(-1)?.version ?? 0
+    if (version > known) throw newerStoreError(path, version, known)
+    const connection = openConnection(path, { busyTimeoutMs, logger })
+    try {
+      migrate(connection, MIGRATIONS, { now, logger })
+      const onDamage = () => createPrivateFile(suspectMark(path))
+      return { store: withTypedErrors(path, assemble(connection, logger), onDamage), recovered }
+    } catch (error) {
+      connection.close()
+      throw error
+    }
+  } catch (error) {
+    throw toStoreError(error, path)
+  }
+}
+
+function assemble(connection: Connection, logger: StoreLogger): TaskStore {
+  const tasks = createTasks(connection, logger)
+  return {
+    ...tasks,
+    ...createTaskList(connection, logger, tasks.countsByState),
+    ...createQueue(connection, logger),
+    ...createProgress(connection, logger),
+    ...createSettings(connection, logger),
+    dataVersion: () => connection.db.pragma('data_version', { simple: true }) as number,
+    close: () => connection.close(),
+  }
+}

@@ -1,0 +1,5 @@
+/** The migrations in order. Numbers grow by tens, so that two branches can each add one. */
+import type { Migration } from '../migrate.ts'
+import { migration0010 } from './0010-tasks.ts'
+
+export const MIGRATIONS: readonly Migration[] = [migration0010]

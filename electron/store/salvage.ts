@@ -1,0 +1,321 @@
+/**
+ * A damaged database: set aside under another name, what can be read of it put in a fresh one, and a report. Rows are
+ * read one by one by their rowid, so that a damaged page costs the rows on it and no others. Progress from a damaged
+ * file is not trusted: the engine checks it against the checksums of the blocks before it goes on.
+ */
+import { constants, copyFileSync, existsSync, linkSync, renameSync, rmSync } from 'node:fs'
+import Database from 'better-sqlite3'
+import { TASK_STATES } from '../../shared/task-state.ts'
+import { type Connection, createPrivateFile, openConnection, SIDECARS, type StoreLogger } from './database.ts'
+import { inspect, suspectMark } from './inspect.ts'
+import { backupsOf, latestVersion, type Migration, migrate, schemaVersion, stampedPath } from './migrate.ts'
+import { isConstraintViolation, isDamage } from './store-errors.ts'
+import { fold } from './task-row.ts'
+
+export interface SalvageReport {
+  /** where the damaged file is now */
+  setAside: string
+  tasksKept: number
+  /** null: the damaged file does not say how many there were */
+  tasksLost: number | null
+  /** the backup whose tasks were taken because the damaged file gave none */
+  restoredFrom?: string
+}
+
+export interface SalvageOptions {
+  migrations: readonly Migration[]
+  now: () => number
+  logger: StoreLogger
+  busyTimeoutMs: number
+}
+
+/** Leaves a sound database at `path`, or none at all. Returns its schema version (0: none). */
+export function ensureSound(
+  path: string,
+  options: SalvageOptions,
+): { version: number; recovered: SalvageReport | null } {
+  const look = () => inspect(path, options.migrations, options.busyTimeoutMs)
+  const first = look()
+  if (first.kind !== 'damaged') {
+    rmSync(suspectMark(path), { force: true })
+    return { version: first.kind === 'sound' ? first.version : 0, recovered: null }
+  }
+  return withSalvageLock(path, options.busyTimeoutMs, () => {
+    // Another process may have salvaged it while this one waited.
+    const finding = look()
+    if (finding.kind !== 'damaged') return { version: finding.kind === 'sound' ? finding.version : 0, recovered: null }
+    options.logger.warn({ path, reason: finding.reason }, 'the store is damaged')
+    const recovered = salvage(path, options)
+    return { version: latestVersion(options.migrations), recovered }
+  })
+}
+
+/** An SQLite lock rather than a file with a pid: the system releases it when its holder dies. */
+function withSalvageLock<T>(path: string, busyTimeoutMs: number, work: () => T): T {
+  const lockPath = `${path}.salvage-lock`
+  createPrivateFile(lockPath)
+  const lock = new Database(lockPath, { timeout: busyTimeoutMs })
+  try {
+    lock.exec('BEGIN EXCLUSIVE')
+    return work()
+  } finally {
+    lock.close()
+    rmSync(lockPath, { force: true })
+  }
+}
+
+/**
+ * The damaged file keeps its name until the fresh one takes it, in one rename: whenever this dies, the next start
+ * finds either the damaged file or the finished new one, never an empty queue.
+ */
+function salvage(path: string, options: SalvageOptions): SalvageReport {
+  const setAside = stampedPath(path, 'corrupt', options.now())
+  try {
+    secondName(path, setAside)
+    if (existsSync(`${path}-wal`)) secondName(`${path}-wal`, `${setAside}-wal`)
+    return salvageFrom(setAside, path, options)
+  } catch (error) {
+    // The damaged file still has its own name; the next start tries again.
+    for (const suffix of ['', ...SIDECARS]) rmSync(setAside + suffix, { force: true })
+    throw error
+  }
+}
+
+function salvageFrom(setAside: string, path: string, options: SalvageOptions): SalvageReport {
+  const { logger } = options
+  const fresh = `${path}.salvage`
+  let result = fillFresh(fresh, setAside, options)
+  let restoredFrom: string | undefined
+  if (result.tasksKept === 0 && result.tasksExpected !== 0) {
+    const backup = backupsOf(path).find((candidate) => isSound(candidate, options))
+    if (backup === undefined) {
+      logger.warn({ setAside }, 'no task could be read from the damaged store and there is no backup')
+    } else {
+      const { tasksExpected } = result
+      result = { ...fillFresh(fresh, backup, options), tasksExpected }
+      restoredFrom = backup
+      logger.warn({ setAside, backup }, 'no task could be read from the damaged store; its backup was taken instead')
+    }
+  }
+
+  // A log of the old database beside the new one would be applied to it.
+  for (const suffix of SIDECARS) rmSync(path + suffix, { force: true })
+  renameSync(fresh, path)
+  rmSync(suspectMark(path), { force: true })
+  const { tasksKept, tasksExpected } = result
+  const tasksLost = tasksExpected === null ? null : Math.max(0, tasksExpected - tasksKept)
+  const report: SalvageReport = { setAside, tasksKept, tasksLost, ...(restoredFrom && { restoredFrom }) }
+  logger.warn({ ...report }, 'the damaged store was set aside and what could be read was kept')
+  return report
+}
+
+/** A hard link costs no space; a copy where the file system has no links. */
+function secondName(from: string, to: string): void {
+  try {
+    linkSync(from, to)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'EEXIST') throw error
+    copyFileSync(from, to, constants.COPYFILE_EXCL)
+  }
+}
+
+function isSound(path: string, { migrations, busyTimeoutMs }: SalvageOptions): boolean {
+  const finding = inspect(path, migrations, busyTimeoutMs)
+  return finding.kind === 'sound' && finding.version <= latestVersion(migrations)
+}
+
+interface Filled {
+  tasksKept: number
+  /** null: not known */
+  tasksExpected: number | null
+}
+
+/** Builds the database `fresh` from what can be read of `source`; leaves it closed, complete and without a log. */
+function fillFresh(fresh: string, source: string, { migrations, now, logger }: SalvageOptions): Filled {
+  for (const suffix of ['', ...SIDECARS]) rmSync(fresh + suffix, { force: true })
+  const target = openConnection(fresh, { logger })
+  const from = openDamaged(source, logger)
+  try {
+    // Rows go into the schema they were written under; the migrations then treat them like any others.
+    const sourceVersion = from === null ? 0 : attempt(() => schemaVersion(from), 0)
+    const schema = migrations.filter(({ version }) => version <= sourceVersion)
+    migrate(target, schema.length === 0 ? migrations : schema, { now, logger })
+    const filled = from === null ? { tasksKept: 0, tasksExpected: null } : copyReadable(from, target, logger)
+    migrate(target, migrations, { now, logger })
+    return filled
+  } finally {
+    from?.close()
+    target.close()
+    for (const backup of backupsOf(fresh)) rmSync(backup, { force: true })
+  }
+}
+
+/** Read-only, and told not to give up over a wrong length or a damaged schema. Null where even that fails. */
+function openDamaged(path: string, logger: StoreLogger): Database.Database | null {
+  let db: Database.Database | undefined
+  try {
+    db = new Database(path, { readonly: true, fileMustExist: true })
+    db.unsafeMode(true)
+    db.pragma('writable_schema = ON')
+    db.pragma('cell_size_check = ON')
+    return db
+  } catch (error) {
+    if (!isUnreadable(error)) throw error
+    logger.warn({ path, error: String(error) }, 'nothing of the damaged store can be read')
+    db?.close()
+    return null
+  }
+}
+
+/** What reading a damaged file throws. `SQLITE_ERROR`: a table or a column is missing. */
+function isUnreadable(error: unknown): boolean {
+  if (isDamage(error)) return true
+  const code = error instanceof Database.SqliteError ? error.code : ''
+  return /^SQLITE_(ERROR|IOERR|CANTOPEN|READONLY|TOOBIG|SCHEMA|FORMAT)/.test(code)
+}
+
+/** The result of a read, or `otherwise` where damage prevents it. */
+function attempt<T>(read: () => T, otherwise: T): T {
+  try {
+    return read()
+  } catch (error) {
+    // RangeError: a stored integer beyond what a number holds.
+    if (isUnreadable(error) || error instanceof RangeError) return otherwise
+    throw error
+  }
+}
+
+type Row = Record<string, unknown>
+
+/** How a row of each table is made fit to be kept; null: it cannot be. Parents come before their children. */
+const TABLES: Readonly<Record<string, (row: Row) => Row | null>> = {
+  tasks: repairTask,
+  segments: repairSegment,
+  block_pages: (row) => row,
+  settings: (row) => row,
+}
+
+function repairTask(row: Row): Row | null {
+  if (typeof row.url !== 'string' || typeof row.folder !== 'string') return null
+  // Another boot: the engine then checks what is behind the durable mark instead of trusting it.
+  const repaired: Row = { ...row, boot_id: null }
+  if (!TASK_STATES.some((state) => state === row.state)) repaired.state = 'paused'
+  if (typeof row.filename === 'string') repaired.filename_folded = fold(row.filename)
+  if (typeof row.written_bytes !== 'number' || row.written_bytes < 0) repaired.written_bytes = 0
+  if (typeof row.size_bytes === 'number' && row.size_bytes < 0) repaired.size_bytes = null
+  return repaired
+}
+
+function repairSegment(row: Row): Row | null {
+  const { start, end, written } = row
+  if (typeof start !== 'number' || typeof written !== 'number' || start < 0 || written < start) return null
+  if (end !== null && (typeof end !== 'number' || written > end)) return null
+  return { ...row, durable: start }
+}
+
+function copyReadable(from: Database.Database, target: Connection, logger: StoreLogger): Filled {
+  const { db } = target
+  const lastId = attempt(() => from.prepare(`SELECT seq FROM sqlite_sequence WHERE name = 'tasks'`).pluck().get(), null)
+  const tasksExpected = attempt(
+    () => from.prepare('SELECT coalesce(sum(count), 0) FROM task_counts').pluck().get() as number,
+    null,
+  )
+  let tasksKept = 0
+  target.intent(() => {
+    for (const [table, repair] of Object.entries(TABLES)) {
+      const kept = copyTable(from, db, table, repair, logger)
+      if (table === 'tasks') tasksKept = kept
+    }
+    db.exec(
+      `UPDATE tasks SET written_bytes =
+         (SELECT coalesce(sum(written - start), 0) FROM segments WHERE task_id = tasks.id)
+       WHERE state <> 'done'`,
+    )
+    // Ids are never given twice, not even those of tasks that were lost.
+    if (typeof lastId === 'number' && Number.isSafeInteger(lastId) && lastId > 0) {
+      const updated = db.prepare(`UPDATE sqlite_sequence SET seq = max(seq, ?) WHERE name = 'tasks'`).run(lastId)
+      if (updated.changes === 0) db.prepare(`INSERT INTO sqlite_sequence (name, seq) VALUES ('tasks', ?)`).run(lastId)
+    }
+  })
+  return { tasksKept, tasksExpected }
+}
+
+function copyTable(
+  from: Database.Database,
+  to: Database.Database,
+  table: string,
+  repair: (row: Row) => Row | null,
+  logger: StoreLogger,
+): number {
+  // table_info leaves generated columns out, which is what an INSERT needs.
+  const columns = (to.pragma(`table_info(${table})`) as { name: string }[]).map(({ name }) => name)
+  const insert = to.prepare(
+    `INSERT INTO ${table} (${columns.map((name) => `"${name}"`).join(', ')})
+     VALUES (${columns.map((name) => `@${name}`).join(', ')})`,
+  )
+  let kept = 0
+  let refused = 0
+  for (const row of readableRows(from, table, columns)) {
+    const repaired = repair(row)
+    if (repaired !== null && (insertOrNull(insert, repaired) || insertRenumbered(to, insert, table, repaired))) kept++
+    else refused++
+  }
+  logger.info({ table, kept, refused }, 'salvaged')
+  return kept
+}
+
+function insertOrNull(insert: Database.Statement, row: Row): boolean {
+  try {
+    insert.run(row)
+    return true
+  } catch (error) {
+    if (isConstraintViolation(error)) return false
+    throw error
+  }
+}
+
+/** A task whose place or name another one holds, by damage: it goes to the end and gets its name again later. */
+function insertRenumbered(to: Database.Database, insert: Database.Statement, table: string, row: Row): boolean {
+  if (table !== 'tasks') return false
+  const position = to.prepare('SELECT coalesce(max(position), 0) + 1 FROM tasks').pluck().get()
+  return insertOrNull(insert, { ...row, position, filename: null, filename_folded: null })
+}
+
+/** Failed look-ups of single rows after which a table is given up: a few seconds at most. */
+const FAILURES_MAX = 200_000
+/** How far past the last readable row to look where the table's end is unknown. */
+const GUESSED_REST = 20_000
+
+/** Every row of a table that can be read, by rising rowid. Steps over damaged pages one rowid at a time. */
+function* readableRows(from: Database.Database, table: string, columns: readonly string[]): Generator<Row> {
+  const list = ['rowid AS "rowid"', ...columns.map((name) => `"${name}"`)].join(', ')
+  const statements = attempt(
+    () => ({
+      next: from.prepare<[number], Row>(`SELECT ${list} FROM ${table} WHERE rowid > ? ORDER BY rowid LIMIT 1`),
+      exact: from.prepare<[number], Row>(`SELECT ${list} FROM ${table} NOT INDEXED WHERE rowid = ?`),
+      end: from.prepare<[], number | null>(`SELECT max(rowid) FROM ${table} NOT INDEXED`).pluck(),
+    }),
+    null,
+  )
+  if (statements === null) return
+  const end = attempt(() => statements.end.get() ?? null, null)
+  let last = 0
+  for (let failures = 0; failures < FAILURES_MAX; ) {
+    const next = attempt<Row | 'damaged' | undefined>(() => statements.next.get(last), 'damaged')
+    if (next === undefined) return
+    if (next !== 'damaged' && typeof next.rowid === 'number' && next.rowid > last) {
+      last = next.rowid
+      yield next
+      continue
+    }
+    const stop = end !== null && end > last ? end : last + GUESSED_REST
+    let found: Row | undefined
+    while (found === undefined && last < stop && failures < FAILURES_MAX) {
+      last += 1
+      failures += 1
+      found = attempt(() => statements.exact.get(last), undefined)
+    }
+    if (found === undefined) return
+    yield found
+  }
+}

@@ -1,0 +1,129 @@
+/** Table `tasks`, row by row: add, read, change, remove, reserve a name; and the counts by state that triggers keep. */
+import { NighthaulError } from '../../shared/errors.ts'
+import type { TaskPatch, TaskRecord, TaskStore } from '../../shared/records.ts'
+import type { TaskId } from '../../shared/schemas.ts'
+import { TASK_STATES, type TaskState } from '../../shared/task-state.ts'
+import type { Connection, StoreLogger } from './database.ts'
+import { isUniqueViolation } from './store-errors.ts'
+import { nameColumns, SELECT_TASK, type SqlValue, TASK_COLUMNS, type TaskRow, toSqlValue, toTask } from './task-row.ts'
+
+type Tasks = Pick<
+  TaskStore,
+  | 'addTasks'
+  | 'getTask'
+  | 'getTasks'
+  | 'updateTask'
+  | 'updateTasks'
+  | 'removeTasks'
+  | 'countsByState'
+  | 'reserveFilename'
+>
+
+const NAME_KEYS = ['url', 'requestedFilename', 'filename'] as const
+
+export function createTasks(connection: Connection, logger: StoreLogger): Tasks {
+  const { db } = connection
+  const selectOne = db.prepare<[number], TaskRow>(`${SELECT_TASK} WHERE id = ?`)
+  const selectNames = db.prepare<[number], Pick<TaskRecord, (typeof NAME_KEYS)[number]>>(
+    'SELECT url, requested_filename AS requestedFilename, filename FROM tasks WHERE id = ?',
+  )
+  const lastPosition = db.prepare<[], number>('SELECT coalesce(max(position), 0) FROM tasks').pluck()
+  const insert = db.prepare<[Record<string, SqlValue>]>(
+    `INSERT INTO tasks (position, url, requested_filename, name_key, folder, state, options, created_at, lease_owner)
+     VALUES (@position, @url, @requestedFilename, @nameKey, @folder, @state, @options, @createdAt, @leaseOwner)`,
+  )
+  const remove = db.prepare<[number]>('DELETE FROM tasks WHERE id = ?')
+  const counts = db.prepare<[], { state: string; count: number }>('SELECT state, count FROM task_counts')
+
+  // One statement for each set of columns that is ever changed together: a handful, prepared at first use.
+  const updates = new Map<string, ReturnType<typeof prepareUpdate>>()
+  const prepareUpdate = (columns: readonly string[]) =>
+    db.prepare<SqlValue[]>(`UPDATE tasks SET ${columns.map((column) => `${column} = ?`).join(', ')} WHERE id = ?`)
+
+  function set(id: TaskId, values: ReadonlyMap<string, SqlValue>): number {
+    const columns = [...values.keys()]
+    const key = columns.join()
+    const statement = updates.get(key) ?? prepareUpdate(columns)
+    updates.set(key, statement)
+    return statement.run(...values.values(), id).changes
+  }
+
+  function update(id: TaskId, patch: TaskPatch): number {
+    const values = new Map<string, SqlValue>()
+    for (const key of Object.keys(TASK_COLUMNS) as (keyof typeof TASK_COLUMNS)[]) {
+      if (key === 'id' || key === 'position' || key === 'createdAt') continue
+      if (patch[key] !== undefined) values.set(TASK_COLUMNS[key], toSqlValue(patch[key]))
+    }
+    if (NAME_KEYS.some((key) => patch[key] !== undefined)) {
+      const names = selectNames.get(id)
+      if (names === undefined) return 0
+      const { url = names.url, requestedFilename = names.requestedFilename, filename = names.filename } = patch
+      const derived = nameColumns({ url, requestedFilename, filename })
+      for (const [column, value] of Object.entries(derived)) values.set(column, value)
+    }
+    return values.size === 0 ? 0 : set(id, values)
+  }
+
+  function get(id: TaskId): TaskRecord | null {
+    const row = selectOne.get(id)
+    return row === undefined ? null : toTask(row, logger)
+  }
+
+  return {
+    addTasks: (tasks) =>
+      connection.intent(() => {
+        let position = lastPosition.get() ?? 0
+        return tasks.map((task) => {
+          const { url, requestedFilename, folder, state, createdAt, leaseOwner } = task
+          const { name_key } = nameColumns({ ...task, filename: null })
+          const options = JSON.stringify(task.options)
+          position += 1
+          const row = {
+            position,
+            url,
+            requestedFilename,
+            nameKey: name_key,
+            folder,
+            state,
+            options,
+            createdAt,
+            leaseOwner,
+          }
+          return Number(insert.run(row).lastInsertRowid)
+        })
+      }),
+    getTask: get,
+    getTasks: (ids) => connection.read(() => ids.map(get).filter((task) => task !== null)),
+    /** A task that was removed meanwhile stays removed. */
+    updateTask(id, patch, options) {
+      const commit = options?.intent === true ? connection.intent : connection.progress
+      commit(() => update(id, patch))
+    },
+    updateTasks(patches) {
+      connection.intent(() => {
+        for (const { id, patch } of patches) update(id, patch)
+      })
+    },
+    removeTasks(ids) {
+      connection.intent(() => {
+        for (const id of ids) remove.run(id)
+      })
+    },
+    countsByState() {
+      const result = Object.fromEntries(TASK_STATES.map((state) => [state, 0])) as Record<TaskState, number>
+      for (const { state, count } of counts.all()) if (Object.hasOwn(result, state)) result[state as TaskState] = count
+      return result
+    },
+    /** Throws `task_not_found` for a task that was removed: no other name would help it. */
+    reserveFilename(id, folder, filename) {
+      try {
+        const changed = connection.progress(() => update(id, { folder, filename }))
+        if (changed === 0) throw new NighthaulError('task_not_found', `There is no download ${id} any more.`, { id })
+        return true
+      } catch (error) {
+        if (isUniqueViolation(error)) return false
+        throw error
+      }
+    },
+  }
+}
