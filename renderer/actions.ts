@@ -1,0 +1,135 @@
+/** What buttons, menus and keys do: one function per action, failures told in a toast. */
+import { toErrorInfo } from '../shared/errors.ts'
+import { formatCount } from '../shared/format.ts'
+import type { AddTasksInput, Selection, TaskId } from '../shared/schemas.ts'
+import { en } from './i18n/en.ts'
+import { errorWords } from './i18n/error-words.ts'
+import { texts } from './i18n/index.ts'
+import { call, taskList } from './session.ts'
+import { selectedCount, toContract } from './stores/selection.ts'
+import { useWindow } from './stores/window.ts'
+import { toasts } from './ui/toasts.tsx'
+
+/** Tells a failure in words; the user's doing is not lost, they can do it again. */
+export function tellError(error: unknown): void {
+  const { title, next } = errorWords(toErrorInfo(error), en.errors)
+  toasts.add({ title, description: next || undefined, type: 'error', priority: 'high' })
+}
+
+async function attempt(work: Promise<unknown>): Promise<void> {
+  await work.catch(tellError)
+}
+
+/** The current selection as the engine takes it; null: nothing selected. */
+export function currentSelection(): Selection | null {
+  const { selection, query } = taskList.store.getState()
+  return toContract(selection, query)
+}
+
+const EVERYTHING: Selection = { filter: {} }
+
+function onSelection(method: 'tasks.pause' | 'tasks.resume' | 'tasks.retry', selection = currentSelection()): void {
+  if (selection !== null) void attempt(call(method, { selection }))
+}
+
+export const pauseSelected = (): void => onSelection('tasks.pause')
+export const resumeSelected = (): void => onSelection('tasks.resume')
+export const retrySelected = (): void => onSelection('tasks.retry')
+export const pauseAll = (): void => onSelection('tasks.pause', EVERYTHING)
+export const resumeAll = (): void => onSelection('tasks.resume', EVERYTHING)
+export const retryAll = (): void => onSelection('tasks.retry', { filter: { states: ['failed'] } })
+
+/** The key R: whatever gets the selected downloads going again. */
+export function goOnSelected(): void {
+  resumeSelected()
+  retrySelected()
+}
+
+export function decide(id: TaskId, decision: 'restart' | 'keep'): void {
+  void attempt(call('tasks.decide', { selection: { ids: [id] }, decision }))
+}
+
+export function retry(id: TaskId): void {
+  onSelection('tasks.retry', { ids: [id] })
+}
+
+/** Asks first. */
+export function removeSelected(): void {
+  const selection = currentSelection()
+  if (selection === null) return
+  const { selection: selected, view } = taskList.store.getState()
+  const only = selected.chosen !== 'all' && selected.chosen.size === 1 ? [...selected.chosen][0] : undefined
+  const name = only === undefined ? null : (view.rows.get(only)?.filename ?? null)
+  useWindow.setState({
+    dialog: { kind: 'remove', selection, count: selectedCount(selected, view.total ?? 0), name },
+  })
+}
+
+/** Finished rows leave the list, their files stay: nothing is lost, so nothing is asked. */
+export async function removeDone(): Promise<void> {
+  await attempt(remove({ filter: { states: ['done'] } }, false))
+}
+
+export async function remove(selection: Selection, deleteFiles: boolean): Promise<void> {
+  const { count } = await call('tasks.remove', { selection, deleteFiles })
+  toasts.add({ title: texts.t('remove.removed', { count, formatted: formatCount(count) }) })
+}
+
+/** Adds, and reports links that were already there with a way to add them all the same. */
+export async function add(
+  input: Omit<AddTasksInput, 'onDuplicate'>,
+  onDuplicate: 'skip' | 'add' = 'skip',
+): Promise<void> {
+  const result = await call('tasks.add', { ...input, onDuplicate })
+  const repeated = input.items.filter((_, index) => result.items[index]?.duplicate)
+  const added = input.items.length - repeated.length
+  const t = texts.t
+  const addedText = t('add.added', { count: added, formatted: formatCount(added) })
+  if (repeated.length === 0) {
+    toasts.add({ title: addedText })
+    return
+  }
+  const again = { ...input, items: repeated }
+  const id = toasts.add({
+    title:
+      added > 0 ? addedText : t('add.duplicates', { count: repeated.length, formatted: formatCount(repeated.length) }),
+    description:
+      added > 0 ? t('add.duplicates', { count: repeated.length, formatted: formatCount(repeated.length) }) : undefined,
+    timeout: 15_000,
+    actionProps: {
+      children: t('add.addAnyway'),
+      onClick: () => {
+        toasts.close(id)
+        void attempt(add(again, 'add'))
+      },
+    },
+  })
+}
+
+export function openDetails(id: TaskId | undefined = focusedId()): void {
+  if (id !== undefined) useWindow.setState({ details: id })
+}
+
+/** The only selected task, or the one the keyboard is on. */
+export function focusedId(): TaskId | undefined {
+  const { chosen, focus } = taskList.store.getState().selection
+  return chosen !== 'all' && chosen.size === 1 ? [...chosen][0] : focus?.id
+}
+
+export async function copyLink(url: string): Promise<void> {
+  await attempt(
+    navigator.clipboard.writeText(url).then(() => {
+      toasts.add({ title: texts.t('detail.copied') })
+    }),
+  )
+}
+
+/** Only in Electron. */
+export function openFile(id: TaskId): void {
+  if (window.nighthaul) void attempt(window.nighthaul.openFile(id))
+}
+
+/** Only in Electron. */
+export function showInFolder(id: TaskId): void {
+  if (window.nighthaul) void attempt(window.nighthaul.showInFolder(id))
+}

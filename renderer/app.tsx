@@ -1,0 +1,43 @@
+/** The window: where each part lies. */
+import { CSPProvider } from '@base-ui/react/csp-provider'
+import { AddDialog } from './features/add/add-dialog.tsx'
+import { IncomingLinks } from './features/add/incoming-links.tsx'
+import { DetailPanel } from './features/detail/detail-panel.tsx'
+import { RemoveDialog } from './features/queue/remove-dialog.tsx'
+import { Sidebar } from './features/queue/sidebar.tsx'
+import { TaskGrid } from './features/queue/task-grid.tsx'
+import { Toolbar } from './features/queue/toolbar.tsx'
+import { SettingsDialog } from './features/settings/settings-dialog.tsx'
+import { ThroughputStrip } from './features/stats/throughput-strip.tsx'
+import { useConnection } from './session.ts'
+import { useWindow } from './stores/window.ts'
+import { Announcer } from './ui/announcer.tsx'
+import { ConnectionBanner } from './ui/connection-banner.tsx'
+import { Toasts } from './ui/toasts.tsx'
+
+export function App() {
+  const dialog = useWindow((state) => state.dialog)
+  const details = useWindow((state) => state.details)
+  const away = useConnection((state) => state.status.kind === 'away')
+  return (
+    // The Content-Security-Policy forbids inline <style>: Base UI must not make any.
+    <CSPProvider disableStyleElements>
+      <div className="window" data-away={away || undefined}>
+        <Toolbar />
+        <ConnectionBanner />
+        <Sidebar />
+        <main className="main">
+          <TaskGrid />
+          {details !== null && <DetailPanel id={details} />}
+        </main>
+        <ThroughputStrip />
+      </div>
+      {dialog?.kind === 'add' && <AddDialog />}
+      {dialog?.kind === 'settings' && <SettingsDialog />}
+      {dialog?.kind === 'remove' && <RemoveDialog {...dialog} />}
+      <IncomingLinks />
+      <Toasts />
+      <Announcer />
+    </CSPProvider>
+  )
+}

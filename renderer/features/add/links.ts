@@ -1,0 +1,60 @@
+/** Reads links out of typed, pasted or dropped text. Pure. */
+import { CHECKSUM_ALGORITHMS, Checksum, HttpUrl } from '../../../shared/schemas.ts'
+
+export interface LinkLine {
+  /** 1-based line of the text */
+  line: number
+  text: string
+  /** null: a good link */
+  problem: 'invalid' | 'scheme' | 'repeated' | null
+}
+
+/** One entry per line that is not empty; a link that came before is `repeated`. */
+export function readLinks(text: string): LinkLine[] {
+  const seen = new Set<string>()
+  return text.split(/\r?\n/).flatMap((raw, index) => {
+    const link = raw.trim()
+    if (link === '') return []
+    const repeated = seen.has(link)
+    seen.add(link)
+    const problem = HttpUrl.safeParse(link).success
+      ? repeated
+        ? ('repeated' as const)
+        : null
+      : /^[a-z][a-z0-9+.-]*:\/\//i.test(link) && !/^https?:/i.test(link)
+        ? ('scheme' as const)
+        : ('invalid' as const)
+    return [{ line: index + 1, text: link, problem }]
+  })
+}
+
+/** The http and https links in any text (a paste, a drop), each once. Prose without links gives none. */
+export function findLinks(text: string): string[] {
+  const found = text.split(/\r?\n/).flatMap((raw) => {
+    const line = raw.trim()
+    if (/^https?:\/\/\S+$/i.test(line)) return [line]
+    // Inside prose, punctuation after a link is the sentence's.
+    return (line.match(/https?:\/\/[^\s<>"']+/gi) ?? []).map((link) => link.replace(/[.,;:!?)\]]+$/, ''))
+  })
+  return [...new Set(found)].filter((link) => HttpUrl.safeParse(link).success)
+}
+
+/** The algorithm a bare digest can only be, by its number of hexadecimal digits. */
+const ALGORITHM_BY_LENGTH: Readonly<Record<number, (typeof CHECKSUM_ALGORITHMS)[number]>> = {
+  32: 'md5',
+  40: 'sha-1',
+  56: 'sha-224',
+  64: 'sha-256',
+  96: 'sha-384',
+  128: 'sha-512',
+}
+
+/** `sha-256=HEX`, `sha256:HEX` or the bare HEX. undefined: not a checksum. */
+export function readChecksum(text: string): Checksum | undefined {
+  const match = /^\s*(?:([a-z0-9-]+)\s*[=:]\s*)?([0-9a-f]+)\s*$/i.exec(text)
+  if (match === null) return undefined
+  const value = match[2]!
+  const named = match[1]?.toLowerCase().replace(/^sha(\d)/, 'sha-$1')
+  const algorithm = CHECKSUM_ALGORITHMS.find((known) => known === (named ?? ALGORITHM_BY_LENGTH[value.length]))
+  return algorithm === undefined ? undefined : Checksum.safeParse({ algorithm, value }).data
+}

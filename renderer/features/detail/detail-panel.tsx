@@ -1,0 +1,206 @@
+/** Everything about one download, below the list. */
+import type { ReactNode } from 'react'
+import { useTranslation } from 'react-i18next'
+import { formatBytes, formatPercent } from '../../../shared/format.ts'
+import type { TaskDetail, TaskId } from '../../../shared/schemas.ts'
+import { copyLink, decide, openFile, retry, showInFolder } from '../../actions.ts'
+import { en } from '../../i18n/en.ts'
+import { errorWords } from '../../i18n/error-words.ts'
+import { texts } from '../../i18n/index.ts'
+import { useWindow } from '../../stores/window.ts'
+import { Icon } from '../../ui/icon.tsx'
+import { SegmentMap } from './segment-map.tsx'
+import { useTaskDetail } from './use-task-detail.ts'
+import './detail.css'
+
+export function DetailPanel({ id }: { id: TaskId }) {
+  const { t } = useTranslation()
+  const { detail, error } = useTaskDetail(id)
+  const shell = window.nighthaul
+  if (detail === null && error === null) return <section className="detail" aria-busy="true" />
+  return (
+    <section className="detail" aria-label={t('detail.label', { name: detail?.filename ?? '' })}>
+      <header className="detail-header">
+        <h2 className="detail-title">{detail?.filename ?? t('detail.loadFailed')}</h2>
+        {detail && <span className="detail-state">{t(`state.${detail.state}`)}</span>}
+        {detail && shell && detail.state === 'done' && (
+          <button type="button" className="button button-small" onClick={() => openFile(id)}>
+            {t('menu.open')}
+          </button>
+        )}
+        {detail && shell && (
+          <button type="button" className="button button-small" onClick={() => showInFolder(id)}>
+            {t('menu.show')}
+          </button>
+        )}
+        <button
+          type="button"
+          className="icon-button"
+          aria-label={t('detail.close')}
+          onClick={() => useWindow.setState({ details: null })}
+        >
+          <Icon name="close" />
+        </button>
+      </header>
+      <div className="detail-body">
+        {detail === null ? (
+          <p className="detail-message">{error?.message}</p>
+        ) : (
+          <>
+            <Problem detail={detail} />
+            <SegmentMap detail={detail} />
+            <Facts detail={detail} />
+          </>
+        )}
+      </div>
+    </section>
+  )
+}
+
+function Problem({ detail }: { detail: TaskDetail }) {
+  const { t } = useTranslation()
+  const { error, state, id } = detail
+  if (error === null && state !== 'changed') return null
+  const words = error && errorWords(error, en.errors)
+  return (
+    <div className="problem" data-state={state}>
+      {words && <p className="problem-title">{words.title}</p>}
+      {error && error.message !== words?.title && <p className="problem-message">{error.message}</p>}
+      {state === 'changed' && (
+        <>
+          <p className="problem-message">{t('detail.decideBody', { bytes: formatBytes(detail.writtenBytes) })}</p>
+          <div className="problem-actions">
+            <button type="button" className="button button-primary" onClick={() => decide(id, 'restart')}>
+              {t('detail.decideNew')}
+            </button>
+            <button type="button" className="button" onClick={() => decide(id, 'keep')}>
+              {t('detail.decideKeep')}
+            </button>
+          </div>
+        </>
+      )}
+      {(state === 'failed' || state === 'waiting') && (
+        <div className="problem-actions">
+          <button type="button" className="button" onClick={() => retry(id)}>
+            {t(state === 'failed' ? 'toolbar.retry' : 'detail.retryNow')}
+          </button>
+        </div>
+      )}
+    </div>
+  )
+}
+
+function Facts({ detail }: { detail: TaskDetail }) {
+  const { t } = useTranslation()
+  return (
+    <dl className="facts">
+      <Fact name={t('detail.link')} wide>
+        <Mono text={detail.url} />
+        <button
+          type="button"
+          className="icon-button"
+          aria-label={t('menu.copyLink')}
+          onClick={() => void copyLink(detail.url)}
+        >
+          <Icon name="copy" />
+        </button>
+      </Fact>
+      {detail.finalUrl !== null && detail.finalUrl !== detail.url && (
+        <Fact name={t('detail.finalLink')} wide>
+          <Mono text={detail.finalUrl} />
+        </Fact>
+      )}
+      {detail.path !== null && (
+        <Fact name={t('detail.file')} wide>
+          <Mono text={detail.path} />
+        </Fact>
+      )}
+      {detail.partPath !== null && (
+        <Fact name={t('detail.partial')} wide>
+          <Mono text={detail.partPath} />
+        </Fact>
+      )}
+      <Fact name={t('detail.size')}>{sizeText(detail)}</Fact>
+      <Fact name={t('detail.connections')}>
+        {t('detail.connectionsValue', { open: detail.connections, most: detail.connectionsUsed })}
+      </Fact>
+      <Fact name={t('detail.resumable')}>
+        {detail.resumable === null
+          ? t('detail.resumableUnknown')
+          : detail.resumable
+            ? t('detail.resumableYes')
+            : t('detail.resumableNo')}
+      </Fact>
+      <Fact name={t('detail.attempts')}>{detail.attempts}</Fact>
+      {detail.resumedFromBytes > 0 && (
+        <Fact name={t('detail.resumedFrom')}>{formatBytes(detail.resumedFromBytes)}</Fact>
+      )}
+      <Fact name={t('detail.added')}>{dateText(detail.createdAt)}</Fact>
+      {detail.finishedAt !== null && (
+        <Fact name={t('detail.finished')}>
+          {dateText(detail.finishedAt)}
+          {detail.durable && `, ${t('detail.safe')}`}
+        </Fact>
+      )}
+      <Fact name={t('detail.validator')} wide>
+        {detail.etag === null && detail.lastModified === null ? (
+          t('detail.noValidator')
+        ) : (
+          <>
+            {detail.etag !== null && <Mono text={detail.etag} />}
+            {detail.lastModified !== null && <span>{t('detail.lastModified', { date: detail.lastModified })}</span>}
+          </>
+        )}
+      </Fact>
+      <Fact name={t('detail.checksum')} wide>
+        <ChecksumText detail={detail} />
+      </Fact>
+    </dl>
+  )
+}
+
+function ChecksumText({ detail }: { detail: TaskDetail }) {
+  const { t } = useTranslation()
+  const given = detail.checksum ?? detail.options.checksum
+  if (!given) return t('detail.checksumNone')
+  const result =
+    detail.error?.code === 'checksum_mismatch'
+      ? t('detail.checksumFailed')
+      : detail.checksum?.verified
+        ? t('detail.checksumVerified')
+        : detail.state === 'done'
+          ? t('detail.checksumUnverified')
+          : t('detail.checksumPending')
+  return (
+    <>
+      <span>
+        {given.algorithm}: {result}
+      </span>
+      <Mono text={given.value} />
+    </>
+  )
+}
+
+function Fact(props: { name: string; wide?: boolean; children: ReactNode }) {
+  return (
+    <div className={props.wide ? 'fact fact-wide' : 'fact'}>
+      <dt>{props.name}</dt>
+      <dd>{props.children}</dd>
+    </div>
+  )
+}
+
+function Mono({ text }: { text: string }) {
+  return <span className="mono selectable">{text}</span>
+}
+
+function sizeText(detail: TaskDetail): string {
+  if (detail.sizeBytes === null) return formatBytes(detail.writtenBytes)
+  if (detail.state === 'done') return formatBytes(detail.sizeBytes)
+  const share = detail.sizeBytes === 0 ? 0 : detail.writtenBytes / detail.sizeBytes
+  return `${formatBytes(detail.writtenBytes)} / ${formatBytes(detail.sizeBytes)} (${formatPercent(share)})`
+}
+
+function dateText(at: number): string {
+  return new Date(at).toLocaleString(texts.language, { dateStyle: 'medium', timeStyle: 'short' })
+}

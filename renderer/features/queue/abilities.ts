@@ -1,0 +1,39 @@
+/** What can be done with the selected tasks. Pure. */
+import type { TaskState } from '../../../shared/task-state.ts'
+import { isSelected, type TaskSelection } from '../../stores/selection.ts'
+import type { ListQuery, TaskView } from '../../stores/task-view.ts'
+
+export interface Abilities {
+  pause: boolean
+  resume: boolean
+  retry: boolean
+  remove: boolean
+}
+
+const PAUSABLE: readonly TaskState[] = ['queued', 'active', 'waiting']
+const RETRIABLE: readonly TaskState[] = ['failed', 'waiting']
+
+/** Selected tasks that are not loaded may be in any state: they allow everything. */
+export function abilitiesOf(view: TaskView, selection: TaskSelection, query: ListQuery): Abilities {
+  const states = new Set<TaskState>()
+  let unknown = false
+  if (selection.chosen === 'all') {
+    const all = Object.keys(view.counts) as TaskState[]
+    for (const state of query.states ?? all) if (view.counts[state] > 0) states.add(state)
+  } else {
+    let loaded = 0
+    for (const row of view.rows.values()) {
+      if (!isSelected(selection, row.id)) continue
+      loaded += 1
+      states.add(row.state)
+    }
+    unknown = loaded < selection.chosen.size
+  }
+  const some = (wanted: readonly TaskState[]): boolean => unknown || wanted.some((state) => states.has(state))
+  return {
+    pause: some(PAUSABLE),
+    resume: some(['paused']),
+    retry: some(RETRIABLE),
+    remove: unknown || states.size > 0,
+  }
+}

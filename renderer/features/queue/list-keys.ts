@@ -1,0 +1,49 @@
+/** What a key means in the list. Pure; task-grid.tsx acts. */
+import type { SelectHow } from '../../stores/task-list.ts'
+
+export type ListCommand =
+  | { kind: 'move'; to: number; how: SelectHow }
+  | { kind: 'toggle' | 'selectAll' | 'selectNone' | 'details' | 'remove' | 'pause' | 'goOn' }
+
+export interface ListKey {
+  key: string
+  ctrl: boolean
+  shift: boolean
+  alt: boolean
+}
+
+/** `at`: index of the focused row, -1: none yet; `page`: rows in view. null: not a key of the list. */
+export function listCommand(pressed: ListKey, at: number, total: number, page: number): ListCommand | null {
+  const { ctrl, shift } = pressed
+  if (pressed.alt) return null
+  const how: SelectHow = shift ? 'range' : ctrl ? 'focus' : 'only'
+  const move = (to: number): ListCommand | null =>
+    total === 0 ? null : { kind: 'move', to: Math.max(0, Math.min(total - 1, to)), how }
+  switch (pressed.key) {
+    case 'ArrowDown':
+      return move(at + 1)
+    case 'ArrowUp':
+      return move(at < 0 ? total - 1 : at - 1)
+    case 'Home':
+      return move(0)
+    case 'End':
+      return move(total - 1)
+    case 'PageDown':
+      return move(Math.max(0, at) + page)
+    case 'PageUp':
+      return move(Math.max(0, at) - page)
+    case ' ':
+      return at < 0 ? null : { kind: 'toggle' }
+    case 'Enter':
+      return ctrl || shift ? null : { kind: 'details' }
+    case 'Escape':
+      return { kind: 'selectNone' }
+    case 'Delete':
+      return { kind: 'remove' }
+  }
+  const letter = pressed.key.toLowerCase()
+  if (ctrl) return letter === 'a' && !shift ? { kind: 'selectAll' } : null
+  if (shift) return null
+  if (letter === 'p') return { kind: 'pause' }
+  return letter === 'r' ? { kind: 'goOn' } : null
+}

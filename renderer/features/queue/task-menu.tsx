@@ -1,0 +1,81 @@
+/** The context menu of the selection. Everything in it can be done elsewhere too. */
+import { ContextMenu } from '@base-ui/react/context-menu'
+import { useTranslation } from 'react-i18next'
+import { useShallow } from 'zustand/react/shallow'
+import {
+  copyLink,
+  decide,
+  focusedId,
+  openDetails,
+  openFile,
+  pauseSelected,
+  removeSelected,
+  resumeSelected,
+  retrySelected,
+  showInFolder,
+} from '../../actions.ts'
+import { taskList } from '../../session.ts'
+import { selectedCount } from '../../stores/selection.ts'
+import { Icon, type IconName } from '../../ui/icon.tsx'
+import { abilitiesOf } from './abilities.ts'
+
+export function TaskMenu() {
+  return (
+    <ContextMenu.Portal>
+      <ContextMenu.Positioner className="menu-positioner">
+        <ContextMenu.Popup className="menu">
+          <Items />
+        </ContextMenu.Popup>
+      </ContextMenu.Positioner>
+    </ContextMenu.Portal>
+  )
+}
+
+/** Mounted only while the menu is open. */
+function Items() {
+  const { t } = useTranslation()
+  const can = taskList.store(useShallow((state) => abilitiesOf(state.view, state.selection, state.query)))
+  const one = taskList.store((state) => {
+    const single = selectedCount(state.selection, state.view.total ?? 0) === 1 ? focusedId() : undefined
+    return single === undefined ? undefined : state.view.rows.get(single)
+  })
+  const shell = window.nighthaul
+  return (
+    <>
+      {one && (
+        <>
+          {shell && one.state === 'done' && (
+            <Item icon="active" label={t('menu.open')} onClick={() => openFile(one.id)} />
+          )}
+          {shell && <Item icon="folder" label={t('menu.show')} onClick={() => showInFolder(one.id)} />}
+          <Item icon="all" label={t('menu.details')} shortcut="Enter" onClick={() => openDetails(one.id)} />
+          <Item icon="copy" label={t('menu.copyLink')} onClick={() => void copyLink(one.url)} />
+          <ContextMenu.Separator className="menu-separator" />
+          {one.state === 'changed' && (
+            <>
+              <Item icon="active" label={t('detail.decideNew')} onClick={() => decide(one.id, 'restart')} />
+              <Item icon="pause" label={t('detail.decideKeep')} onClick={() => decide(one.id, 'keep')} />
+              <ContextMenu.Separator className="menu-separator" />
+            </>
+          )}
+        </>
+      )}
+      <Item icon="pause" label={t('toolbar.pause')} shortcut="P" disabled={!can.pause} onClick={pauseSelected} />
+      <Item icon="resume" label={t('toolbar.resume')} shortcut="R" disabled={!can.resume} onClick={resumeSelected} />
+      <Item icon="retry" label={t('toolbar.retry')} shortcut="R" disabled={!can.retry} onClick={retrySelected} />
+      <ContextMenu.Separator className="menu-separator" />
+      <Item icon="all" label={t('menu.selectAll')} shortcut="Ctrl+A" onClick={() => taskList.selectAll()} />
+      <Item icon="remove" label={t('toolbar.remove')} shortcut="Del" disabled={!can.remove} onClick={removeSelected} />
+    </>
+  )
+}
+
+function Item(props: { icon: IconName; label: string; shortcut?: string; disabled?: boolean; onClick: () => void }) {
+  return (
+    <ContextMenu.Item className="menu-item" disabled={props.disabled} onClick={props.onClick}>
+      <Icon name={props.icon} />
+      <span className="menu-label">{props.label}</span>
+      {props.shortcut && <kbd className="menu-shortcut">{props.shortcut}</kbd>}
+    </ContextMenu.Item>
+  )
+}

@@ -1,0 +1,184 @@
+/** The settings, grouped by what they are about. Only what was changed is sent. */
+import { useState } from 'react'
+import { useTranslation } from 'react-i18next'
+import { DURABILITY, ON_CHANGE, ON_CONFLICT, type Settings } from '../../../shared/schemas.ts'
+import { tellError } from '../../actions.ts'
+import { call, useConnection, useSettings } from '../../session.ts'
+import { closeDialog } from '../../stores/window.ts'
+import { Dialog } from '../../ui/dialog.tsx'
+import { Field, FolderInput } from '../../ui/field.tsx'
+import { toasts } from '../../ui/toasts.tsx'
+import { type NumberField, readForm, type SettingsForm, toForm } from './settings-form.ts'
+import './settings.css'
+
+const THEMES = ['system', 'light', 'dark'] as const
+
+export function SettingsDialog() {
+  const settings = useSettings((state) => state.settings)
+  return settings === null ? null : <Form settings={settings} />
+}
+
+function Form({ settings }: { settings: Settings }) {
+  const { t } = useTranslation()
+  const [form, setForm] = useState(() => toForm(settings))
+  const [busy, setBusy] = useState(false)
+  const about = useConnection((state) => (state.status.kind === 'open' ? state.status.info : null))
+  const { patch, problems } = readForm(form, settings)
+  const set = (change: Partial<SettingsForm>): void => setForm((before) => ({ ...before, ...change }))
+  const hasProblems = Object.keys(problems).length > 0
+
+  const submit = async (): Promise<void> => {
+    if (hasProblems) return
+    setBusy(true)
+    try {
+      if (Object.keys(patch).length > 0) {
+        await call('settings.set', patch)
+        toasts.add({ title: t('settings.saved') })
+      }
+      closeDialog()
+    } catch (error) {
+      tellError(error)
+      setBusy(false)
+    }
+  }
+
+  const problemOf = (key: keyof SettingsForm): string | null => {
+    const problem = problems[key]
+    if (problem === undefined) return null
+    return problem === 'required' ? t('settings.required') : t('settings.invalid', problem)
+  }
+
+  const number = (key: NumberField, unit?: string, hint?: string) => (
+    <Field label={t(`settings.${key}`)} problem={problemOf(key)} hint={hint}>
+      {(control) => (
+        <span className="field-row">
+          <input
+            {...control}
+            className="input input-number"
+            inputMode="decimal"
+            value={form[key]}
+            onChange={(event) => set({ [key]: event.target.value })}
+          />
+          {unit && <span className="unit">{unit}</span>}
+        </span>
+      )}
+    </Field>
+  )
+
+  return (
+    <Dialog title={t('settings.title')} submit={t('settings.save')} wide busy={busy || hasProblems} onSubmit={submit}>
+      <fieldset className="settings-group">
+        <legend>{t('settings.groups.files')}</legend>
+        <Field
+          label={t('settings.downloadFolder')}
+          hint={t('settings.downloadFolderHint')}
+          problem={problemOf('downloadFolder')}
+        >
+          {(control) => (
+            <FolderInput
+              control={control}
+              value={form.downloadFolder}
+              chooseLabel={t('add.choose')}
+              onChange={(downloadFolder) => set({ downloadFolder })}
+            />
+          )}
+        </Field>
+        <div className="field-columns">
+          <Choice
+            label={t('settings.onConflict')}
+            value={form.onConflict}
+            options={ON_CONFLICT.map((value) => [value, t(`settings.onConflictOptions.${value}`)])}
+            onChange={(onConflict) => set({ onConflict })}
+          />
+          <Choice
+            label={t('settings.durability')}
+            value={form.durability}
+            options={DURABILITY.map((value) => [value, t(`settings.durabilityOptions.${value}`)])}
+            onChange={(durability) => set({ durability })}
+          />
+        </div>
+        <p className="field-hint">{t('settings.durabilityHint')}</p>
+      </fieldset>
+      <fieldset className="settings-group">
+        <legend>{t('settings.groups.speed')}</legend>
+        <div className="field-columns">
+          {number('downloadsAtOnce')}
+          <Field label={t('settings.limit')} problem={problemOf('limit')}>
+            {(control) => (
+              <span className="field-row">
+                <input
+                  {...control}
+                  className="input input-number"
+                  inputMode="decimal"
+                  value={form.limit}
+                  placeholder={t('settings.limitNone')}
+                  onChange={(event) => set({ limit: event.target.value })}
+                />
+                <span className="unit">{t('settings.limitUnit')}</span>
+              </span>
+            )}
+          </Field>
+          {number('connectionsPerDownload')}
+          {number('connectionsPerHost', undefined, t('settings.connectionsPerHostHint'))}
+        </div>
+      </fieldset>
+      <fieldset className="settings-group">
+        <legend>{t('settings.groups.trouble')}</legend>
+        <div className="field-columns">
+          <Choice
+            label={t('settings.onChange')}
+            value={form.onChange}
+            options={ON_CHANGE.map((value) => [value, t(`settings.onChangeOptions.${value}`)])}
+            onChange={(onChange) => set({ onChange })}
+          />
+          {number('retries', undefined, t('settings.retriesHint'))}
+          {number('connectTimeoutMs', t('settings.seconds'))}
+          {number('headersTimeoutMs', t('settings.seconds'))}
+          {number('stallTimeoutMs', t('settings.seconds'))}
+        </div>
+      </fieldset>
+      <fieldset className="settings-group">
+        <legend>{t('settings.groups.look')}</legend>
+        <div className="field-columns">
+          <Choice
+            label={t('settings.theme')}
+            value={form.theme}
+            options={THEMES.map((value) => [value, t(`settings.themeOptions.${value}`)])}
+            onChange={(theme) => set({ theme })}
+          />
+        </div>
+      </fieldset>
+      {about && (
+        <p className="field-hint selectable">
+          {t('settings.about', { version: about.version, profile: about.profile })}
+        </p>
+      )}
+    </Dialog>
+  )
+}
+
+function Choice<V extends string>(props: {
+  label: string
+  value: V
+  options: readonly (readonly [V, string])[]
+  onChange: (value: V) => void
+}) {
+  return (
+    <Field label={props.label}>
+      {(control) => (
+        <select
+          {...control}
+          className="input select"
+          value={props.value}
+          onChange={(event) => props.onChange(event.target.value as V)}
+        >
+          {props.options.map(([value, label]) => (
+            <option key={value} value={value}>
+              {label}
+            </option>
+          ))}
+        </select>
+      )}
+    </Field>
+  )
+}

@@ -1,0 +1,84 @@
+/** Joins the channel and the stores: who is connected, what is asked over it, what is subscribed on each connection. */
+import { create } from 'zustand'
+import type { Contract } from '../shared/contract.ts'
+import { NighthaulError } from '../shared/errors.ts'
+import type { Client, InputOf, MethodNames, ResultOf, Subscription } from '../shared/rpc.ts'
+import type { Settings } from '../shared/schemas.ts'
+import { type ConnectionStatus, keepConnected, openPort, openSocket, socketRefusal } from './connect.ts'
+import { createAnnouncements } from './stores/announcements.ts'
+import { createTaskListStore } from './stores/task-list.ts'
+import { attachThroughput } from './stores/throughput.ts'
+import { applyTheme } from './theme/theme.ts'
+
+export const useConnection = create<{ status: ConnectionStatus; wasOpen: boolean }>(() => ({
+  status: { kind: 'connecting' },
+  wasOpen: false,
+}))
+
+export const useSettings = create<{ settings: Settings | null }>(() => ({ settings: null }))
+
+export const announcements = createAnnouncements()
+export const taskList = createTaskListStore({ onRows: (rows) => announcements.observe(rows) })
+
+let client: Client<Contract> | null = null
+let retryNow = (): void => {}
+let subscriptions: Subscription[] = []
+
+/** Asks the engine; rejects with `disconnected` while it is away. */
+export async function call<K extends MethodNames<Contract>>(
+  name: K,
+  ...input: undefined extends InputOf<Contract, K> ? [] : [input: InputOf<Contract, K>]
+): Promise<ResultOf<Contract, K>> {
+  if (client === null) throw new NighthaulError('disconnected', 'The engine is away; try again when it is back.')
+  return (client.call as (name: K, ...input: unknown[]) => Promise<ResultOf<Contract, K>>)(name, ...input)
+}
+
+export function reconnectNow(): void {
+  retryNow()
+}
+
+const isVisible = (): boolean => document.visibilityState === 'visible'
+
+function takeSettings(settings: Settings): void {
+  useSettings.setState({ settings })
+  applyTheme(settings.theme)
+}
+
+async function attach(opened: Client<Contract>): Promise<void> {
+  const settingsChanged = await opened.subscribe('settings.changed', takeSettings, { visible: isVisible() })
+  const [throughput] = await Promise.all([
+    attachThroughput(opened, isVisible()),
+    taskList.attach(opened, isVisible()),
+    opened.call('settings.get').then(takeSettings),
+  ])
+  if (client === opened) subscriptions = [settingsChanged, throughput]
+}
+
+export function startSession(): void {
+  const shell = window.nighthaul
+  const connection = keepConnected(
+    shell ? () => openPort(shell) : openSocket,
+    shell ? async () => 'lost' : socketRefusal,
+    {
+      onStatus: (status) =>
+        useConnection.setState(({ wasOpen }) => ({ status, wasOpen: wasOpen || status.kind === 'open' })),
+      onOpen(opened) {
+        client = opened
+        // A channel that breaks during the first questions is opened again, and they are asked again.
+        attach(opened).catch(() => opened.close())
+      },
+      onLost() {
+        client = null
+        subscriptions = []
+        taskList.detach()
+      },
+    },
+  )
+  retryNow = connection.retryNow
+  document.addEventListener('visibilitychange', () => {
+    taskList.setVisible(isVisible())
+    for (const subscription of subscriptions) subscription.setVisible(isVisible())
+    if (isVisible()) connection.retryNow()
+  })
+  window.addEventListener('online', connection.retryNow)
+}

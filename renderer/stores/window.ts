@@ -1,0 +1,40 @@
+/** What is open in the window and what the user has typed; nothing here depends on the channel, so nothing is lost. */
+import { create } from 'zustand'
+import type { Selection, TaskId } from '../../shared/schemas.ts'
+
+export interface AddDraft {
+  links: string
+  folder: string
+  /** empty: as the settings say */
+  connections: string
+  checksum: string
+  paused: boolean
+}
+
+export const EMPTY_DRAFT: AddDraft = { links: '', folder: '', connections: '', checksum: '', paused: false }
+
+export type OpenDialog =
+  | { kind: 'add' }
+  | { kind: 'settings' }
+  | { kind: 'remove'; selection: Selection; count: number; name: string | null }
+
+export interface WindowState {
+  dialog: OpenDialog | null
+  /** kept when the dialog is closed unsent */
+  addDraft: AddDraft
+  details: TaskId | null
+}
+
+export const useWindow = create<WindowState>(() => ({ dialog: null, addDraft: EMPTY_DRAFT, details: null }))
+
+export function closeDialog(): void {
+  useWindow.setState({ dialog: null })
+}
+
+/** Opens the Add dialog; given links join what is already typed there. */
+export function openAdd(links = ''): void {
+  useWindow.setState(({ addDraft }) => ({
+    dialog: { kind: 'add' },
+    addDraft: { ...addDraft, links: [addDraft.links.trimEnd(), links.trim()].filter(Boolean).join('\n') },
+  }))
+}

@@ -1,0 +1,65 @@
+/** The frame of every dialog: title, body that scrolls, buttons. Focus, Escape and the backdrop are Base UI's. */
+import { Dialog as Base } from '@base-ui/react/dialog'
+import { type FormEvent, type ReactNode, type RefObject, useRef } from 'react'
+import { useTranslation } from 'react-i18next'
+import { closeDialog } from '../stores/window.ts'
+import { Icon } from './icon.tsx'
+import './dialog.css'
+
+export function Dialog(props: {
+  title: string
+  description?: string
+  /** label of the button that does it */
+  submit: string
+  danger?: boolean
+  busy?: boolean
+  wide?: boolean
+  /** the button that does it, when left out */
+  initialFocus?: RefObject<HTMLElement | null>
+  onSubmit: () => void
+  children?: ReactNode
+}) {
+  const { t } = useTranslation()
+  const submitButton = useRef<HTMLButtonElement>(null)
+  const submit = (event: FormEvent): void => {
+    event.preventDefault()
+    if (!props.busy) props.onSubmit()
+  }
+  return (
+    <Base.Root open onOpenChange={(open) => !open && closeDialog()}>
+      <Base.Portal>
+        <Base.Backdrop className="dialog-backdrop" />
+        <Base.Popup
+          className={props.wide ? 'dialog dialog-wide' : 'dialog'}
+          initialFocus={props.initialFocus ?? submitButton}
+        >
+          <form className="dialog-form" onSubmit={submit} noValidate>
+            <header className="dialog-header">
+              <Base.Title className="dialog-title">{props.title}</Base.Title>
+              <Base.Close className="icon-button" aria-label={t('dialog.close')}>
+                <Icon name="close" />
+              </Base.Close>
+            </header>
+            <div className="dialog-body">
+              {props.description && (
+                <Base.Description className="dialog-description">{props.description}</Base.Description>
+              )}
+              {props.children}
+            </div>
+            <footer className="dialog-footer">
+              <Base.Close className="button">{t('dialog.cancel')}</Base.Close>
+              <button
+                ref={submitButton}
+                type="submit"
+                className={props.danger ? 'button button-danger' : 'button button-primary'}
+                aria-disabled={props.busy || undefined}
+              >
+                {props.submit}
+              </button>
+            </footer>
+          </form>
+        </Base.Popup>
+      </Base.Portal>
+    </Base.Root>
+  )
+}
