@@ -13,29 +13,21 @@ import {
 } from '../../shared/records.ts'
 import type { SegmentView, Settings, TaskOptions } from '../../shared/schemas.ts'
 import { comparingTransfer } from './comparing-body.ts'
+import { afterFailure, growthPauseMs } from './connection-policy.ts'
 import { toDiskError } from './disk-errors.ts'
 import { SegmentWriter } from './file-sink.ts'
 import type { HostController, Slot, SlotHolder } from './host-controller.ts'
-import { statusError } from './http/errors.ts'
 import type { HttpClient, HttpReply } from './http/http-client.ts'
 import { SpeedMeter } from './metrics.ts'
 import { beginPlace, type Place, restorePlace } from './place.ts'
 import type { EngineDeps } from './ports.ts'
+import { Progress } from './progress.ts'
 import type { TokenBucket } from './rate-limiter.ts'
-import { isHtml, isStrongDate, parseReply, type ReplyFacts } from './reply.ts'
-import {
-  buildRequest,
-  firstRung,
-  judgeReply,
-  type KnownFile,
-  type Rung,
-  rangeHeaders,
-  UNKNOWN_FILE,
-  type Verdict,
-} from './resume-ladder.ts'
+import { type Accepted, RemoteFile } from './remote-file.ts'
+import { isHtml, type ReplyFacts } from './reply.ts'
 import * as plan from './segment-plan.ts'
 import { sleep } from './sleep.ts'
-import { remoteChanged, startTransfer, type Transfer } from './transfer.ts'
+import { startTransfer } from './transfer.ts'
 
 /** Below twice this a range is not worth another connection. */
 const MIN_SPLIT_BYTES = BLOCK_BYTES
@@ -72,11 +64,17 @@ interface Connection {
   segment: number | null
   meter: SpeedMeter
   abort: AbortController
-  transfer: Transfer | null
+  /** its place at `host`; null while it waits for one */
+  slot: Slot | null
+  host: string
+  writer: SegmentWriter | null
+  /** its segment was accepted by the server; until then the connection it was split from may still read into it */
+  proven: boolean
 }
 
 /** Thrown to leave a connection that was given up on purpose. */
 const SHED = new NighthaulError('interrupted', 'Another download needed this connection.')
+const OVERTAKEN = new NighthaulError('interrupted', 'Another connection read these bytes first.')
 const STOPPED = new NighthaulError('interrupted', 'The download was paused; what is here is kept.')
 
 export class Download implements SlotHolder {
@@ -86,24 +84,15 @@ export class Download implements SlotHolder {
   readonly #meter: SpeedMeter
   readonly #connections = new Set<Connection>()
   readonly #stop = new AbortController()
-  #segments: plan.Segment[] = []
-  #known: KnownFile
+  readonly #progress = new Progress()
+  readonly #remote: RemoteFile
   #place: Place | null = null
-  #rung: Rung
-  /** nothing is held and no reply was accepted in this run */
-  #fresh = true
-  #rangesProven = false
   #cap: number
-  #usePlainRequest = false
-  #requestUrl: string
-  #originalTried = false
   #heldAtStart = 0
-  #segmentsDirty = false
   #failure: NighthaulError | null = null
   #growNotBefore = 0
   #failuresInARow = 0
   #wake: (() => void) | null = null
-  #facts: TaskPatch = {}
   connectionsUsed: number
 
   constructor(task: TaskRecord, context: DownloadContext) {
@@ -112,15 +101,7 @@ export class Download implements SlotHolder {
     const proxy = task.options.proxy ?? context.settings().proxy
     this.#options = { ...task.options, ...(proxy ? { proxy } : {}) }
     this.#meter = new SpeedMeter(context.clock.monotonic())
-    this.#known = {
-      size: task.sizeBytes,
-      etag: task.etag,
-      lastModified: task.lastModified,
-      lastModifiedStrong: task.lastModifiedStrong,
-      contentType: task.contentType,
-    }
-    this.#rung = firstRung(this.#known)
-    this.#requestUrl = task.finalUrl ?? task.url
+    this.#remote = new RemoteFile(task, this.#options, context.client, context.clock)
     this.#cap = this.#wantedConnections()
     this.connectionsUsed = task.connectionsUsed
   }
@@ -128,7 +109,7 @@ export class Download implements SlotHolder {
   // ── what the engine and the window see ──
 
   get writtenBytes(): number {
-    return plan.writtenBytes(this.#segments)
+    return this.#progress.writtenBytes
   }
 
   get bytesPerSecond(): number {
@@ -146,7 +127,7 @@ export class Download implements SlotHolder {
 
   segmentViews(): SegmentView[] {
     const now = this.#context.clock.monotonic()
-    return this.#segments.map((segment) => {
+    return this.#progress.segments.map((segment) => {
       const connection = [...this.#connections].find((c) => c.segment === segment.start)
       return {
         start: segment.start,
@@ -161,26 +142,17 @@ export class Download implements SlotHolder {
 
   /** What changed since the last call, for one transaction with all other tasks; null: nothing. */
   takeCheckpoint(): TaskCheckpoint | null {
-    const blocks = this.#place?.part.takeBlocks() ?? []
-    if (!this.#segmentsDirty && blocks.length === 0) return null
-    this.#segmentsDirty = false
-    return {
-      id: this.#task.id,
-      writtenBytes: this.writtenBytes,
-      bootId: this.#context.bootId,
-      segments: this.#segments,
-      blocks,
-    }
+    return this.#progress.takeCheckpoint(this.#task.id, this.#context.bootId, this.#place?.part.takeBlocks() ?? [])
   }
 
-  /** fdatasync, then the marks: only bytes written before it began count as durable. */
+  /** Hands what slow connections have collected to the kernel, so that a crash costs seconds whatever the speed. */
+  flush(): void {
+    for (const connection of this.#connections) connection.writer?.flush()
+  }
+
+  /** fdatasync of the partial and its marks. */
   async syncMarks(): Promise<void> {
-    const part = this.#place?.part
-    if (!part || this.#segments.every((s) => s.durable === s.written)) return
-    const marks = new Map(this.#segments.map((s) => [s.start, s.written]))
-    await part.datasync()
-    this.#segments = plan.markDurable(this.#segments, marks)
-    this.#segmentsDirty = true
+    if (this.#place) await this.#progress.syncMarks(this.#place.part)
   }
 
   // ── control ──
@@ -208,12 +180,13 @@ export class Download implements SlotHolder {
     try {
       const published = await this.#restore()
       if (published) return { kind: 'published', path: published }
-      if (this.#fresh || !plan.isComplete(this.#segments)) await this.#transferAll()
+      if (this.#remote.fresh || !this.#progress.complete) await this.#transferAll()
       return { kind: 'transferred', partPath: this.#place!.part.path }
     } catch (error) {
       if (this.#stop.signal.aborted) return { kind: 'stopped' }
       const typed = error instanceof NighthaulError ? error : toDiskError(error, this.#task.folder)
-      if (typed.code === 'remote_changed') return { kind: 'changed', error: typed }
+      // With nothing held there is nothing to decide: the next try begins with the new file.
+      if (typed.code === 'remote_changed' && this.writtenBytes > 0) return { kind: 'changed', error: typed }
       return { kind: 'failed', error: typed, progressed: this.writtenBytes > this.#heldAtStart }
     }
   }
@@ -238,18 +211,16 @@ export class Download implements SlotHolder {
     const checked = await this.#checkBlocks(segments)
     segments = plan.trustAfterBoot(segments, this.#task.bootId === bootId, (index) => checked.get(index) ?? null)
     segments = plan.clipToFile(segments, await place.place.part.size())
-    this.#segments = segments
-    this.#segmentsDirty = true
+    this.#progress.set(segments)
     this.#heldAtStart = plan.writtenBytes(segments)
-    // A decoded body cannot be continued; nothing held means nothing to protect.
-    const decoded = this.#task.contentEncoding !== null
-    this.#fresh = (this.#heldAtStart === 0 && !plan.isComplete(segments)) || (decoded && !plan.isComplete(segments))
-    if (this.#fresh) {
-      this.#segments = []
+    // Nothing held means nothing to protect, and a decoded body cannot be continued. Empty files hold all they have.
+    const whole = this.#progress.complete && (segments.length > 0 || this.#task.sizeBytes === 0)
+    this.#remote.fresh = !whole && (this.#heldAtStart === 0 || this.#task.contentEncoding !== null)
+    if (this.#remote.fresh) {
+      this.#progress.set([])
       this.#heldAtStart = 0
       this.#context.forget()
     }
-    this.#rangesProven = this.#task.acceptsRanges === true
     this.#context.logger.info(
       { task: this.#task.id, heldBytes: this.#heldAtStart, at: clock.now() },
       'partial restored',
@@ -295,10 +266,10 @@ export class Download implements SlotHolder {
       for (;;) {
         if (this.#failure || this.#stop.signal.aborted) break
         if (running.size === 0) {
-          if (!this.#fresh && plan.isComplete(this.#segments)) return
+          if (!this.#remote.fresh && this.#progress.complete) return
           spawn(null)
         } else if (this.#mayGrow(running.size)) {
-          const slot = this.#context.hosts.tryAcquire(this.#host(), this)
+          const slot = this.#context.hosts.tryAcquire(this.#remote.host, this)
           if (slot) {
             spawn(slot)
             continue
@@ -317,7 +288,7 @@ export class Download implements SlotHolder {
   }
 
   #mayGrow(active: number): boolean {
-    if (!this.#rangesProven || this.#fresh || active >= this.#cap) return false
+    if (!this.#remote.rangesProven || this.#remote.fresh || active >= this.#cap) return false
     if (this.#context.clock.monotonic() < this.#growNotBefore) return false
     return this.#nextAssignment() !== null
   }
@@ -327,7 +298,10 @@ export class Download implements SlotHolder {
     const busy = new Map<number, { bytesPerSecond: number }>()
     for (const c of this.#connections)
       if (c.segment !== null) busy.set(c.segment, { bytesPerSecond: c.meter.bytesPerSecond(now) })
-    return plan.nextAssignment(this.#segments, busy, { minSplitBytes: MIN_SPLIT_BYTES, canSplit: this.#rangesProven })
+    return plan.nextAssignment(this.#progress.segments, busy, {
+      minSplitBytes: MIN_SPLIT_BYTES,
+      canSplit: this.#remote.rangesProven,
+    })
   }
 
   /** One connection from its slot to its end: segment after segment while there is work. Never rejects. */
@@ -337,253 +311,223 @@ export class Download implements SlotHolder {
       segment: null,
       meter: new SpeedMeter(clock.monotonic()),
       abort: new AbortController(),
-      transfer: null,
+      slot: granted,
+      host: this.#remote.host,
+      writer: null,
+      proven: false,
     }
     const forward = () => connection.abort.abort(this.#stop.signal.reason)
     this.#stop.signal.addEventListener('abort', forward, { once: true })
     if (this.#stop.signal.aborted) forward()
-    let slot = granted
-    const host = this.#host()
     try {
-      slot ??= await hosts.acquire(host, this, connection.abort.signal)
+      connection.slot ??= await hosts.acquire(connection.host, this, connection.abort.signal)
       this.#connections.add(connection)
       this.connectionsUsed = Math.max(this.connectionsUsed, this.#connections.size)
       while (!connection.abort.signal.aborted && !this.#failure && this.#connections.size <= this.#cap) {
-        if (this.#fresh) connection.segment = 0
+        if (this.#remote.fresh) connection.segment = 0
         else {
           const next = this.#nextAssignment()
           if (!next) break
           if (next.kind === 'split') {
-            this.#segments = plan.split(this.#segments, next.victim, next.at)
-            this.#segmentsDirty = true
+            this.#progress.split(next.victim, next.at)
           }
           connection.segment = next.kind === 'split' ? next.at : next.start
         }
         connection.meter = new SpeedMeter(clock.monotonic())
-        await this.#fetch(connection, host)
+        await this.#fetch(connection)
         connection.segment = null
+        connection.proven = false
         this.#failuresInARow = 0
-        hosts.succeeded(host)
+        hosts.succeeded(connection.host)
       }
     } catch (error) {
-      this.#connectionFailed(connection, host, error)
+      this.#giveBack(connection)
+      this.#connectionFailed(connection, error)
     } finally {
       this.#stop.signal.removeEventListener('abort', forward)
       this.#connections.delete(connection)
-      slot?.release()
+      connection.slot?.release()
     }
   }
 
+  /** A segment that was never proven goes back to the connection it was split from: one-time links serve only that. */
+  #giveBack(connection: Connection): void {
+    if (connection.proven || connection.segment === null) return
+    const before = this.#progress.segments.find((s) => s.end === connection.segment)
+    if (before && before.written < connection.segment) this.#progress.absorb(before.start)
+  }
+
+  /** Where a connection's reading ends now. Bytes up to `upTo` are at hand: an unproven follower loses the race. */
+  #limit(connection: Connection, upTo: number): number | null {
+    const segment = this.#progress.at(connection.segment!)!
+    if (segment.end === null || upTo < segment.end) return segment.end
+    const rival = [...this.#connections].find((c) => c.segment === segment.end && !c.proven && c !== connection)
+    if (!rival) return segment.end
+    rival.segment = null
+    rival.abort.abort(OVERTAKEN)
+    this.#progress.absorb(segment.start)
+    return this.#limit(connection, upTo)
+  }
+
   /** Decides whether one connection's failure is the run's failure. */
-  #connectionFailed(connection: Connection, host: string, error: unknown): void {
-    if (this.#stop.signal.aborted || this.#failure || error === SHED) return
+  #connectionFailed(connection: Connection, error: unknown): void {
+    if (this.#stop.signal.aborted || this.#failure || error === SHED || error === OVERTAKEN) return
     const typed =
       error instanceof NighthaulError ? error : toDiskError(error, this.#place?.part.path ?? this.#task.folder)
     const { clock, hosts, logger, random } = this.#context
     logger.info({ task: this.#task.id, code: typed.code, segment: connection.segment }, 'a connection failed')
     if (typed.code === 'too_many_requests' || typed.params.status === 503)
-      hosts.slowDown(host, typeof typed.params.retryAfterMs === 'number' ? typed.params.retryAfterMs : null)
-    const fatal = typed.kind === 'changed' || typed.kind === 'disk' || typed.kind === 'usage'
-    const others = [...this.#connections].some((c) => c !== connection && c.segment !== null)
-    if (!fatal && others) {
-      // The others work: the server allows no more than these, or the line hiccuped. Try again later, more gently.
-      const refused = typed.kind === 'http' || typed.kind === 'integrity'
-      if (refused) this.#cap = Math.max(1, this.#connections.size - 1)
-      this.#failuresInARow++
-      const waitMs = Math.min(30_000, 1_000 * 2 ** Math.min(this.#failuresInARow, 5)) * (0.5 + random() / 2)
-      this.#growNotBefore = clock.monotonic() + waitMs
-      return
-    }
-    // A redirect's target may have expired or gone while the link itself still works.
-    if (!fatal && this.#requestUrl !== this.#task.url && !this.#originalTried) {
-      this.#originalTried = true
-      this.#requestUrl = this.#task.url
-      return
-    }
-    this.#failure = typed
-  }
-
-  /** Asks for the rest of the connection's segment and reads it; climbs down the ladder as replies demand. */
-  async #fetch(connection: Connection, host: string): Promise<void> {
-    const { clock, client, hosts } = this.#context
-    const signal = connection.abort.signal
-    for (;;) {
-      const waitMs = hosts.spacing(host)
-      if (waitMs > 0) await sleep(clock, waitMs, signal)
-      const fresh = this.#fresh
-      const segment = fresh ? null : this.#segments.find((s) => s.start === connection.segment)!
-      const from = segment?.written ?? 0
-      const wholeFileRequest = this.#usePlainRequest
-      const request = buildRequest(
-        fresh ? 'none' : this.#rung,
-        this.#known,
-        from,
-        segment?.end ?? null,
-        this.#bytesBefore(from),
-      )
-      const reply = await client.request({
-        url: this.#requestUrl,
-        headers: wholeFileRequest ? {} : rangeHeaders(request),
-        options: this.#options,
-        home: this.#task.url,
-        signal,
+      hosts.slowDown(connection.host, typeof typed.params.retryAfterMs === 'number' ? typed.params.retryAfterMs : null)
+    switch (
+      afterFailure(typed, {
+        othersWork: this.#othersWork(connection),
+        onRedirectTarget: this.#remote.onRedirectTarget,
+        originalTried: this.#remote.originalTried,
       })
-      try {
-        const facts = parseReply(reply.status, reply.headers)
-        const held = { bytes: this.writtenBytes, complete: plan.isComplete(this.#segments) && !fresh, wholeFileRequest }
-        const verdict = judgeReply(fresh ? UNKNOWN_FILE : this.#known, request, facts, held)
-        if (this.#climbDown(verdict, connection)) {
-          reply.abort()
-          continue
-        }
-        return await this.#accept(verdict, facts, reply, connection, fresh)
-      } catch (error) {
-        reply.abort()
-        throw error
-      }
+    ) {
+      case 'original':
+        this.#remote.resolveAgain()
+        return
+      case 'fewer':
+        this.#cap = Math.max(1, this.#connections.size - 1)
+        this.#growNotBefore = clock.monotonic() + growthPauseMs(this.#failuresInARow++, random())
+        return
+      case 'later':
+        this.#growNotBefore = clock.monotonic() + growthPauseMs(this.#failuresInARow++, random())
+        return
+      case 'fail':
+        this.#failure = typed
     }
   }
 
-  /** True: ask again, differently. A rung never goes back up, so this ends. */
-  #climbDown(verdict: Verdict, connection: Connection): boolean {
-    if (verdict.kind === 'ask-again') {
-      if (this.#rung === verdict.rung && !this.#usePlainRequest) throw notResumable()
-      this.#rung = verdict.rung
-      this.#usePlainRequest = false
-      return true
+  /** Asks for the rest of the connection's segment and reads it. */
+  async #fetch(connection: Connection): Promise<void> {
+    const { clock, hosts } = this.#context
+    const signal = connection.abort.signal
+    const segment = this.#remote.fresh ? null : this.#progress.at(connection.segment!)!
+    const from = segment?.written ?? 0
+    const accepted = await this.#remote.ask(
+      {
+        from,
+        end: segment?.end ?? null,
+        before: this.#progress.bytesBefore(from),
+        heldBytes: this.writtenBytes,
+        complete: this.#progress.complete,
+        alone: !this.#othersWork(connection),
+      },
+      () => sleep(clock, hosts.spacing(connection.host), signal),
+      signal,
+    )
+    try {
+      signal.throwIfAborted()
+      await this.#moveSlot(connection, accepted.reply)
+      await this.#take(accepted, connection)
+    } catch (error) {
+      accepted.reply.abort()
+      throw error
     }
-    if (verdict.kind === 'ask-plain') {
-      if (this.#usePlainRequest || this.#otherConnections(connection)) throw notResumable()
-      this.#usePlainRequest = true
-      return true
-    }
-    return false
   }
 
-  async #accept(
-    verdict: Verdict,
-    facts: ReplyFacts,
-    reply: HttpReply,
-    connection: Connection,
-    fresh: boolean,
-  ): Promise<void> {
+  /** A redirect led to another host: its places are the ones that count. The body waits meanwhile. */
+  async #moveSlot(connection: Connection, reply: HttpReply): Promise<void> {
+    const { host } = new URL(reply.finalUrl)
+    if (host === connection.host) return
+    connection.slot?.release()
+    connection.slot = null
+    connection.host = host
+    connection.slot = await this.#context.hosts.acquire(host, this, connection.abort.signal)
+  }
+
+  async #take({ verdict, facts, reply }: Accepted, connection: Connection): Promise<void> {
+    if (!this.#remote.fresh && reply.redirected) this.#context.learned(this.#remote.follow(reply))
     switch (verdict.kind) {
       case 'append': {
-        if (fresh) await this.#begin(facts, reply, verdict.total, true)
-        return this.#receive(reply, connection, verdict.start, verdict.end, verdict.compare, null)
+        connection.proven = true
+        if (this.#remote.fresh) await this.#begin(facts, reply, verdict.total, true)
+        const { start, end, compare } = verdict
+        return this.#receive(reply, connection, { start, end, compare, decode: null })
       }
       case 'whole': {
-        if (!fresh) throw notResumable()
         const decode = verdict.decoded ? facts.contentEncoding : null
-        await this.#begin(facts, reply, decode ? null : verdict.size, false)
-        return this.#receive(reply, connection, 0, decode ? null : verdict.size, 0, decode)
+        await this.#begin(facts, reply, verdict.size, false)
+        return this.#receive(reply, connection, { start: 0, end: verdict.size, compare: 0, decode })
       }
-      case 'compare': {
-        if (this.#otherConnections(connection) || verdict.decoded) throw notResumable()
-        this.#rangesProven = false
-        this.#learn({ acceptsRanges: false })
-        return this.#compareWhole(reply, connection, verdict.size)
-      }
+      case 'compare':
+        this.#remote.rangesProven = false
+        this.#context.learned({ acceptsRanges: false })
+        return this.#compareWhole(reply, connection)
       case 'complete':
         reply.abort()
-        this.#segments = this.#segments.map((s) => ({ ...s, end: s.end ?? s.written }))
-        this.#segmentsDirty = true
-        return
-      case 'changed':
-        throw remoteChanged(verdict.reason)
-      case 'refuse':
-        throw refusal(verdict)
-      case 'status':
-        throw withRetryAfter(
-          statusError(verdict.status, reply.finalUrl, { redirected: reply.redirected }),
-          facts,
-          this.#context.clock.now(),
-        )
-      default:
-        throw notResumable()
+        if (this.#remote.size === null) this.#endKnown(verdict.size)
     }
   }
 
   /** The first good reply of a fresh file: what it is, what it is called, room for it. */
   async #begin(facts: ReplyFacts, reply: HttpReply, size: number | null, ranges: boolean): Promise<void> {
-    this.#known = {
-      size,
-      etag: facts.etag,
-      lastModified: facts.lastModified,
-      lastModifiedStrong: isStrongDate(facts.lastModified, facts.date),
-      contentType: facts.contentType,
-    }
-    this.#rung = firstRung(this.#known)
-    this.#rangesProven = ranges && size !== null
-    if (reply.redirected) this.#requestUrl = reply.finalUrl
-    this.#learn({
-      finalUrl: reply.finalUrl,
-      etag: facts.etag,
-      lastModified: facts.lastModified,
-      lastModifiedStrong: this.#known.lastModifiedStrong,
-      contentType: facts.contentType,
-      contentEncoding: facts.contentEncoding,
-      httpVersion: reply.httpVersion,
-      acceptsRanges: ranges,
-      sizeBytes: size,
-    })
-    const html = isHtml(facts.contentType) && !this.#options.acceptHtml
     const disposition = reply.headers['content-disposition']
-    this.#place = await beginPlace(this.#task, this.#context, this.#place, {
+    const place = await beginPlace(this.#task, this.#context, this.#place, {
       contentDisposition: Array.isArray(disposition) ? disposition[0] : disposition,
       finalUrl: reply.finalUrl,
       contentType: facts.contentType,
       size,
-      html,
+      html: isHtml(facts.contentType) && !this.#options.acceptHtml,
     })
-    this.#segments = plan.freshPlan(size)
-    this.#segmentsDirty = true
-    this.#fresh = false
+    this.#place = place
+    this.#context.learned(this.#remote.begin(facts, reply, size, ranges))
+    this.#progress.set(plan.freshPlan(size))
+    this.#wake?.()
   }
 
   async #receive(
     reply: HttpReply,
     connection: Connection,
-    bodyStart: number,
-    bodyEnd: number | null,
-    compare: number,
-    decode: string | null,
+    body: { start: number; end: number | null; compare: number; decode: string | null },
   ): Promise<void> {
     const part = this.#place!.part
     const start = connection.segment!
-    const from = bodyStart + compare
-    if (bodyEnd !== null && from >= bodyEnd && this.#segments.length === 0) return reply.abort()
-    const writer = await SegmentWriter.at(part, from, (position) => this.#bytesBefore(from) >= from - position, {
-      written: (position) => this.#advance(start, position),
-      drained: () => transfer.drained(),
-      failed: (error) => transfer.failed(error),
-    })
+    const from = body.start + body.compare
+    // An empty file has no segment to write into.
+    if (this.#progress.segments.length === 0) {
+      reply.abort()
+      return
+    }
+    const writer = await SegmentWriter.at(
+      part,
+      from,
+      (position) => this.#progress.bytesBefore(from) >= from - position,
+      {
+        written: (position) => this.#progress.advance(start, position),
+        drained: () => transfer.drained(),
+        failed: (error) => transfer.failed(error),
+      },
+    )
     const transfer = startTransfer({
       reply,
       writer,
-      compare: { bytes: compare, read: () => part.read(bodyStart, compare) },
-      bodyEnd,
-      limit: () => this.#segments.find((s) => s.start === start)?.end ?? null,
-      decode,
+      compare: { bytes: body.compare, read: () => part.read(body.start, body.compare) },
+      bodyEnd: body.end,
+      limit: (upTo) => this.#limit(connection, upTo),
+      decode: body.decode,
       clock: this.#context.clock,
       received: (bytes) => this.#received(bytes, connection),
       signal: connection.abort.signal,
     })
-    connection.transfer = transfer
-    const ended = await transfer.ended
-    connection.transfer = null
-    if (this.#known.size === null && ended === 'body') this.#endKnown(writer.position)
-    if (writer.position === this.#known.size) writer.endOfFile()
+    connection.writer = writer
+    const ended = await transfer.ended.finally(() => {
+      connection.writer = null
+    })
+    if (this.#remote.size === null && ended === 'body') this.#endKnown(writer.position)
+    if (writer.position === this.#remote.size) writer.endOfFile()
     this.#wake?.()
   }
 
   /** Ladder step 5: the whole file comes again; compare what is here, write what is not. */
-  async #compareWhole(reply: HttpReply, connection: Connection, size: number | null): Promise<void> {
+  async #compareWhole(reply: HttpReply, connection: Connection): Promise<void> {
     const end = await comparingTransfer({
       reply,
       part: this.#place!.part,
-      segments: () => this.#segments,
-      advance: (start, position) => this.#advance(start, position),
+      segments: () => this.#progress.segments,
+      advance: (start, position) => this.#progress.advance(start, position),
       working: (start) => {
         connection.segment = start
       },
@@ -591,19 +535,13 @@ export class Download implements SlotHolder {
       received: (bytes) => this.#received(bytes, connection),
       signal: connection.abort.signal,
     })
-    if (size === null && this.#known.size === null) this.#endKnown(end)
+    if (this.#remote.size === null) this.#endKnown(end)
   }
 
   #endKnown(size: number): void {
-    this.#segments = plan.setSize(this.#segments, size)
-    this.#known = { ...this.#known, size }
-    this.#segmentsDirty = true
-    this.#learn({ sizeBytes: size })
-  }
-
-  #advance(start: number, position: number): void {
-    this.#segments = plan.advance(this.#segments, start, position)
-    this.#segmentsDirty = true
+    this.#progress.setSize(size)
+    this.#remote.size = size
+    this.#context.learned({ sizeBytes: size })
   }
 
   #received(bytes: number, connection: Connection): number {
@@ -616,48 +554,11 @@ export class Download implements SlotHolder {
     return waitMs
   }
 
-  #learn(patch: TaskPatch): void {
-    this.#facts = { ...this.#facts, ...patch }
-    this.#context.learned(patch)
-  }
-
-  #otherConnections(connection: Connection): boolean {
+  #othersWork(connection: Connection): boolean {
     return [...this.#connections].some((c) => c !== connection && c.segment !== null)
-  }
-
-  /** Bytes that are here in one run directly before `position`. */
-  #bytesBefore(position: number): number {
-    const run = plan.coverage(this.#segments).find((r) => r.start < position && position <= r.end)
-    return run ? position - run.start : 0
-  }
-
-  #host(): string {
-    return new URL(this.#requestUrl).host
   }
 
   #wantedConnections(): number {
     return this.#options.connections ?? this.#context.settings().connectionsPerDownload
   }
-}
-
-function refusal(verdict: Extract<Verdict, { kind: 'refuse' }>): NighthaulError {
-  return new NighthaulError(
-    verdict.code,
-    'The server’s reply does not fit what was asked for, so nothing of it was written. The partial is as it was; the server will be asked again.',
-    verdict.params,
-  )
-}
-
-function notResumable(): NighthaulError {
-  return new NighthaulError(
-    'not_resumable',
-    'The server did not honour the range that was asked for. The partial is kept.',
-  )
-}
-
-function withRetryAfter(error: NighthaulError, facts: ReplyFacts, now: number): NighthaulError {
-  const retryAfterMs = facts.retryAfterMs(now)
-  return retryAfterMs === null
-    ? error
-    : new NighthaulError(error.code, error.message, { ...error.params, retryAfterMs })
 }

@@ -327,7 +327,6 @@ export function createEngine(deps: EngineDeps): EngineApi {
   }
 
   async function drain(): Promise<void> {
-    started = true
     for (const timer of tickers) timer.cancel()
     retryTimer?.cancel()
     const ids = runner.runningIds()
@@ -335,6 +334,7 @@ export function createEngine(deps: EngineDeps): EngineApi {
     // `get` was interrupted: its task waits, paused, for the next `get` or for the window.
     const event: TaskEvent = deps.lease === null ? { kind: 'drained' } : { kind: 'pause' }
     for (const id of ids) if (!runner.apply(id, event)) runner.apply(id, { kind: 'drained' })
+    for (const id of ids) runner.stop(id)
     await runner.settled(ids)
     if (deps.lease === null) await runner.backgroundDone()
     else

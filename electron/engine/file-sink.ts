@@ -117,6 +117,8 @@ export class SegmentWriter {
   readonly #part: PartFile
   readonly #events: WriterEvents
   #position: number
+  /** bytes below it are in the kernel's hands */
+  #written: number
   #pending: Buffer[] = []
   #pendingBytes = 0
   #inFlight = 0
@@ -131,6 +133,7 @@ export class SegmentWriter {
   constructor(part: PartFile, position: number, crc: number | null, events: WriterEvents) {
     this.#part = part
     this.#position = position
+    this.#written = position
     this.#crc = crc
     this.#events = events
   }
@@ -168,7 +171,7 @@ export class SegmentWriter {
       if (piece.length === room) this.#endBlock(BLOCK_BYTES)
       rest = rest.subarray(piece.length)
     }
-    if (this.#pendingBytes >= WRITE_BYTES) this.#flush()
+    if (this.#pendingBytes >= WRITE_BYTES) this.flush()
     this.#full = this.#pendingBytes + this.#inFlight >= BUFFER_BYTES
     return !this.#full
   }
@@ -181,7 +184,7 @@ export class SegmentWriter {
 
   /** Writes what is left. Resolves when nothing is under way; errors go to `failed`. */
   async finish(): Promise<void> {
-    this.#flush()
+    this.flush()
     if (this.#inFlight === 0) return
     await new Promise<void>((resolve) => this.#idle.push(resolve))
   }
@@ -189,10 +192,13 @@ export class SegmentWriter {
   #endBlock(bytes: number): void {
     if (this.#crc === null) return
     const end = this.#position
-    this.#finishedBlocks.push({ index: Math.floor((end - 1) / BLOCK_BYTES), crc32: this.#crc, bytes, end })
+    const block = { index: Math.floor((end - 1) / BLOCK_BYTES), crc32: this.#crc, bytes }
+    if (end <= this.#written) this.#part.keepBlock(block)
+    else this.#finishedBlocks.push({ ...block, end })
   }
 
-  #flush(): void {
+  /** Begins to write what was collected, unless a write is under way. */
+  flush(): void {
     if (this.#inFlight > 0 || this.#pendingBytes === 0 || this.#failed) return
     const chunks = this.#pending
     const bytes = this.#pendingBytes
@@ -208,12 +214,13 @@ export class SegmentWriter {
 
   #onWritten(position: number): void {
     this.#inFlight = 0
+    this.#written = position
     while (this.#finishedBlocks[0] && this.#finishedBlocks[0].end <= position) {
       const { end: _, ...block } = this.#finishedBlocks.shift()!
       this.#part.keepBlock(block)
     }
     this.#events.written(position)
-    if (this.#pendingBytes >= WRITE_BYTES || (this.#idle.length > 0 && this.#pendingBytes > 0)) this.#flush()
+    if (this.#pendingBytes >= WRITE_BYTES || (this.#idle.length > 0 && this.#pendingBytes > 0)) this.flush()
     if (this.#inFlight === 0) this.#settle()
     if (this.#full && this.#pendingBytes + this.#inFlight < BUFFER_BYTES) {
       this.#full = false

@@ -16,7 +16,7 @@ import type { EngineDeps } from './ports.ts'
 import { makeDurable, publish } from './publish.ts'
 import { TokenBucket } from './rate-limiter.ts'
 import { retryDecision } from './retry-policy.ts'
-import { damage } from './segment-plan.ts'
+import { damage, writtenBytes } from './segment-plan.ts'
 import { type Effect, type TaskEvent, transition } from './task-machine.ts'
 
 interface Run {
@@ -125,6 +125,7 @@ export class Runner {
     for (const run of this.#runs.values()) {
       const checkpoint = run.download.takeCheckpoint()
       if (checkpoint) batch.push(checkpoint)
+      run.download.flush()
     }
     if (batch.length > 0) this.#deps.store.checkpoint(batch)
   }
@@ -319,7 +320,7 @@ export class Runner {
       else if (damaged.length > 0) {
         await fs.rename(path, partPathOf(task)!)
         const segments = damage(store.segments(task.id), damaged, task.sizeBytes)
-        store.checkpoint([{ id: task.id, bootId, segments, writtenBytes: task.sizeBytes - damaged.length }])
+        store.checkpoint([{ id: task.id, bootId, segments, writtenBytes: writtenBytes(segments) }])
         const error = new NighthaulError(
           'blocks_damaged',
           `${damaged.length} blocks of ${task.filename} were lost when the machine stopped. They are fetched again; the rest is kept.`,

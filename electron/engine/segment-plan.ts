@@ -79,6 +79,17 @@ export function split(segments: readonly Segment[], victim: number, at: number):
   })
 }
 
+/**
+ * Undoes a split of which nothing came: the segment that starts at `start` gets back the one that follows it. The same
+ * list where the next one holds bytes, or there is none.
+ */
+export function absorb(segments: readonly Segment[], start: number): Segment[] {
+  const index = segments.findIndex((segment) => segment.start === start)
+  const next = segments[index + 1]
+  if (index < 0 || next === undefined || next.written > next.start) return [...segments]
+  return segments.toSpliced(index, 2, { ...segments[index]!, end: next.end })
+}
+
 /** Marks bytes below `written` as handed to the kernel; RangeError when going back or beyond the end. */
 export function advance(segments: readonly Segment[], start: number, written: number): Segment[] {
   return replaceAt(segments, start, (segment) => {

@@ -25,8 +25,8 @@ export interface TransferInput {
   compare: { bytes: number; read: () => Promise<Buffer> }
   /** one past the last byte this body announced; null: not announced */
   bodyEnd: number | null
-  /** one past the last byte still wanted from this body; null: all of it */
-  limit: () => number | null
+  /** one past the last byte still wanted from this body, now that bytes up to `upTo` are at hand; null: all of it */
+  limit: (upTo: number) => number | null
   /** Content-Encoding to undo, or null */
   decode: string | null
   clock: Clock
@@ -96,7 +96,7 @@ export function startTransfer(input: TransferInput): Transfer {
   decoder?.on('drain', () => unpause('decoder'))
 
   const take = (chunk: Buffer) => {
-    const limit = input.limit()
+    const limit = input.limit(writer.position + chunk.length)
     const room = limit === null ? chunk.length : Math.max(0, limit - writer.position)
     if (input.bodyEnd !== null && writer.position + Math.min(chunk.length, room) > input.bodyEnd)
       return end(
@@ -133,7 +133,8 @@ export function startTransfer(input: TransferInput): Transfer {
     if (decoder) return void decoder.end()
     if (
       overlap ||
-      (input.bodyEnd !== null && writer.position < Math.min(input.bodyEnd, input.limit() ?? input.bodyEnd))
+      (input.bodyEnd !== null &&
+        writer.position < Math.min(input.bodyEnd, input.limit(writer.position) ?? input.bodyEnd))
     )
       return end(
         new NighthaulError(

@@ -1,0 +1,72 @@
+/**
+ * What a running download holds of its file: the plan with its two marks, and what of it the store does not know yet.
+ * Decisions about segments are in segment-plan.ts; this only keeps the current list.
+ */
+import type { BlockChecksum, TaskCheckpoint } from '../../shared/records.ts'
+import type { TaskId } from '../../shared/schemas.ts'
+import type { PartFile } from './file-sink.ts'
+import * as plan from './segment-plan.ts'
+
+export class Progress {
+  #segments: plan.Segment[] = []
+  #dirty = false
+
+  get segments(): readonly plan.Segment[] {
+    return this.#segments
+  }
+
+  get writtenBytes(): number {
+    return plan.writtenBytes(this.#segments)
+  }
+
+  get complete(): boolean {
+    return plan.isComplete(this.#segments)
+  }
+
+  set(segments: plan.Segment[]): void {
+    this.#segments = segments
+    this.#dirty = true
+  }
+
+  at(start: number): plan.Segment | undefined {
+    return this.#segments.find((segment) => segment.start === start)
+  }
+
+  advance(start: number, position: number): void {
+    this.set(plan.advance(this.#segments, start, position))
+  }
+
+  split(victim: number, at: number): void {
+    this.set(plan.split(this.#segments, victim, at))
+  }
+
+  absorb(start: number): void {
+    this.set(plan.absorb(this.#segments, start))
+  }
+
+  setSize(size: number): void {
+    this.set(plan.setSize(this.#segments, size))
+  }
+
+  /** Bytes that are here in one run directly before `position`. */
+  bytesBefore(position: number): number {
+    const run = plan.coverage(this.#segments).find((r) => r.start < position && position <= r.end)
+    return run ? position - run.start : 0
+  }
+
+  /** What changed since the last call; null: nothing. */
+  takeCheckpoint(id: TaskId, bootId: string, blocks: readonly BlockChecksum[]): TaskCheckpoint | null {
+    if (!this.#dirty && blocks.length === 0) return null
+    this.#dirty = false
+    const segments = this.complete ? plan.mergeDone(this.#segments) : this.#segments
+    return { id, bootId, writtenBytes: this.writtenBytes, segments, blocks }
+  }
+
+  /** fdatasync, then the marks: only bytes written before it began count as durable. */
+  async syncMarks(part: PartFile): Promise<void> {
+    if (this.#segments.every((s) => s.durable === s.written)) return
+    const marks = new Map(this.#segments.map((s) => [s.start, s.written]))
+    await part.datasync()
+    this.set(plan.markDurable(this.#segments, marks))
+  }
+}

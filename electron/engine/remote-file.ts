@@ -1,0 +1,215 @@
+/**
+ * The file on the server as this run knows it: where to ask, with which validator, on which rung of the ladder.
+ * `ask` goes down the ladder until a reply is acceptable, or throws why none is. Nothing is written here.
+ */
+import { NighthaulError } from '../../shared/errors.ts'
+import type { TaskPatch, TaskRecord } from '../../shared/records.ts'
+import type { TaskOptions } from '../../shared/schemas.ts'
+import { statusError } from './http/errors.ts'
+import type { HttpClient, HttpReply } from './http/http-client.ts'
+import type { Clock } from './ports.ts'
+import { isStrongDate, parseReply, type ReplyFacts } from './reply.ts'
+import {
+  buildRequest,
+  firstRung,
+  judgeReply,
+  type KnownFile,
+  type Rung,
+  rangeHeaders,
+  UNKNOWN_FILE,
+  type Verdict,
+} from './resume-ladder.ts'
+import { remoteChanged } from './transfer.ts'
+
+export interface Wanted {
+  /** first byte wanted */
+  from: number
+  /** one past the last; null: to the end */
+  end: number | null
+  /** bytes that are here directly before `from` */
+  before: number
+  /** bytes held anywhere, and whether that is all of them */
+  heldBytes: number
+  complete: boolean
+  /** no other connection works on the file: only then may the whole body be taken */
+  alone: boolean
+}
+
+/** A reply whose body may be used; its body is held back until somebody consumes it. */
+export interface Accepted {
+  verdict: Extract<Verdict, { kind: 'append' | 'whole' | 'compare' | 'complete' }>
+  facts: ReplyFacts
+  reply: HttpReply
+}
+
+export class RemoteFile {
+  readonly #link: string
+  readonly #options: TaskOptions
+  readonly #client: HttpClient
+  readonly #clock: Clock
+  #known: KnownFile
+  #rung: Rung
+  #plain = false
+  #url: string
+  #originalTried = false
+  /** nothing is held and no reply was accepted in this run */
+  fresh = true
+  /** a 206 of this server was right: others may be asked for */
+  rangesProven: boolean
+
+  constructor(task: TaskRecord, options: TaskOptions, client: HttpClient, clock: Clock) {
+    this.#link = task.url
+    this.#options = options
+    this.#client = client
+    this.#clock = clock
+    this.#known = {
+      size: task.sizeBytes,
+      etag: task.etag,
+      lastModified: task.lastModified,
+      lastModifiedStrong: task.lastModifiedStrong,
+      contentType: task.contentType,
+    }
+    this.#rung = firstRung(this.#known)
+    this.#url = task.finalUrl ?? task.url
+    this.rangesProven = task.acceptsRanges === true
+  }
+
+  /** null: not known (yet) */
+  get size(): number | null {
+    return this.#known.size
+  }
+
+  set size(bytes: number) {
+    this.#known = { ...this.#known, size: bytes }
+  }
+
+  /** host and port that the next request goes to */
+  get host(): string {
+    return new URL(this.#url).host
+  }
+
+  get onRedirectTarget(): boolean {
+    return this.#url !== this.#link
+  }
+
+  get originalTried(): boolean {
+    return this.#originalTried
+  }
+
+  /** The place a redirect led to is no good any more: the link itself is asked again, once a run. */
+  resolveAgain(): void {
+    this.#originalTried = true
+    this.#url = this.#link
+  }
+
+  /** Throws network errors, the status' error, integrity refusals, `remote_changed`, or the signal's reason. */
+  async ask(wanted: Wanted, pace: () => Promise<void>, signal: AbortSignal): Promise<Accepted> {
+    for (;;) {
+      await pace()
+      const { fresh } = this
+      const plain = this.#plain
+      const rung = fresh || plain ? 'none' : this.#rung
+      const request = buildRequest(rung, this.#known, plain ? 0 : wanted.from, plain ? null : wanted.end, wanted.before)
+      const reply = await this.#client.request({
+        url: this.#url,
+        home: this.#link,
+        headers: plain ? {} : rangeHeaders(request),
+        options: this.#options,
+        signal,
+      })
+      try {
+        const facts = parseReply(reply.status, reply.headers)
+        const held = { bytes: wanted.heldBytes, complete: wanted.complete && !fresh, wholeFileRequest: plain }
+        const verdict = judgeReply(fresh ? UNKNOWN_FILE : this.#known, request, facts, held)
+        if (!this.#goesDown(verdict, wanted))
+          return { verdict: this.#acceptable(verdict, facts, reply, wanted), facts, reply }
+      } catch (error) {
+        reply.abort()
+        throw error
+      }
+      reply.abort()
+    }
+  }
+
+  /** What the first good reply of a fresh file taught; `size` null: not announced, or of a compressed form. */
+  begin(facts: ReplyFacts, reply: HttpReply, size: number | null, ranges: boolean): TaskPatch {
+    const { etag, lastModified, contentType, contentEncoding } = facts
+    const lastModifiedStrong = isStrongDate(lastModified, facts.date)
+    this.#known = { size, etag, lastModified, lastModifiedStrong, contentType }
+    this.#rung = firstRung(this.#known)
+    this.rangesProven = ranges && size !== null
+    this.fresh = false
+    return {
+      etag,
+      lastModified,
+      lastModifiedStrong,
+      contentType,
+      contentEncoding,
+      httpVersion: reply.httpVersion,
+      acceptsRanges: ranges,
+      sizeBytes: size,
+      ...this.follow(reply),
+    }
+  }
+
+  /** Later requests of this run go where the redirect led: mirrors behind one link need not be equal. */
+  follow(reply: HttpReply): TaskPatch {
+    if (reply.redirected) this.#url = reply.finalUrl
+    return { finalUrl: reply.finalUrl }
+  }
+
+  /** True: ask again, differently. A rung never goes back up, so this ends. */
+  #goesDown(verdict: Verdict, wanted: Wanted): boolean {
+    if (verdict.kind === 'ask-again') {
+      if (this.#rung === verdict.rung && !this.#plain) throw notResumable()
+      this.#rung = verdict.rung
+      this.#plain = false
+      return true
+    }
+    if (verdict.kind === 'ask-plain') {
+      if (this.#plain || !wanted.alone) throw notResumable()
+      this.#plain = true
+      return true
+    }
+    return false
+  }
+
+  #acceptable(verdict: Verdict, facts: ReplyFacts, reply: HttpReply, wanted: Wanted): Accepted['verdict'] {
+    switch (verdict.kind) {
+      case 'append':
+      case 'complete':
+        return verdict
+      case 'whole':
+        if (!this.fresh) throw notResumable()
+        return verdict
+      case 'compare':
+        if (!wanted.alone || verdict.decoded) throw notResumable()
+        return verdict
+      case 'changed':
+        throw remoteChanged(verdict.reason)
+      case 'refuse':
+        throw new NighthaulError(
+          verdict.code,
+          'The server’s reply does not fit what was asked for, so nothing of it was written. The partial is as it was; the server will be asked again.',
+          verdict.params,
+        )
+      case 'status':
+        throw withRetryAfter(statusError(verdict.status, reply.finalUrl, reply), facts.retryAfterMs(this.#clock.now()))
+      case 'ask-again':
+      case 'ask-plain':
+        throw notResumable()
+    }
+  }
+}
+
+function notResumable(): NighthaulError {
+  return new NighthaulError(
+    'not_resumable',
+    'The server did not honour the range that was asked for. The partial is kept.',
+  )
+}
+
+function withRetryAfter(error: NighthaulError, retryAfterMs: number | null): NighthaulError {
+  if (retryAfterMs === null) return error
+  return new NighthaulError(error.code, error.message, { ...error.params, retryAfterMs })
+}
