@@ -1,7 +1,7 @@
 /**
  * One run of one task: opens the partial, asks for ranges on as many connections as are useful and allowed, and ends
- * with all bytes in the file or with the reason why not. What a reply means is decided by resume-ladder.ts, who works
- * on what by segment-plan.ts; this is the shell that acts. Naming and publishing are in place.ts.
+ * with all bytes in the file or with the reason why not. Which connection does what is in connections.ts, what a reply
+ * is worth in remote-file.ts, where the bytes lie in place.ts.
  */
 import { NighthaulError } from '../../shared/errors.ts'
 import {
@@ -13,10 +13,10 @@ import {
 } from '../../shared/records.ts'
 import type { SegmentView, Settings, TaskOptions } from '../../shared/schemas.ts'
 import { comparingTransfer } from './comparing-body.ts'
-import { afterFailure, growthPauseMs } from './connection-policy.ts'
+import { type Connection, Connections, STOPPED } from './connections.ts'
 import { toDiskError } from './disk-errors.ts'
 import { SegmentWriter } from './file-sink.ts'
-import type { HostController, Slot, SlotHolder } from './host-controller.ts'
+import type { HostController } from './host-controller.ts'
 import type { HttpClient, HttpReply } from './http/http-client.ts'
 import { SpeedMeter } from './metrics.ts'
 import { beginPlace, type Place, restorePlace } from './place.ts'
@@ -28,11 +28,6 @@ import { isHtml, type ReplyFacts } from './reply.ts'
 import * as plan from './segment-plan.ts'
 import { sleep } from './sleep.ts'
 import { startTransfer } from './transfer.ts'
-
-/** Below twice this a range is not worth another connection. */
-const MIN_SPLIT_BYTES = BLOCK_BYTES
-/** How often a free place at the host is looked for. */
-const GROW_MS = 500
 
 export type DownloadOutcome =
   | { kind: 'transferred'; partPath: string }
@@ -59,41 +54,17 @@ export interface DownloadContext extends Pick<EngineDeps, 'fs' | 'clock' | 'rand
   received: (bytes: number) => void
 }
 
-interface Connection {
-  /** start of the segment it works on; null between two */
-  segment: number | null
-  meter: SpeedMeter
-  abort: AbortController
-  /** its place at `host`; null while it waits for one */
-  slot: Slot | null
-  host: string
-  writer: SegmentWriter | null
-  /** its segment was accepted by the server; until then the connection it was split from may still read into it */
-  proven: boolean
-}
-
-/** Thrown to leave a connection that was given up on purpose. */
-const SHED = new NighthaulError('interrupted', 'Another download needed this connection.')
-const OVERTAKEN = new NighthaulError('interrupted', 'Another connection read these bytes first.')
-const STOPPED = new NighthaulError('interrupted', 'The download was paused; what is here is kept.')
-
-export class Download implements SlotHolder {
+export class Download {
   readonly #context: DownloadContext
   readonly #task: TaskRecord
   readonly #options: TaskOptions
   readonly #meter: SpeedMeter
-  readonly #connections = new Set<Connection>()
+  readonly #connections: Connections
   readonly #stop = new AbortController()
   readonly #progress = new Progress()
   readonly #remote: RemoteFile
   #place: Place | null = null
-  #cap: number
   #heldAtStart = 0
-  #failure: NighthaulError | null = null
-  #growNotBefore = 0
-  #failuresInARow = 0
-  #wake: (() => void) | null = null
-  connectionsUsed: number
 
   constructor(task: TaskRecord, context: DownloadContext) {
     this.#task = task
@@ -102,8 +73,18 @@ export class Download implements SlotHolder {
     this.#options = { ...task.options, ...(proxy ? { proxy } : {}) }
     this.#meter = new SpeedMeter(context.clock.monotonic())
     this.#remote = new RemoteFile(task, this.#options, context.client, context.clock)
-    this.#cap = this.#wantedConnections()
-    this.connectionsUsed = task.connectionsUsed
+    this.#connections = new Connections(
+      {
+        ...context,
+        id: task.id,
+        progress: this.#progress,
+        remote: this.#remote,
+        wanted: () => this.#options.connections ?? context.settings().connectionsPerDownload,
+        path: () => this.#place?.part.path ?? task.folder,
+        fetch: (connection) => this.#fetch(connection),
+      },
+      task.connectionsUsed,
+    )
   }
 
   // ── what the engine and the window see ──
@@ -114,6 +95,11 @@ export class Download implements SlotHolder {
 
   get bytesPerSecond(): number {
     return this.#meter.bytesPerSecond(this.#context.clock.monotonic())
+  }
+
+  /** the most connections that were open at once */
+  get connectionsUsed(): number {
+    return this.#connections.used
   }
 
   get openConnections(): number {
@@ -162,25 +148,15 @@ export class Download implements SlotHolder {
     this.#stop.abort(STOPPED)
   }
 
-  /** Gives up one of several connections for another task's first one. */
-  shed(): boolean {
-    if (this.#connections.size < 2) return false
-    const last = [...this.#connections].at(-1)!
-    if (last.abort.signal.aborted) return false
-    last.abort.abort(SHED)
-    return true
-  }
-
   settingsChanged(): void {
-    this.#cap = this.#wantedConnections()
-    this.#wake?.()
+    this.#connections.settingsChanged()
   }
 
   async run(): Promise<DownloadOutcome> {
     try {
       const published = await this.#restore()
       if (published) return { kind: 'published', path: published }
-      if (this.#remote.fresh || !this.#progress.complete) await this.#transferAll()
+      if (this.#remote.fresh || !this.#progress.complete) await this.#connections.run(this.#stop.signal)
       return { kind: 'transferred', partPath: this.#place!.part.path }
     } catch (error) {
       if (this.#stop.signal.aborted) return { kind: 'stopped' }
@@ -246,160 +222,6 @@ export class Download implements SlotHolder {
 
   // ── the transfer ──
 
-  async #transferAll(): Promise<void> {
-    let grow: { cancel(): void } | null = null
-    const running = new Set<Promise<void>>()
-    const spawn = (slot: Slot | null) => {
-      const connection = this.#connection(slot).finally(() => {
-        running.delete(connection)
-        this.#wake?.()
-      })
-      running.add(connection)
-    }
-    const tick = () => {
-      this.#wake?.()
-      grow = this.#context.clock.setTimeout(tick, GROW_MS)
-    }
-    grow = this.#context.clock.setTimeout(tick, GROW_MS)
-    try {
-      spawn(null)
-      for (;;) {
-        if (this.#failure || this.#stop.signal.aborted) break
-        if (running.size === 0) {
-          if (!this.#remote.fresh && this.#progress.complete) return
-          spawn(null)
-        } else if (this.#mayGrow(running.size)) {
-          const slot = this.#context.hosts.tryAcquire(this.#remote.host, this)
-          if (slot) {
-            spawn(slot)
-            continue
-          }
-        }
-        await new Promise<void>((resolve) => {
-          this.#wake = resolve
-        })
-      }
-    } finally {
-      grow.cancel()
-      if (this.#failure) for (const connection of this.#connections) connection.abort.abort(STOPPED)
-      await Promise.allSettled(running)
-    }
-    throw this.#failure ?? STOPPED
-  }
-
-  #mayGrow(active: number): boolean {
-    if (!this.#remote.rangesProven || this.#remote.fresh || active >= this.#cap) return false
-    if (this.#context.clock.monotonic() < this.#growNotBefore) return false
-    return this.#nextAssignment() !== null
-  }
-
-  #nextAssignment(): plan.Assignment | null {
-    const now = this.#context.clock.monotonic()
-    const busy = new Map<number, { bytesPerSecond: number }>()
-    for (const c of this.#connections)
-      if (c.segment !== null) busy.set(c.segment, { bytesPerSecond: c.meter.bytesPerSecond(now) })
-    return plan.nextAssignment(this.#progress.segments, busy, {
-      minSplitBytes: MIN_SPLIT_BYTES,
-      canSplit: this.#remote.rangesProven,
-    })
-  }
-
-  /** One connection from its slot to its end: segment after segment while there is work. Never rejects. */
-  async #connection(granted: Slot | null): Promise<void> {
-    const { clock, hosts } = this.#context
-    const connection: Connection = {
-      segment: null,
-      meter: new SpeedMeter(clock.monotonic()),
-      abort: new AbortController(),
-      slot: granted,
-      host: this.#remote.host,
-      writer: null,
-      proven: false,
-    }
-    const forward = () => connection.abort.abort(this.#stop.signal.reason)
-    this.#stop.signal.addEventListener('abort', forward, { once: true })
-    if (this.#stop.signal.aborted) forward()
-    try {
-      connection.slot ??= await hosts.acquire(connection.host, this, connection.abort.signal)
-      this.#connections.add(connection)
-      this.connectionsUsed = Math.max(this.connectionsUsed, this.#connections.size)
-      while (!connection.abort.signal.aborted && !this.#failure && this.#connections.size <= this.#cap) {
-        if (this.#remote.fresh) connection.segment = 0
-        else {
-          const next = this.#nextAssignment()
-          if (!next) break
-          if (next.kind === 'split') {
-            this.#progress.split(next.victim, next.at)
-          }
-          connection.segment = next.kind === 'split' ? next.at : next.start
-        }
-        connection.meter = new SpeedMeter(clock.monotonic())
-        await this.#fetch(connection)
-        connection.segment = null
-        connection.proven = false
-        this.#failuresInARow = 0
-        hosts.succeeded(connection.host)
-      }
-    } catch (error) {
-      this.#giveBack(connection)
-      this.#connectionFailed(connection, error)
-    } finally {
-      this.#stop.signal.removeEventListener('abort', forward)
-      this.#connections.delete(connection)
-      connection.slot?.release()
-    }
-  }
-
-  /** A segment that was never proven goes back to the connection it was split from: one-time links serve only that. */
-  #giveBack(connection: Connection): void {
-    if (connection.proven || connection.segment === null) return
-    const before = this.#progress.segments.find((s) => s.end === connection.segment)
-    if (before && before.written < connection.segment) this.#progress.absorb(before.start)
-  }
-
-  /** Where a connection's reading ends now. Bytes up to `upTo` are at hand: an unproven follower loses the race. */
-  #limit(connection: Connection, upTo: number): number | null {
-    const segment = this.#progress.at(connection.segment!)!
-    if (segment.end === null || upTo < segment.end) return segment.end
-    const rival = [...this.#connections].find((c) => c.segment === segment.end && !c.proven && c !== connection)
-    if (!rival) return segment.end
-    rival.segment = null
-    rival.abort.abort(OVERTAKEN)
-    this.#progress.absorb(segment.start)
-    return this.#limit(connection, upTo)
-  }
-
-  /** Decides whether one connection's failure is the run's failure. */
-  #connectionFailed(connection: Connection, error: unknown): void {
-    if (this.#stop.signal.aborted || this.#failure || error === SHED || error === OVERTAKEN) return
-    const typed =
-      error instanceof NighthaulError ? error : toDiskError(error, this.#place?.part.path ?? this.#task.folder)
-    const { clock, hosts, logger, random } = this.#context
-    logger.info({ task: this.#task.id, code: typed.code, segment: connection.segment }, 'a connection failed')
-    if (typed.code === 'too_many_requests' || typed.params.status === 503)
-      hosts.slowDown(connection.host, typeof typed.params.retryAfterMs === 'number' ? typed.params.retryAfterMs : null)
-    switch (
-      afterFailure(typed, {
-        othersWork: this.#othersWork(connection),
-        onRedirectTarget: this.#remote.onRedirectTarget,
-        originalTried: this.#remote.originalTried,
-      })
-    ) {
-      case 'original':
-        this.#remote.resolveAgain()
-        return
-      case 'fewer':
-        this.#cap = Math.max(1, this.#connections.size - 1)
-        this.#growNotBefore = clock.monotonic() + growthPauseMs(this.#failuresInARow++, random())
-        return
-      case 'later':
-        this.#growNotBefore = clock.monotonic() + growthPauseMs(this.#failuresInARow++, random())
-        return
-      case 'fail':
-        this.#failure = typed
-    }
-  }
-
   /** Asks for the rest of the connection's segment and reads it. */
   async #fetch(connection: Connection): Promise<void> {
     const { clock, hosts } = this.#context
@@ -413,7 +235,7 @@ export class Download implements SlotHolder {
         before: this.#progress.bytesBefore(from),
         heldBytes: this.writtenBytes,
         complete: this.#progress.complete,
-        alone: !this.#othersWork(connection),
+        alone: !this.#connections.othersWork(connection),
       },
       () => sleep(clock, hosts.spacing(connection.host), signal),
       signal,
@@ -435,7 +257,7 @@ export class Download implements SlotHolder {
     connection.slot?.release()
     connection.slot = null
     connection.host = host
-    connection.slot = await this.#context.hosts.acquire(host, this, connection.abort.signal)
+    connection.slot = await this.#context.hosts.acquire(host, this.#connections, connection.abort.signal)
   }
 
   async #take({ verdict, facts, reply }: Accepted, connection: Connection): Promise<void> {
@@ -475,7 +297,7 @@ export class Download implements SlotHolder {
     this.#place = place
     this.#context.learned(this.#remote.begin(facts, reply, size, ranges))
     this.#progress.set(plan.freshPlan(size))
-    this.#wake?.()
+    this.#connections.look()
   }
 
   async #receive(
@@ -506,7 +328,7 @@ export class Download implements SlotHolder {
       writer,
       compare: { bytes: body.compare, read: () => part.read(body.start, body.compare) },
       bodyEnd: body.end,
-      limit: (upTo) => this.#limit(connection, upTo),
+      limit: (upTo) => this.#connections.limit(connection, upTo),
       decode: body.decode,
       clock: this.#context.clock,
       received: (bytes) => this.#received(bytes, connection),
@@ -518,7 +340,7 @@ export class Download implements SlotHolder {
     })
     if (this.#remote.size === null && ended === 'body') this.#endKnown(writer.position)
     if (writer.position === this.#remote.size) writer.endOfFile()
-    this.#wake?.()
+    this.#connections.look()
   }
 
   /** Ladder step 5: the whole file comes again; compare what is here, write what is not. */
@@ -552,13 +374,5 @@ export class Download implements SlotHolder {
     let waitMs = 0
     for (const bucket of this.#context.buckets) waitMs = Math.max(waitMs, bucket.take(bytes, now))
     return waitMs
-  }
-
-  #othersWork(connection: Connection): boolean {
-    return [...this.#connections].some((c) => c !== connection && c.segment !== null)
-  }
-
-  #wantedConnections(): number {
-    return this.#options.connections ?? this.#context.settings().connectionsPerDownload
   }
 }

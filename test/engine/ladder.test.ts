@@ -22,7 +22,7 @@ async function resumed<T>(
   setup: {
     resource?: Partial<Resource>
     first?: FaultScript
-    then: FaultScript | null
+    later: FaultScript | null
     options?: Parameters<TestEngine['add']>[1]
   },
   check: (situation: Situation, id: number) => Promise<T>,
@@ -35,7 +35,7 @@ async function resumed<T>(
   await engine.untilTask(id, (task) => task.writtenBytes === HELD)
   await engine.call('tasks.pause', { selection: { ids: [id] } })
   const paused = await engine.untilTask(id, (task) => task.state === 'paused' && task.connections === 0)
-  server.fault('/file.bin', setup.then)
+  server.fault('/file.bin', setup.later)
   await engine.call('tasks.resume', { selection: { ids: [id] } })
   return await check({ server, engine, paused }, id)
 }
@@ -46,7 +46,7 @@ function sha256(path: string): string {
 
 describe('the resume ladder', () => {
   it('1: with a strong ETag asks Range with If-Range and appends the 206', async () => {
-    await resumed({ then: null }, async ({ engine, server, paused }, id) => {
+    await resumed({ later: null }, async ({ engine, server, paused }, id) => {
       const task = await engine.until(id, 'done', 'failed', 'changed')
       expect(task.state).toBe('done')
       expect(sha256(task.path!)).toBe(contentSha256(SEED, SIZE))
@@ -60,7 +60,7 @@ describe('the resume ladder', () => {
   })
 
   it('2: with a strong Last-Modified alone asks If-Range with the date', async () => {
-    await resumed({ resource: { etag: null }, then: null }, async ({ engine, server }, id) => {
+    await resumed({ resource: { etag: null }, later: null }, async ({ engine, server }, id) => {
       const task = await engine.until(id, 'done', 'failed', 'changed')
       expect(sha256(task.path!)).toBe(contentSha256(SEED, SIZE))
       expect(server.requests.at(-1)!.headers['if-range']).toBe('Wed, 01 Jan 2025 00:00:00 GMT')
@@ -69,7 +69,7 @@ describe('the resume ladder', () => {
 
   it('2: a Last-Modified of this very second is no strong validator, so an overlap is compared', async () => {
     const lastModified = new Date(Date.now() + 5_000).toUTCString()
-    await resumed({ resource: { etag: null, lastModified }, then: null }, async ({ engine, server, paused }, id) => {
+    await resumed({ resource: { etag: null, lastModified }, later: null }, async ({ engine, server, paused }, id) => {
       const task = await engine.until(id, 'done', 'failed', 'changed')
       expect(sha256(task.path!)).toBe(contentSha256(SEED, SIZE))
       const last = server.requests.at(-1)!
@@ -79,7 +79,7 @@ describe('the resume ladder', () => {
   })
 
   it('3: a server that answers If-Range with 200 is asked again with plain Range and an overlap', async () => {
-    await resumed({ then: () => faults.ifRange200() }, async ({ engine, server, paused }, id) => {
+    await resumed({ later: () => faults.ifRange200() }, async ({ engine, server, paused }, id) => {
       const task = await engine.until(id, 'done', 'failed', 'changed')
       expect(task.state).toBe('done')
       expect(sha256(task.path!)).toBe(contentSha256(SEED, SIZE))
@@ -93,11 +93,11 @@ describe('the resume ladder', () => {
 
   it('4: without validators compares an overlap of 64 KiB, and a difference is another file', async () => {
     const bare = { etag: null, lastModified: null }
-    await resumed({ resource: bare, then: null }, async ({ engine }, id) => {
+    await resumed({ resource: bare, later: null }, async ({ engine }, id) => {
       const task = await engine.until(id, 'done', 'failed', 'changed')
       expect(sha256(task.path!)).toBe(contentSha256(SEED, SIZE))
     })
-    await resumed({ resource: bare, then: () => faults.lieAboutContent(99) }, async ({ engine, paused }, id) => {
+    await resumed({ resource: bare, later: () => faults.lieAboutContent(99) }, async ({ engine, paused }, id) => {
       const task = await engine.until(id, 'done', 'failed', 'changed')
       expect(task.state).toBe('changed')
       expect(task.error?.code).toBe('remote_changed')
@@ -106,7 +106,7 @@ describe('the resume ladder', () => {
   })
 
   it('5: where ranges are not honoured the file is compared from its start and completed', async () => {
-    await resumed({ then: () => faults.ignoreRange() }, async ({ engine }, id) => {
+    await resumed({ later: () => faults.ignoreRange() }, async ({ engine }, id) => {
       const task = await engine.until(id, 'done', 'failed', 'changed')
       expect(task.state).toBe('done')
       expect(sha256(task.path!)).toBe(contentSha256(SEED, SIZE))
@@ -116,7 +116,7 @@ describe('the resume ladder', () => {
   it('5: the first difference in that comparison is another file, and nothing was written', async () => {
     const bare = { etag: null, lastModified: null }
     const lies = () => [faults.ignoreRange(), faults.lieAboutContent(99)]
-    await resumed({ resource: bare, then: lies }, async ({ engine, paused }, id) => {
+    await resumed({ resource: bare, later: lies }, async ({ engine, paused }, id) => {
       const task = await engine.until(id, 'done', 'failed', 'changed')
       expect(task.state).toBe('changed')
       expect(partialOf(task, paused.writtenBytes)).toBe(true)
@@ -125,7 +125,7 @@ describe('the resume ladder', () => {
 
   it('6: another ETag is another file: the partial stays until somebody decides', async () => {
     const other = { seed: 8, size: SIZE + 10, etag: '"other"' }
-    await resumed({ then: () => faults.changeContent(other) }, async ({ engine, server, paused }, id) => {
+    await resumed({ later: () => faults.changeContent(other) }, async ({ engine, server, paused }, id) => {
       const task = await engine.until(id, 'done', 'failed', 'changed')
       expect(task.state).toBe('changed')
       expect(partialOf(task, paused.writtenBytes)).toBe(true)
@@ -140,11 +140,11 @@ describe('the resume ladder', () => {
   it('6: --on-change restart and keep decide without asking', async () => {
     const other = { seed: 8, size: SIZE + 10, etag: '"other"' }
     const onlyOnce: FaultScript = (request) => (request.headers['if-range'] ? faults.changeContent(other) : null)
-    await resumed({ then: onlyOnce, options: { onChange: 'restart' } }, async ({ engine }, id) => {
+    await resumed({ later: onlyOnce, options: { onChange: 'restart' } }, async ({ engine }, id) => {
       const task = await engine.until(id, 'done', 'failed', 'changed')
       expect(sha256(task.path!)).toBe(contentSha256(8, SIZE + 10))
     })
-    await resumed({ then: onlyOnce, options: { onChange: 'keep' } }, async ({ engine, paused }, id) => {
+    await resumed({ later: onlyOnce, options: { onChange: 'keep' } }, async ({ engine, paused }, id) => {
       const task = await engine.until(id, 'paused', 'done', 'failed')
       expect(task.state).toBe('paused')
       expect(task.error?.code).toBe('remote_changed')
@@ -153,7 +153,7 @@ describe('the resume ladder', () => {
   })
 
   it('7: 416 with another size is another file', async () => {
-    await resumed({ then: () => faults.rangeNotSatisfiable(1000) }, async ({ engine, paused }, id) => {
+    await resumed({ later: () => faults.rangeNotSatisfiable(1000) }, async ({ engine, paused }, id) => {
       const task = await engine.until(id, 'done', 'failed', 'changed')
       expect(task.state).toBe('changed')
       expect(partialOf(task, paused.writtenBytes)).toBe(true)
@@ -161,7 +161,7 @@ describe('the resume ladder', () => {
   })
 
   it('a web page where the file was is another file', async () => {
-    await resumed({ then: () => faults.html() }, async ({ engine, paused }, id) => {
+    await resumed({ later: () => faults.html() }, async ({ engine, paused }, id) => {
       const task = await engine.until(id, 'done', 'failed', 'changed')
       expect(task.state).toBe('changed')
       expect(task.error?.params.reason).toBe('html')
@@ -180,7 +180,7 @@ describe('the resume ladder', () => {
   ]
   for (const [what, fault, code] of refusals)
     it(`${what} is refused as ${code}, after a bounded number of requests, the partial intact`, async () => {
-      await resumed({ then: fault }, async ({ engine, server, paused }, id) => {
+      await resumed({ later: fault }, async ({ engine, server, paused }, id) => {
         const task = await engine.until(id, 'done', 'failed', 'changed')
         expect(task.error?.code).toBe(code)
         expect(task.state).toBe('failed')

@@ -1,0 +1,260 @@
+/**
+ * The connections of one running download: how many there are, which segment each works on, and what the failure of
+ * one means for the others. Who gets which bytes is decided by segment-plan.ts, what a failure means by
+ * connection-policy.ts; what is done with a connection is the caller's `fetch`.
+ */
+import { NighthaulError } from '../../shared/errors.ts'
+import { BLOCK_BYTES } from '../../shared/records.ts'
+import type { TaskId } from '../../shared/schemas.ts'
+import { afterFailure, growthPauseMs } from './connection-policy.ts'
+import { toDiskError } from './disk-errors.ts'
+import type { SegmentWriter } from './file-sink.ts'
+import type { HostController, Slot, SlotHolder } from './host-controller.ts'
+import { SpeedMeter } from './metrics.ts'
+import type { EngineDeps } from './ports.ts'
+import type { Progress } from './progress.ts'
+import type { RemoteFile } from './remote-file.ts'
+import * as plan from './segment-plan.ts'
+
+/** Below twice this a range is not worth another connection. */
+const MIN_SPLIT_BYTES = BLOCK_BYTES
+/** How often a free place at the host is looked for. */
+const GROW_MS = 500
+
+export interface Connection {
+  /** start of the segment it works on; null between two */
+  segment: number | null
+  meter: SpeedMeter
+  abort: AbortController
+  /** its place at `host`; null while it waits for one */
+  slot: Slot | null
+  host: string
+  writer: SegmentWriter | null
+  /** its segment was accepted by the server; until then the connection it was split from may still read into it */
+  proven: boolean
+}
+
+/** Thrown to leave a connection that was given up on purpose. */
+const SHED = new NighthaulError('interrupted', 'Another download needed this connection.')
+const OVERTAKEN = new NighthaulError('interrupted', 'Another connection read these bytes first.')
+/** Thrown where the user paused or the engine stops. */
+export const STOPPED = new NighthaulError('interrupted', 'The download was paused; what is here is kept.')
+
+export interface ConnectionsDeps extends Pick<EngineDeps, 'clock' | 'random' | 'logger'> {
+  id: TaskId
+  hosts: HostController
+  progress: Progress
+  remote: RemoteFile
+  /** the most connections wanted */
+  wanted: () => number
+  /** for messages about the disk */
+  path: () => string
+  /** reads the rest of the connection's segment; a fresh file has none yet, and gets its plan here */
+  fetch: (connection: Connection) => Promise<void>
+}
+
+export class Connections implements SlotHolder {
+  readonly #deps: ConnectionsDeps
+  readonly #open = new Set<Connection>()
+  #stop: AbortSignal = new AbortController().signal
+  #cap: number
+  #failure: NighthaulError | null = null
+  #growNotBefore = 0
+  #failuresInARow = 0
+  #wake: (() => void) | null = null
+  /** the most that were open at once */
+  used: number
+
+  constructor(deps: ConnectionsDeps, used: number) {
+    this.#deps = deps
+    this.#cap = deps.wanted()
+    this.used = used
+  }
+
+  get size(): number {
+    return this.#open.size
+  }
+
+  [Symbol.iterator](): IterableIterator<Connection> {
+    return this.#open.values()
+  }
+
+  /** Gives up one of several connections for another task's first one. */
+  shed(): boolean {
+    if (this.#open.size < 2) return false
+    const last = [...this.#open].at(-1)!
+    if (last.abort.signal.aborted) return false
+    last.abort.abort(SHED)
+    return true
+  }
+
+  /** The number wanted may be another one. */
+  settingsChanged(): void {
+    this.#cap = this.#deps.wanted()
+    this.#wake?.()
+  }
+
+  /** There may be work for another connection, or none any more. */
+  look(): void {
+    this.#wake?.()
+  }
+
+  othersWork(connection: Connection): boolean {
+    return [...this.#open].some((c) => c !== connection && c.segment !== null)
+  }
+
+  /** Reads until the file is complete. Rejects with the failure that ends the run, or with the signal's reason. */
+  async run(stop: AbortSignal): Promise<void> {
+    this.#stop = stop
+    let grow: { cancel(): void } | null = null
+    const running = new Set<Promise<void>>()
+    const spawn = (slot: Slot | null) => {
+      const connection = this.#connection(slot).finally(() => {
+        running.delete(connection)
+        this.#wake?.()
+      })
+      running.add(connection)
+    }
+    const tick = () => {
+      this.#wake?.()
+      grow = this.#deps.clock.setTimeout(tick, GROW_MS)
+    }
+    grow = this.#deps.clock.setTimeout(tick, GROW_MS)
+    try {
+      spawn(null)
+      for (;;) {
+        if (this.#failure || this.#stop.aborted) break
+        if (running.size === 0) {
+          if (!this.#deps.remote.fresh && this.#deps.progress.complete) return
+          spawn(null)
+        } else if (this.#mayGrow(running.size)) {
+          const slot = this.#deps.hosts.tryAcquire(this.#deps.remote.host, this)
+          if (slot) {
+            spawn(slot)
+            continue
+          }
+        }
+        await new Promise<void>((resolve) => {
+          this.#wake = resolve
+        })
+      }
+    } finally {
+      grow.cancel()
+      if (this.#failure) for (const connection of this.#open) connection.abort.abort(STOPPED)
+      await Promise.allSettled(running)
+    }
+    throw this.#failure ?? stop.reason
+  }
+
+  #mayGrow(active: number): boolean {
+    if (!this.#deps.remote.rangesProven || this.#deps.remote.fresh || active >= this.#cap) return false
+    if (this.#deps.clock.monotonic() < this.#growNotBefore) return false
+    return this.#nextAssignment() !== null
+  }
+
+  #nextAssignment(): plan.Assignment | null {
+    const now = this.#deps.clock.monotonic()
+    const busy = new Map<number, { bytesPerSecond: number }>()
+    for (const c of this.#open)
+      if (c.segment !== null) busy.set(c.segment, { bytesPerSecond: c.meter.bytesPerSecond(now) })
+    return plan.nextAssignment(this.#deps.progress.segments, busy, {
+      minSplitBytes: MIN_SPLIT_BYTES,
+      canSplit: this.#deps.remote.rangesProven,
+    })
+  }
+
+  /** One connection from its slot to its end: segment after segment while there is work. Never rejects. */
+  async #connection(granted: Slot | null): Promise<void> {
+    const { clock, hosts } = this.#deps
+    const connection: Connection = {
+      segment: null,
+      meter: new SpeedMeter(clock.monotonic()),
+      abort: new AbortController(),
+      slot: granted,
+      host: this.#deps.remote.host,
+      writer: null,
+      proven: false,
+    }
+    const forward = () => connection.abort.abort(this.#stop.reason)
+    this.#stop.addEventListener('abort', forward, { once: true })
+    if (this.#stop.aborted) forward()
+    try {
+      connection.slot ??= await hosts.acquire(connection.host, this, connection.abort.signal)
+      this.#open.add(connection)
+      this.used = Math.max(this.used, this.#open.size)
+      while (!connection.abort.signal.aborted && !this.#failure && this.#open.size <= this.#cap) {
+        if (this.#deps.remote.fresh) connection.segment = 0
+        else {
+          const next = this.#nextAssignment()
+          if (!next) break
+          if (next.kind === 'split') {
+            this.#deps.progress.split(next.victim, next.at)
+          }
+          connection.segment = next.kind === 'split' ? next.at : next.start
+        }
+        connection.meter = new SpeedMeter(clock.monotonic())
+        await this.#deps.fetch(connection)
+        connection.segment = null
+        connection.proven = false
+        this.#failuresInARow = 0
+        hosts.succeeded(connection.host)
+      }
+    } catch (error) {
+      this.#giveBack(connection)
+      this.#connectionFailed(connection, error)
+    } finally {
+      this.#stop.removeEventListener('abort', forward)
+      this.#open.delete(connection)
+      connection.slot?.release()
+    }
+  }
+
+  /** A segment that was never proven goes back to the connection it was split from: one-time links serve only that. */
+  #giveBack(connection: Connection): void {
+    if (connection.proven || connection.segment === null) return
+    const before = this.#deps.progress.segments.find((s) => s.end === connection.segment)
+    if (before && before.written < connection.segment) this.#deps.progress.absorb(before.start)
+  }
+
+  /** Where a connection's reading ends now. Bytes up to `upTo` are at hand: an unproven follower loses the race. */
+  limit(connection: Connection, upTo: number): number | null {
+    const segment = this.#deps.progress.at(connection.segment!)!
+    if (segment.end === null || upTo < segment.end) return segment.end
+    const rival = [...this.#open].find((c) => c.segment === segment.end && !c.proven && c !== connection)
+    if (!rival) return segment.end
+    rival.segment = null
+    rival.abort.abort(OVERTAKEN)
+    this.#deps.progress.absorb(segment.start)
+    return this.limit(connection, upTo)
+  }
+
+  /** Decides whether one connection's failure is the run's failure. */
+  #connectionFailed(connection: Connection, error: unknown): void {
+    if (this.#stop.aborted || this.#failure || error === SHED || error === OVERTAKEN) return
+    const typed = error instanceof NighthaulError ? error : toDiskError(error, this.#deps.path())
+    const { clock, hosts, logger, random } = this.#deps
+    logger.info({ task: this.#deps.id, code: typed.code, segment: connection.segment }, 'a connection failed')
+    if (typed.code === 'too_many_requests' || typed.params.status === 503)
+      hosts.slowDown(connection.host, typeof typed.params.retryAfterMs === 'number' ? typed.params.retryAfterMs : null)
+    switch (
+      afterFailure(typed, {
+        othersWork: this.othersWork(connection),
+        onRedirectTarget: this.#deps.remote.onRedirectTarget,
+        originalTried: this.#deps.remote.originalTried,
+      })
+    ) {
+      case 'original':
+        this.#deps.remote.resolveAgain()
+        return
+      case 'fewer':
+        this.#cap = Math.max(1, this.#open.size - 1)
+        this.#growNotBefore = clock.monotonic() + growthPauseMs(this.#failuresInARow++, random())
+        return
+      case 'later':
+        this.#growNotBefore = clock.monotonic() + growthPauseMs(this.#failuresInARow++, random())
+        return
+      case 'fail':
+        this.#failure = typed
+    }
+  }
+}
