@@ -169,6 +169,9 @@ export function readSessionSettings(flags: GetFlags): SettingsPatch {
 /** Where `-o FILE` and `-d DIR` say the file goes: an absolute folder and, with `-o`, a name. Throws `usage`. */
 export function readTarget(flags: TransferFlags, urlCount: number): { folder: string; filename?: string } {
   const folder = flags.directory === undefined ? callerFolder() : callerPath(flags.directory)
+  if (statSync(folder, { throwIfNoEntry: false })?.isDirectory() === false) {
+    throw new NighthaulError('usage', `-d: “${flags.directory}” is a file, not a folder`)
+  }
   if (flags.output === undefined) return { folder }
   if (urlCount > 1) {
     throw new NighthaulError('usage', `-o names one file, but there are ${urlCount} URLs: use -d DIR for several`)

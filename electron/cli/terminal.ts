@@ -29,7 +29,7 @@ export function printJson(value: unknown): void {
 
 /** A text from elsewhere without the characters that steer a terminal or turn the direction of writing. */
 export function printable(text: string): string {
-  return text.replace(/[\p{Cc}\p{Cf}\u2028\u2029]/gu, '')
+  return text.replace(/[\p{Cc}\p{Bidi_Control}\u2028\u2029]/gu, '')
 }
 
 /** All of standard input as text. */
