@@ -10,9 +10,9 @@ import { createTaskListStore } from './stores/task-list.ts'
 import { attachThroughput } from './stores/throughput.ts'
 import { applyTheme } from './theme/theme.ts'
 
-export const useConnection = create<{ status: ConnectionStatus; wasOpen: boolean }>(() => ({
+export const useConnection = create<{ status: ConnectionStatus; wasAway: boolean }>(() => ({
   status: { kind: 'connecting' },
-  wasOpen: false,
+  wasAway: false,
 }))
 
 export const useSettings = create<{ settings: Settings | null }>(() => ({ settings: null }))
@@ -61,7 +61,7 @@ export function startSession(): void {
     shell ? async () => 'lost' : socketRefusal,
     {
       onStatus: (status) =>
-        useConnection.setState(({ wasOpen }) => ({ status, wasOpen: wasOpen || status.kind === 'open' })),
+        useConnection.setState(({ wasAway }) => ({ status, wasAway: wasAway || status.kind === 'away' })),
       onOpen(opened) {
         client = opened
         // A channel that breaks during the first questions is opened again, and they are asked again.

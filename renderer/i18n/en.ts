@@ -2,7 +2,6 @@
 import { errorsEn } from './errors.en.ts'
 
 export const en = {
-  appName: 'Nighthaul',
   filters: {
     label: 'Lists',
     all: 'All',
@@ -54,7 +53,6 @@ export const en = {
     connecting: 'Connecting',
     unknownSize: 'Unknown',
     written: '{{bytes}} so far',
-    progress: '{{percent}} of {{name}}',
     placeholder: 'Loading',
   },
   list: {
@@ -88,8 +86,6 @@ export const en = {
     linksHint: 'One link per line',
     count_one: '{{formatted}} link',
     count_other: '{{formatted}} links',
-    problems_one: '{{formatted}} line is not a link',
-    problems_other: '{{formatted}} lines are not links',
     problem: {
       invalid: 'Line {{line}}: not a link (links begin with https:// or http://)',
       scheme: 'Line {{line}}: only https:// and http:// are supported',
@@ -166,7 +162,6 @@ export const en = {
     decideBody: '{{bytes}} are kept until you decide.',
     retryNow: 'Retry now',
     loadFailed: 'The details could not be read.',
-    copy: 'Copy',
     copied: 'Link copied',
   },
   throughput: {

@@ -4,7 +4,7 @@ import { reconnectNow, useConnection } from '../session.ts'
 
 export function ConnectionBanner() {
   const { t } = useTranslation()
-  const { status, wasOpen } = useConnection()
+  const { status, wasAway } = useConnection()
   const away = status.kind === 'away'
   return (
     <div role="status" className={away ? 'banner' : 'visually-hidden'}>
@@ -16,7 +16,8 @@ export function ConnectionBanner() {
           </button>
         </>
       )}
-      {!away && !wasOpen && t('connection.connecting')}
+      {status.kind === 'connecting' && t('connection.connecting')}
+      {status.kind === 'open' && wasAway && t('connection.back')}
     </div>
   )
 }

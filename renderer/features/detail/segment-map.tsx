@@ -53,7 +53,7 @@ export function SegmentMap({ detail }: { detail: TaskDetail }) {
       </svg>
       <figcaption className="segments-legend" aria-hidden="true">
         <span className="legend-written">{t('detail.legendWritten')}</span>
-        {!done && <span className="legend-active">{t('detail.legendActive')}</span>}
+        {shapes.some((shape) => shape.active) && <span className="legend-active">{t('detail.legendActive')}</span>}
         {!done && <span className="legend-missing">{t('detail.legendMissing')}</span>}
       </figcaption>
     </figure>

@@ -10,6 +10,7 @@ import { useThroughput, WINDOW_MS } from '../../stores/throughput.ts'
 const CALM_REDRAW_MS = 5000
 const AXIS_WIDTH = 64
 const LEAST_TOP = 100_000
+const NARROW_WIDTH = 480
 const MINUTE_SECONDS = 60
 
 /** A round top for the axis, at least 100 kB/s so that silence is a flat line at the bottom. Pure. */
@@ -60,7 +61,8 @@ export function ThroughputChart(props: { label: string; onPoint: (sample: Throug
             ticks: { show: false },
             grid: { show: false },
             // Counted back from now, so that the marks stand still while the line moves.
-            splits: (_, __, ___, max) => [4, 3, 2, 1].map((count) => max - count * MINUTE_SECONDS),
+            splits: ({ width }, __, ___, max) =>
+              (width < NARROW_WIDTH ? [4, 2] : [4, 3, 2, 1]).map((count) => max - count * MINUTE_SECONDS),
             values: (_, splits) => splits.map(minutes),
           },
           {
