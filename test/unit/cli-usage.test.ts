@@ -1,0 +1,67 @@
+import { afterEach, describe, expect, test, vi } from 'vitest'
+import { run } from '../../electron/cli/main.ts'
+
+afterEach(() => vi.restoreAllMocks())
+
+/** Runs a command that ends before it touches network or profile, in this process. */
+async function heard(args: readonly string[]): Promise<{ code: number; stdout: string; stderr: string }> {
+  const texts = { stdout: '', stderr: '' }
+  for (const name of ['stdout', 'stderr'] as const) {
+    vi.spyOn(process[name], 'write').mockImplementation((chunk) => {
+      texts[name] += String(chunk)
+      return true
+    })
+  }
+  return { code: await run(args), ...texts }
+}
+
+describe('what cannot be done is said in one sentence, with exit code 2, before anything starts', () => {
+  const url = 'http://127.0.0.1:9/x'
+  test.each([
+    ['a flag that does not exist', ['get', '--jsn', url], '--json'],
+    ['a command that does not exist', ['gett', url], 'get'],
+    ['a link instead of a command', [url], `nighthaul get ${url}`],
+    ['no link', ['get'], '-i FILE'],
+    ['what is no link', ['get', 'example.org/x'], 'https://'],
+    ['another scheme', ['get', 'ftp://example.org/x'], 'ftp://example.org/x'],
+    ['a bad link among good ones', ['get', url, 'nope'], 'nope'],
+    ['connections out of range', ['get', '-x', '0', url], '--connections'],
+    ['what is no rate', ['get', '--limit-rate', 'fast', url], '500K'],
+    ['what is no checksum', ['get', '--checksum', 'abc', url], 'sha-256=HEX'],
+    ['what is no header', ['get', '--header', 'abc', url], "'Name: value'"],
+    ['an unknown choice', ['get', '--on-change', 'maybe', url], 'ask, restart, keep'],
+    ['one name for two files', ['get', '-o', 'a', url, `${url}2`], '-d DIR'],
+    ['a folder as the file', ['get', '-o', './', url], '-d ./'],
+    ['two links to standard output', ['get', '-o', '-', url, `${url}2`], 'one URL'],
+    ['JSON and bytes in one stream', ['get', '-o', '-', '--json', url], '--json'],
+    ['a list that is not there', ['get', '-i', 'none.txt', url], 'none.txt'],
+    ['cookies that are not there', ['get', '--cookies', 'none.txt', url], 'none.txt'],
+    ['what is no proxy', ['get', '--proxy', 'ftp://a', url], 'socks5://'],
+    ['what is no port', ['serve', '--port', 'x'], '--port'],
+    ['what is no id', ['show', 'x'], 'nighthaul list'],
+    ['no id', ['pause'], 'id'],
+  ])('%s', async (_what, args, helpful) => {
+    const { code, stdout, stderr } = await heard(args)
+    expect({ code, stdout }).toEqual({ code: 2, stdout: '' })
+    expect(stderr).toMatch(/^nighthaul: [^\n]+\n$/)
+    expect(stderr).toContain(helpful)
+    expect(stderr).not.toContain('    at ')
+  })
+
+  test('--help and --version are no mistakes', async () => {
+    expect(await heard(['--version'])).toEqual({
+      code: 0,
+      stdout: expect.stringMatching(/^\d+\.\d+\.\d+\n$/),
+      stderr: '',
+    })
+    const help = await heard(['get', '--help'])
+    expect(help).toMatchObject({ code: 0, stderr: '' })
+    expect(help.stdout).toContain('Examples:')
+  })
+
+  test('no command is answered with the help', async () => {
+    const { code, stdout, stderr } = await heard([])
+    expect({ code, stdout }).toEqual({ code: 2, stdout: '' })
+    expect(stderr).toContain('Commands:')
+  })
+})
