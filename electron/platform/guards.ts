@@ -11,10 +11,13 @@ export function isTrustedSender({ senderFrame }: Pick<IpcMainInvokeEvent, 'sende
   return senderFrame !== null && senderFrame.parent === null && isAppUrl(senderFrame.url)
 }
 
-/** No permissions (camera, location, notifications, devices, …), no downloads by the browser itself. */
+/** “Copy link” needs it; it can write text and cannot read. */
+const GRANTED = 'clipboard-sanitized-write'
+
+/** No permissions (camera, location, notifications, devices, …) but copying, no downloads by the browser itself. */
 export function guardSession(session: Session): void {
-  session.setPermissionRequestHandler((_contents, _permission, answer) => answer(false))
-  session.setPermissionCheckHandler(() => false)
+  session.setPermissionRequestHandler((_contents, permission, answer) => answer(permission === GRANTED))
+  session.setPermissionCheckHandler((_contents, permission) => permission === GRANTED)
   session.setDevicePermissionHandler(() => false)
   session.on('will-download', (event) => event.preventDefault())
 }
