@@ -307,6 +307,11 @@ describe('learning', () => {
     expect(learn(weak, parseReply(206, { ...head, etag: 'W/"v1"' }), SIZE).lastModifiedStrong).toBe(true)
   })
 
+  it('does not take a new date for strong because the old one was', () => {
+    const later = learn(known({ etag: null }), parseReply(206, { 'last-modified': LATER, date: LATER }), null)
+    expect(later).toMatchObject({ lastModified: LATER, lastModifiedStrong: false })
+  })
+
   it('keeps no validator of a compressed form', () => {
     const compressed = learn(UNKNOWN_FILE, parseReply(200, { ...head, 'content-encoding': 'gzip' }), null)
     expect(compressed).toMatchObject({ etag: null, lastModifiedStrong: false, size: null })

@@ -213,6 +213,15 @@ describe('damaged blocks', () => {
     expect(damage(done, [], size)).toEqual(done)
   })
 
+  it('leave what is written after them, fsynced or not', () => {
+    const plan = [segment(0, 4 * BLOCK, 3 * BLOCK, 5)]
+    expect(damage(plan, [1], 4 * BLOCK)).toEqual([
+      segment(0, BLOCK, BLOCK, 5),
+      segment(BLOCK, 2 * BLOCK),
+      segment(2 * BLOCK, 4 * BLOCK, 3 * BLOCK),
+    ])
+  })
+
   it('cut a partial segment at its first bad block only where bytes are written', () => {
     const plan = [segment(0, 8 * BLOCK, 2 * BLOCK + 5, BLOCK)]
     expect(damage(plan, [2], 8 * BLOCK)).toEqual([
