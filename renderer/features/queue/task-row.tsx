@@ -117,7 +117,9 @@ function ProgressCell({ task }: { task: Task }) {
   if (task.sizeBytes === null) {
     return (
       <div role="gridcell" className="cell-progress">
-        <span className="progress-text number">{t('row.written', { bytes: formatBytes(task.writtenBytes) })}</span>
+        {task.writtenBytes > 0 && (
+          <span className="progress-text number">{t('row.written', { bytes: formatBytes(task.writtenBytes) })}</span>
+        )}
       </div>
     )
   }
