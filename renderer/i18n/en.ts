@@ -134,7 +134,7 @@ export const en = {
     size: 'Size',
     validator: 'Identified by',
     noValidator: 'The server gives no validator',
-    lastModified: 'changed {{date}}',
+    lastModified: 'last changed {{date}}',
     resumable: 'Can resume',
     resumableYes: 'Yes',
     resumableNo: 'No: an interruption means comparing or starting over',

@@ -131,7 +131,7 @@ function Facts({ detail }: { detail: TaskDetail }) {
             ? t('detail.resumableYes')
             : t('detail.resumableNo')}
       </Fact>
-      <Fact name={t('detail.attempts')}>{detail.attempts}</Fact>
+      {detail.attempts > 0 && <Fact name={t('detail.attempts')}>{detail.attempts}</Fact>}
       {detail.resumedFromBytes > 0 && (
         <Fact name={t('detail.resumedFrom')}>{formatBytes(detail.resumedFromBytes)}</Fact>
       )}
