@@ -49,7 +49,7 @@ export function openStore(options: StoreOptions): { store: TaskStore; recovered:
     const connection = openConnection(path, { busyTimeoutMs, logger })
     try {
       migrate(connection, MIGRATIONS, { now, logger })
-      const onDamage = () => createPrivateFile(suspectMark(path))
+      const onDamage = () => markSuspect(path, logger)
       return { store: withTypedErrors(path, assemble(connection, logger), onDamage), recovered }
     } catch (error) {
       connection.close()
@@ -57,6 +57,17 @@ export function openStore(options: StoreOptions): { store: TaskStore; recovered:
     }
   } catch (error) {
     throw toStoreError(error, path)
+  }
+}
+
+function markSuspect(path: string, logger: StoreLogger): void {
+  try {
+    createPrivateFile(suspectMark(path))
+  } catch (error) {
+    logger.warn(
+      { path, error: String(error) },
+      'the store is damaged, and the next start could not be told to check it',
+    )
   }
 }
 

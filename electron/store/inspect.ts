@@ -2,7 +2,7 @@
 import { existsSync, statSync } from 'node:fs'
 import Database from 'better-sqlite3'
 import { backupsOf, type Migration, schemaVersion } from './migrate.ts'
-import { isDamage } from './store-errors.ts'
+import { isUnreadable } from './store-errors.ts'
 
 export type Finding = { kind: 'none' } | { kind: 'sound'; version: number } | { kind: 'damaged'; reason: string }
 
@@ -51,7 +51,7 @@ export function inspect(path: string, migrations: readonly Migration[], busyTime
     const fault = faultOf(db, version, known, existsSync(suspectMark(path)))
     return fault === null ? { kind: 'sound', version } : { kind: 'damaged', reason: fault }
   } catch (error) {
-    if (!isDamage(error)) throw error
+    if (!isUnreadable(error)) throw error
     return { kind: 'damaged', reason: error instanceof Error ? error.message : String(error) }
   } finally {
     db?.close()

@@ -9,7 +9,7 @@ import { TASK_STATES } from '../../shared/task-state.ts'
 import { type Connection, createPrivateFile, openConnection, SIDECARS, type StoreLogger } from './database.ts'
 import { inspect, suspectMark } from './inspect.ts'
 import { backupsOf, latestVersion, type Migration, migrate, schemaVersion, stampedPath } from './migrate.ts'
-import { isConstraintViolation, isDamage } from './store-errors.ts'
+import { isConstraintViolation, isUnreadable } from './store-errors.ts'
 import { fold } from './task-row.ts'
 
 export interface SalvageReport {
@@ -76,14 +76,20 @@ function salvage(path: string, options: SalvageOptions): SalvageReport {
     return salvageFrom(setAside, path, options)
   } catch (error) {
     // The damaged file still has its own name; the next start tries again.
-    for (const suffix of ['', ...SIDECARS]) rmSync(setAside + suffix, { force: true })
+    for (const unfinished of [setAside, freshPath(path)]) {
+      for (const suffix of ['', ...SIDECARS]) rmSync(unfinished + suffix, { force: true })
+    }
     throw error
   }
 }
 
+function freshPath(path: string): string {
+  return `${path}.salvage`
+}
+
 function salvageFrom(setAside: string, path: string, options: SalvageOptions): SalvageReport {
   const { logger } = options
-  const fresh = `${path}.salvage`
+  const fresh = freshPath(path)
   let result = fillFresh(fresh, setAside, options)
   let restoredFrom: string | undefined
   if (result.tasksKept === 0 && result.tasksExpected !== 0) {
@@ -160,18 +166,17 @@ function openDamaged(path: string, logger: StoreLogger): Database.Database | nul
     db.pragma('cell_size_check = ON')
     return db
   } catch (error) {
-    if (!isUnreadable(error)) throw error
+    if (!isUnreadableRow(error)) throw error
     logger.warn({ path, error: String(error) }, 'nothing of the damaged store can be read')
     db?.close()
     return null
   }
 }
 
-/** What reading a damaged file throws. `SQLITE_ERROR`: a table or a column is missing. */
-function isUnreadable(error: unknown): boolean {
-  if (isDamage(error)) return true
+/** A bad sector gives I/O errors, and wrong lengths or types give the others; none of them is a reason to give up. */
+function isUnreadableRow(error: unknown): boolean {
   const code = error instanceof Database.SqliteError ? error.code : ''
-  return /^SQLITE_(ERROR|IOERR|CANTOPEN|READONLY|TOOBIG|SCHEMA|FORMAT)/.test(code)
+  return isUnreadable(error) || /^SQLITE_(IOERR|CANTOPEN|READONLY|TOOBIG|SCHEMA|FORMAT)/.test(code)
 }
 
 /** The result of a read, or `otherwise` where damage prevents it. */
@@ -180,7 +185,7 @@ function attempt<T>(read: () => T, otherwise: T): T {
     return read()
   } catch (error) {
     // RangeError: a stored integer beyond what a number holds.
-    if (isUnreadable(error) || error instanceof RangeError) return otherwise
+    if (isUnreadableRow(error) || error instanceof RangeError) return otherwise
     throw error
   }
 }

@@ -19,6 +19,14 @@ export function isDamage(error: unknown): boolean {
   return code !== null && (code.startsWith('SQLITE_CORRUPT') || code === 'SQLITE_NOTADB')
 }
 
+/**
+ * What reading a damaged file with plain statements throws: damage, or SQLITE_ERROR for a format, a table or a column
+ * that is not what it was. Failing disks and permissions are not among these.
+ */
+export function isUnreadable(error: unknown): boolean {
+  return isDamage(error) || codeOf(error) === 'SQLITE_ERROR'
+}
+
 export function isBusy(error: unknown): boolean {
   const code = codeOf(error)
   return code !== null && (code.startsWith('SQLITE_BUSY') || code.startsWith('SQLITE_LOCKED'))
@@ -70,7 +78,7 @@ const RULES: readonly Rule[] = [
       `Nighthaul may not write the queue (${path}); nothing was changed; change the permissions or the profile folder.`,
   },
   {
-    matches: /^(SQLITE_(IOERR|CANTOPEN)|E[A-Z]+$)/,
+    matches: /^(SQLITE_(IOERR|CANTOPEN)|(ERR_FS_)?E[A-Z]+$)/,
     code: 'io_error',
     message: (path) =>
       `The queue (${path}) could not be read or written; it is as it was last saved; check the disk and try again.`,
