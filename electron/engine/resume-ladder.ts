@@ -197,8 +197,8 @@ function judgeUnsatisfied(
   // Empty files answer 416 to `bytes=0-`.
   if (fresh) return { kind: 'ask-plain' }
   if (total !== null) {
-    const complete = known.size === null ? held.bytes === total : held.complete && known.size === total
-    if (complete) return { kind: 'complete', size: total }
+    // Where the length was never told, a shorter new file could end just where we broke off: the overlap will tell.
+    if (held.complete && total === known.size) return { kind: 'complete', size: total }
     if (total < held.bytes) return { kind: 'changed', reason: 'shorter' }
     if (known.size !== null && total !== known.size) return { kind: 'changed', reason: 'size' }
   }

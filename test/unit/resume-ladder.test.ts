@@ -258,8 +258,16 @@ describe('416 and 412', () => {
   it('416 is the end when everything is here', () => {
     const all = heldBytes(SIZE, { complete: true })
     expect(resume(byEtag, 416, total(SIZE), known(), all)).toEqual({ kind: 'complete', size: SIZE })
-    const unsized = { ...nameless, size: null }
-    expect(resume(byOverlap, 416, total(HERE), unsized)).toEqual({ kind: 'complete', size: HERE })
+  })
+
+  it('416 at the end of what is here proves nothing where the length was never told', () => {
+    const unsized = known({ size: null })
+    expect(resume(byEtag, 416, total(HERE), unsized)).toEqual({ kind: 'ask-again', rung: 'overlap' })
+    expect(resume(byOverlap, 206, range(byOverlap.start, HERE, HERE), unsized)).toMatchObject({
+      kind: 'append',
+      end: HERE,
+      compare: OVERLAP_BYTES,
+    })
   })
 
   it('416 with another size is another file', () => {
