@@ -155,9 +155,18 @@ export class Connections implements SlotHolder {
   #nextAssignment(): plan.Assignment | null {
     const now = this.#deps.clock.monotonic()
     const busy = new Map<number, { bytesPerSecond: number }>()
-    for (const c of this.#open)
-      if (c.segment !== null) busy.set(c.segment, { bytesPerSecond: c.meter.bytesPerSecond(now) })
-    return plan.nextAssignment(this.#deps.progress.segments, busy, {
+    const read = new Map<number, number>()
+    for (const c of this.#open) {
+      if (c.segment === null) continue
+      busy.set(c.segment, { bytesPerSecond: c.meter.bytesPerSecond(now) })
+      read.set(c.segment, c.writer?.position ?? 0)
+    }
+    // What a connection has read is its own, though the disk may not have it yet.
+    const segments = this.#deps.progress.segments.map((s) => ({
+      ...s,
+      written: Math.max(s.written, read.get(s.start) ?? 0),
+    }))
+    return plan.nextAssignment(segments, busy, {
       minSplitBytes: MIN_SPLIT_BYTES,
       canSplit: this.#deps.remote.rangesProven,
     })

@@ -206,10 +206,10 @@ export class SegmentWriter {
     this.#pending = []
     this.#pendingBytes = 0
     this.#inFlight = bytes
-    this.#part.writeAll(chunks, start).then(
-      () => this.#onWritten(start + bytes),
-      (error: Error) => this.#onFailed(error),
-    )
+    this.#part
+      .writeAll(chunks, start)
+      .then(() => this.#onWritten(start + bytes))
+      .catch((error: Error) => this.#onFailed(error))
   }
 
   #onWritten(position: number): void {
