@@ -53,7 +53,8 @@ export interface Held {
 }
 
 export type Verdict =
-  /** a 206 that fits: the body is [start, end), its first `compare` bytes are to be compared with what is here */
+  /** a 206 that fits: the body is [start, end), its first `compare` bytes are to be compared with what is here; `total`:
+   * the size of the file, null while nobody told it; `end` may be short of it */
   | { kind: 'append'; start: number; end: number; total: number | null; compare: number }
   /** a 200 while nothing is kept: the body is the file from byte 0, whatever start was asked; `decoded`: it comes
    * with a Content-Encoding, so its size is unknown and it cannot be resumed */
@@ -166,7 +167,7 @@ function judgePartial(known: KnownFile, request: RangeRequest, reply: ReplyFacts
   }
   // A server may send less than asked (§15.3.7), but nothing beyond the overlap would mean asking for ever.
   if (bytes <= request.overlap && range.end !== total) return refuse('range_mismatch', got)
-  return { kind: 'append', ...got, total: range.total, compare: Math.min(request.overlap, bytes) }
+  return { kind: 'append', ...got, total, compare: Math.min(request.overlap, bytes) }
 }
 
 /** 200 while the task is under way: the server ignored the Range, or says through If-Range that the file is new. */
