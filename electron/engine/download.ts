@@ -266,13 +266,14 @@ export class Download {
       case 'append': {
         connection.proven = true
         if (this.#remote.fresh) await this.#begin(facts, reply, verdict.total, true)
+        else if (this.#remote.size === null && verdict.total !== null) this.#endKnown(verdict.total)
         const { start, end, compare } = verdict
-        return this.#receive(reply, connection, { start, end, compare, decode: null })
+        return this.#receive(reply, connection, { start, end, compare, decode: null, whole: false })
       }
       case 'whole': {
         const decode = verdict.decoded ? facts.contentEncoding : null
         await this.#begin(facts, reply, verdict.size, false)
-        return this.#receive(reply, connection, { start: 0, end: verdict.size, compare: 0, decode })
+        return this.#receive(reply, connection, { start: 0, end: verdict.size, compare: 0, decode, whole: true })
       }
       case 'compare':
         this.#remote.rangesProven = false
@@ -303,7 +304,7 @@ export class Download {
   async #receive(
     reply: HttpReply,
     connection: Connection,
-    body: { start: number; end: number | null; compare: number; decode: string | null },
+    body: { start: number; end: number | null; compare: number; decode: string | null; whole: boolean },
   ): Promise<void> {
     const part = this.#place!.part
     const start = connection.segment!
@@ -338,7 +339,8 @@ export class Download {
     const ended = await transfer.ended.finally(() => {
       connection.writer = null
     })
-    if (this.#remote.size === null && ended === 'body') this.#endKnown(writer.position)
+    // The end of a range proves nothing about the end of the file.
+    if (this.#remote.size === null && ended === 'body' && body.whole) this.#endKnown(writer.position)
     if (writer.position === this.#remote.size) writer.endOfFile()
     this.#connections.look()
   }

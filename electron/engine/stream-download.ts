@@ -232,7 +232,7 @@ class InOrder implements OrderedWriter {
       signal: this.#input.signal,
     })
     await this.#transfer.ended
-    return verdict.kind !== 'append' || verdict.total === null || this.position >= verdict.total
+    return verdict.kind !== 'append' || (verdict.total !== null && this.position >= verdict.total)
   }
 
   #received(bytes: number): number {

@@ -10,6 +10,7 @@ import { type FaultScript, type FaultServer, faults, type Resource, startFaultSe
 const SIZE = 6 * 1024 * 1024 + 4321
 const HELD = 2 * 1024 * 1024 + 999
 const SEED = 7
+const MIB = 1024 * 1024
 
 interface Situation {
   server: FaultServer
@@ -253,3 +254,18 @@ function partialOf(task: TaskDetail, bytes: number): boolean {
   const part = readFileSync(task.partPath!)
   return part.subarray(0, bytes).equals(contentBytes(SEED, 0, bytes))
 }
+
+describe('a file whose length was never told', () => {
+  it('is continued by short ranges without taking the end of one for the end of the file', async () => {
+    const unknown = () => [faults.ignoreRange(), faults.noLength('chunked')]
+    const shortRange: FaultScript = (request) => {
+      const from = Number(/bytes=(\d+)-/.exec(request.headers.range ?? '')?.[1] ?? 0)
+      return from > 0 && from < SIZE - MIB ? faults.shortRange(MIB) : null
+    }
+    await resumed({ first: unknown, later: shortRange }, async ({ engine }, id) => {
+      const task = await engine.until(id, 'done', 'failed', 'changed')
+      expect(task).toMatchObject({ state: 'done', sizeBytes: SIZE })
+      expect(sha256(task.path!)).toBe(contentSha256(SEED, SIZE))
+    })
+  })
+})

@@ -254,3 +254,13 @@ function bytesOf(reply: PlannedReply, bytes: Buffer): void {
   reply.bodyBytes = bytes.length
   reply.body = (offset, length) => bytes.subarray(offset, offset + length)
 }
+
+/** A 206 of fewer bytes than asked, as RFC 9110 §15.3.7 allows. */
+export const shortRange =
+  (bytes: number): Fault =>
+  (reply) => {
+    const match = /^bytes (\d+)-(\d+)\/(\d+)$/.exec(reply.headers['content-range'] ?? '')
+    if (!match || reply.bodyBytes <= bytes) return
+    reply.bodyBytes = bytes
+    reply.headers['content-range'] = `bytes ${match[1]}-${Number(match[1]) + bytes - 1}/${match[3]}`
+  }
