@@ -39,7 +39,7 @@ export async function cliHome(): Promise<CliHome> {
   const files = await mkdtemp(join(folder, 'files-'))
   const running = new Set<CliProcess>()
   const { npm_lifecycle_event: _script, NIGHTHAUL_LOG: _log, ...inherited } = process.env
-  const env = { ...inherited, NIGHTHAUL_HOME: profile, XDG_DOWNLOAD_DIR: files }
+  const env = { ...inherited, NIGHTHAUL_HOME: profile }
 
   const start = (...args: string[]): CliProcess => {
     const child = spawn(process.execPath, [ENTRY, ...args], { cwd: files, env, stdio: ['pipe', 'pipe', 'pipe'] })
