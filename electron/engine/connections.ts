@@ -9,7 +9,7 @@ import type { TaskId } from '../../shared/schemas.ts'
 import { afterFailure, growthPauseMs } from './connection-policy.ts'
 import { toDiskError } from './disk-errors.ts'
 import type { SegmentWriter } from './file-sink.ts'
-import type { HostController, Slot, SlotHolder } from './host-controller.ts'
+import { type HostController, HostQuiet, type Slot, type SlotHolder } from './host-controller.ts'
 import { SpeedMeter } from './metrics.ts'
 import type { EngineDeps } from './ports.ts'
 import type { Progress } from './progress.ts'
@@ -149,6 +149,7 @@ export class Connections implements SlotHolder {
   #mayGrow(active: number): boolean {
     if (!this.#deps.remote.rangesProven || this.#deps.remote.fresh || active >= this.#cap) return false
     if (this.#deps.clock.monotonic() < this.#growNotBefore) return false
+    if (this.#deps.hosts.quietMs(this.#deps.remote.host) > 0) return false
     return this.#nextAssignment() !== null
   }
 
@@ -243,7 +244,7 @@ export class Connections implements SlotHolder {
     const typed = error instanceof NighthaulError ? error : toDiskError(error, this.#deps.path())
     const { clock, hosts, logger, random } = this.#deps
     logger.info({ task: this.#deps.id, code: typed.code, segment: connection.segment }, 'a connection failed')
-    if (typed.code === 'too_many_requests' || typed.params.status === 503)
+    if (!(typed instanceof HostQuiet) && (typed.code === 'too_many_requests' || typed.params.status === 503))
       hosts.slowDown(connection.host, typeof typed.params.retryAfterMs === 'number' ? typed.params.retryAfterMs : null)
     switch (
       afterFailure(typed, {

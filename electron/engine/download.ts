@@ -237,7 +237,7 @@ export class Download {
         complete: this.#progress.complete,
         alone: !this.#connections.othersWork(connection),
       },
-      () => sleep(clock, hosts.spacing(connection.host), signal),
+      async () => sleep(clock, hosts.spacing(connection.host), signal),
       signal,
     )
     try {

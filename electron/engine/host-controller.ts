@@ -2,6 +2,7 @@
  * Places per host, shared by all tasks: never more connections than the host allows, requests spaced as asked, and a
  * host that said "later" (429, 503, Retry-After) is left alone by everybody.
  */
+import { NighthaulError } from '../../shared/errors.ts'
 import type { Clock } from './ports.ts'
 
 /** Who holds places. `shed` gives one connection up, if it can, so that another task gets its first. */
@@ -17,6 +18,23 @@ export interface HostLimits {
 
 export interface Slot {
   release(): void
+}
+
+/** A wait longer than this is not sat out on a connection: the task waits outside and others have its place. */
+const SHORT_QUIET_MS = 2_000
+
+/** Thrown in place of a request to a host that asked to be left alone for a while. */
+export class HostQuiet extends NighthaulError {
+  readonly quietMs: number
+
+  constructor(host: string, quietMs: number) {
+    super(
+      'too_many_requests',
+      `“${host}” asked for fewer requests, so all downloads from it wait. What is already here is kept.`,
+      { host, retryAfterMs: Math.ceil(quietMs) },
+    )
+    this.quietMs = quietMs
+  }
 }
 
 interface Waiter {
@@ -86,15 +104,24 @@ export class HostController {
     return this.#grant(name, host, holder)
   }
 
-  /** ms to wait before a request may be sent to this host now; counts the request as sent after that wait. */
+  /**
+   * ms to wait before a request may be sent to this host now; counts the request as sent after that wait. Throws
+   * HostQuiet where the host asked for a long wait.
+   */
   spacing(name: string): number {
+    const quiet = this.quietMs(name)
+    if (quiet > SHORT_QUIET_MS) throw new HostQuiet(name, quiet)
     const host = this.#host(name)
     const now = this.#clock.monotonic()
-    const quiet = Math.max(0, host.notBefore - this.#clock.now())
     const rate = this.#limits.requestsPerSecondPerHost
     const at = Math.max(now + quiet, host.nextRequestAt)
     if (rate !== null) host.nextRequestAt = at + 1000 / rate
     return at - now
+  }
+
+  /** ms for which the host asked to be left alone; 0: it did not, or that is over. */
+  quietMs(name: string): number {
+    return Math.max(0, (this.#hosts.get(name)?.notBefore ?? 0) - this.#clock.now())
   }
 
   /** The host asked for less (429, 503): half the places, and nothing before `retryAfterMs` is over. */

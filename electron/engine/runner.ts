@@ -9,7 +9,7 @@ import type { TaskCheckpoint, TaskPatch, TaskRecord } from '../../shared/records
 import type { Settings, TaskId } from '../../shared/schemas.ts'
 import type { Changes } from './changes.ts'
 import { Download, type DownloadOutcome } from './download.ts'
-import type { HostController } from './host-controller.ts'
+import { type HostController, HostQuiet } from './host-controller.ts'
 import type { HttpClient } from './http/http-client.ts'
 import { damagedBlocks, type PlaceContext, partPathOf } from './place.ts'
 import type { EngineDeps } from './ports.ts'
@@ -265,6 +265,7 @@ export class Runner {
     if (progressed) this.apply(id, { kind: 'progressed' })
     const task = store.getTask(id)
     const info: ErrorInfo = error.toInfo()
+    if (error instanceof HostQuiet) return { kind: 'deferred', error: info, retryAt: clock.now() + error.quietMs }
     const decision = retryDecision({
       error: info,
       attempt: (task?.attempts ?? 0) + 1,

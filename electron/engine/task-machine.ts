@@ -26,6 +26,8 @@ export type TaskEvent =
   | { kind: 'published' }
   /** the transfer (or finishing) ended with an error; `retryAt` in epoch ms, null: give up */
   | { kind: 'failed'; error: ErrorInfo; retryAt: number | null }
+  /** the host asked everybody to wait: not this task's failure */
+  | { kind: 'deferred'; error: ErrorInfo; retryAt: number }
   /** the remote file is another one */
   | { kind: 'remoteChanged'; error: ErrorInfo }
   /** the engine cannot go on until somebody acts: disk full, folder gone */
@@ -85,6 +87,9 @@ export function transition(current: MachineState, event: TaskEvent): Transition 
       if (retryAt === null) return to({ state: 'failed', error, retryAt, attempts })
       return to({ state: 'waiting', error, retryAt, attempts }, 'scheduleRetry')
     }
+    case 'deferred':
+      if (state !== 'active') break
+      return to({ ...current, state: 'waiting', error: event.error, retryAt: event.retryAt }, 'scheduleRetry')
     case 'remoteChanged':
       if (state !== 'active') break
       return to({ ...current, state: 'changed', error: event.error })
