@@ -3,40 +3,37 @@
  * is skipped while its sources are those of its last build. `npm run build`; start.ts and test.ts call it too.
  */
 import { createHash } from 'node:crypto'
-import { existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { builtinModules } from 'node:module'
 import { join } from 'node:path'
 import { build, type InlineConfig, type Rolldown } from 'vite'
 import { inRepository, ROOT, say } from './repository.ts'
 
 interface Half {
+  /** of its folder in dist/ */
   name: string
   /** folders and files it is made of */
   sources: readonly string[]
-  /** a file that is there once it is built */
-  result: string
-  build(): Promise<void>
+  /** builds into an empty folder */
+  build(outDir: string): Promise<void>
 }
 
 const HALVES: readonly Half[] = [
   {
     name: 'renderer',
     sources: ['renderer', 'shared', 'vite.config.ts', 'package-lock.json'],
-    result: 'dist/renderer/index.html',
-    async build() {
-      await build({ configFile: inRepository('vite.config.ts'), logLevel: 'warn' })
+    async build(outDir) {
+      await build({ configFile: inRepository('vite.config.ts'), logLevel: 'warn', build: { outDir } })
     },
   },
   {
     name: 'electron',
     sources: ['electron', 'shared', 'scripts/build.ts', 'package-lock.json'],
-    result: 'dist/electron/main.js',
-    async build() {
-      rmSync(inRepository('dist/electron'), { recursive: true, force: true })
+    async build(outDir) {
       const processes = ['main', 'engine-process', 'cli']
-      checkImports(await build(nodeConfig(processes, 'es', '[name].js')), dependencies())
+      checkImports(await build(nodeConfig(outDir, processes, 'es', '[name].js')), dependencies())
       // A sandboxed preload is CommonJS and may require nothing but electron.
-      checkImports(await build(nodeConfig(['preload'], 'cjs', '[name].cjs')), [])
+      checkImports(await build(nodeConfig(outDir, ['preload'], 'cjs', '[name].cjs')), [])
     },
   },
 ]
@@ -49,18 +46,24 @@ export async function buildIfStale({ force = false } = {}): Promise<string[]> {
   for (const half of HALVES) {
     const stamp = inRepository('dist', `${half.name}.sha256`)
     const hash = hashOf(half.sources)
-    const fresh = existsSync(inRepository(half.result)) && existsSync(stamp) && readFileSync(stamp, 'utf8') === hash
+    const folder = inRepository('dist', half.name)
+    const fresh = existsSync(folder) && existsSync(stamp) && readFileSync(stamp, 'utf8') === hash
     if (fresh && !force) continue
     say(`Building dist/${half.name} …`)
+    // Built aside and moved: whoever runs from dist/ meanwhile sees the old build or the new one, never half of one.
+    const draft = `${folder}.${process.pid}`
+    rmSync(draft, { recursive: true, force: true })
+    await half.build(draft)
     rmSync(stamp, { force: true })
-    await half.build()
+    rmSync(folder, { recursive: true, force: true })
+    renameSync(draft, folder)
     writeFileSync(stamp, hash)
     built.push(half.name)
   }
   return built
 }
 
-function nodeConfig(entries: readonly string[], format: 'es' | 'cjs', fileName: string): InlineConfig {
+function nodeConfig(outDir: string, entries: readonly string[], format: 'es' | 'cjs', fileName: string): InlineConfig {
   return {
     configFile: false,
     root: ROOT,
@@ -69,7 +72,7 @@ function nodeConfig(entries: readonly string[], format: 'es' | 'cjs', fileName: 
     ssr: { target: 'node', external: true },
     build: {
       ssr: true,
-      outDir: 'dist/electron',
+      outDir,
       emptyOutDir: false,
       target: 'node24',
       minify: false,

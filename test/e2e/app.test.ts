@@ -1,0 +1,225 @@
+/** The app: the built main process, preload and window together, in Electron or in the stand-in. */
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
+import { isQueueOwned } from '../../electron/profile.ts'
+import { type AppOptions, launchApp, launcherName, type RunningApp } from '../helpers/app-launcher.ts'
+import { contentSha256 } from '../helpers/bytes.ts'
+import { complaintsOf } from '../helpers/chromium.ts'
+import { type FaultServer, faults, startFaultServer } from '../helpers/fault-server.ts'
+import { act, addLinks, row, sha256, untilUnderWay } from '../helpers/window.ts'
+
+const MIB = 1024 * 1024
+const SIZE = 6 * MIB + 123
+
+// Each test starts a browser and processes, on cores that other tests want too.
+vi.setConfig({ testTimeout: 90_000, hookTimeout: 60_000 })
+
+let home: string
+let files: string
+let server: FaultServer
+const running: RunningApp[] = []
+
+beforeEach(async () => {
+  home = await mkdtemp(join(tmpdir(), 'nighthaul-app-'))
+  files = await mkdtemp(join(home, 'files-'))
+  server = await startFaultServer()
+})
+afterEach(async () => {
+  for (const app of running.splice(0)) await app.dispose()
+  await server.close()
+  await rm(home, { recursive: true, force: true })
+})
+
+async function start(options: Partial<AppOptions> = {}): Promise<RunningApp> {
+  const env = { XDG_DOWNLOAD_DIR: files, ...options.env }
+  const app = await launchApp({ profile: join(home, 'profile'), ...options, env })
+  running.push(app)
+  await app.page.getByRole('grid', { name: 'Downloads' }).and(app.page.locator('[aria-busy=false]')).waitFor()
+  return app
+}
+
+const quit = (app: RunningApp) => app.evaluate(({ app: electron }) => void setTimeout(() => electron.quit()))
+
+describe(`the app in ${launcherName === 'Electron' ? 'Electron' : 'the stand-in for Electron'}`, () => {
+  test('opens a locked-down window from app:// that breaks no rule of its own policy', async () => {
+    const app = await start()
+    const complaints = complaintsOf(app.page)
+    await app.page.reload()
+    await app.page.getByRole('grid', { name: 'Downloads' }).waitFor()
+    expect(complaints).toEqual([])
+
+    const preferences = await app.evaluate(({ BrowserWindow }) => {
+      const contents = BrowserWindow.getAllWindows()[0]!.webContents
+      return (contents as unknown as { getLastWebPreferences(): Record<string, unknown> }).getLastWebPreferences()
+    })
+    expect(preferences).toMatchObject({
+      sandbox: true,
+      contextIsolation: true,
+      nodeIntegration: false,
+      webSecurity: true,
+    })
+
+    const seen = await app.page.evaluate(async () => ({
+      require: typeof (window as unknown as Record<string, unknown>).require,
+      process: typeof (window as unknown as Record<string, unknown>).process,
+      shell: Object.keys((window as unknown as { nighthaul: object }).nighthaul).sort(),
+      outside: (await fetch('/%2e%2e/%2e%2e/package.json')).status,
+      policy: (await fetch('/index.html')).headers.get('content-security-policy'),
+    }))
+    expect(seen).toMatchObject({
+      require: 'undefined',
+      process: 'undefined',
+      shell: ['chooseFolder', 'openFile', 'platform', 'requestPort', 'showInFolder'],
+      outside: 404,
+    })
+    expect(seen.policy).toContain("default-src 'none'")
+  })
+
+  test('refuses inline code, other hosts, new windows and leaving the app', async () => {
+    const app = await start()
+    const complaints = complaintsOf(app.page)
+    server.add('/elsewhere', { size: 10, seed: 1 })
+    const url = app.page.url()
+    const outcome = await app.page.evaluate(async (foreign) => {
+      const script = document.createElement('script')
+      try {
+        script.textContent = 'window.injected = true'
+        document.body.append(script)
+      } catch {
+        // trusted types may refuse the text itself
+      }
+      const fetched = await fetch(foreign).then(
+        () => 'fetched',
+        () => 'refused',
+      )
+      return { injected: 'injected' in window, fetched }
+    }, server.url('/elsewhere'))
+    expect(outcome).toEqual({ injected: false, fetched: 'refused' })
+    expect(complaints.length).toBeGreaterThan(0)
+    await app.page.evaluate((foreign) => location.assign(foreign), server.url('/elsewhere'))
+    await app.page.getByRole('grid', { name: 'Downloads' }).waitFor()
+    expect(app.page.url()).toBe(url)
+    expect(server.requests).toEqual([])
+  })
+
+  test('downloads a file, paused and resumed on the way', async () => {
+    const app = await start()
+    server.add('/film.bin', { size: SIZE, seed: 3 })
+    server.fault('/film.bin', () => faults.stallAt(MIB))
+    await addLinks(app.page, [server.url('/film.bin')])
+    await untilUnderWay(app.page, 'film.bin')
+    await act(app.page, 'film.bin', 'Pause')
+    await row(app.page, 'film.bin', 'paused').waitFor()
+    server.fault('/film.bin', null)
+    await act(app.page, 'film.bin', 'Resume')
+    await row(app.page, 'film.bin', 'done').waitFor()
+    expect(await sha256(join(files, 'film.bin'))).toBe(contentSha256(3, SIZE))
+  })
+
+  test('opens finished files alone, asks before programs, and never takes a path from the window', async () => {
+    const app = await start()
+    server.add('/text.txt', { size: 1000, seed: 4 })
+    server.add('/setup.exe', { size: 1000, seed: 5 })
+    server.add('/slow.txt', { size: MIB, seed: 6 })
+    server.fault('/slow.txt', () => faults.stallAt(1000))
+    await addLinks(app.page, ['/text.txt', '/setup.exe', '/slow.txt'].map(server.url))
+    await row(app.page, 'text.txt', 'done').waitFor()
+    await row(app.page, 'setup.exe', 'done').waitFor()
+    await app.evaluate(({ shell, dialog }) => {
+      const seen: string[] = []
+      Object.assign(globalThis, { seen })
+      shell.openPath = async (path) => {
+        seen.push(`open ${path}`)
+        return ''
+      }
+      shell.showItemInFolder = (path) => void seen.push(`show ${path}`)
+      dialog.showMessageBox = async () => {
+        seen.push('asked')
+        return { response: 0, checkboxChecked: false }
+      }
+    })
+    const ask = (method: 'openFile' | 'showInFolder', id: unknown) =>
+      app.page.evaluate(
+        ([name, input]) =>
+          (window as unknown as { nighthaul: Record<string, (input: unknown) => Promise<void>> }).nighthaul[
+            name as string
+          ]!(input).then(
+            () => 'ok',
+            (error: Error) => error.message,
+          ),
+        [method, id] as const,
+      )
+    const idOf = async (name: string) => Number((await row(app.page, name).getAttribute('id'))?.replace('task-', ''))
+
+    expect(await ask('openFile', await idOf('text.txt'))).toBe('ok')
+    expect(await ask('showInFolder', await idOf('text.txt'))).toBe('ok')
+    expect(await ask('openFile', await idOf('setup.exe'))).toBe('ok')
+    expect(await ask('openFile', await idOf('slow.txt'))).toMatch(/not finished/)
+    expect(await ask('openFile', '/etc/passwd')).toMatch(/expected number/i)
+    expect(await ask('openFile', 4711)).toMatch(/4711/)
+    const seen = await app.evaluate(() => (globalThis as unknown as { seen: string[] }).seen)
+    expect(seen).toEqual([`open ${join(files, 'text.txt')}`, `show ${join(files, 'text.txt')}`, 'asked'])
+  })
+
+  test('starts a killed engine again; the window comes back and the download goes on', async () => {
+    const app = await start()
+    server.add('/long.bin', { size: SIZE, seed: 7 })
+    server.fault('/long.bin', () => faults.stallAt(MIB))
+    await addLinks(app.page, [server.url('/long.bin')])
+    await untilUnderWay(app.page, 'long.bin')
+    server.fault('/long.bin', null)
+    const killed = await app.evaluate(({ app: electron }) => {
+      const isEngine = ({ serviceName, name }: { serviceName?: string; name?: string }) =>
+        [serviceName, name].includes('Nighthaul engine')
+      const { pid } = electron.getAppMetrics().find(isEngine)!
+      process.kill(pid, 'SIGKILL')
+      return pid
+    })
+    expect(killed).not.toBe(app.pid)
+    await row(app.page, 'long.bin', 'done').waitFor()
+    expect(await sha256(join(files, 'long.bin'))).toBe(contentSha256(7, SIZE))
+  })
+
+  test('drains before it quits, and continues from there at the next start', async () => {
+    const app = await start()
+    server.add('/night.bin', { size: SIZE, seed: 8 })
+    server.fault('/night.bin', () => faults.stallAt(MIB))
+    await addLinks(app.page, [server.url('/night.bin')])
+    await untilUnderWay(app.page, 'night.bin')
+    expect(isQueueOwned(join(home, 'profile'))).toBe(true)
+    await quit(app)
+    expect(await app.exited).toBe(0)
+    expect(isQueueOwned(join(home, 'profile'))).toBe(false)
+
+    const before = server.requests.length
+    server.fault('/night.bin', null)
+    const again = await start()
+    await row(again.page, 'night.bin', 'done').waitFor()
+    expect(await sha256(join(files, 'night.bin'))).toBe(contentSha256(8, SIZE))
+    const asked = server.requests.slice(before)
+    expect(asked.length).toBeGreaterThan(0)
+    expect(asked.every(({ headers }) => headers.range !== undefined && !headers.range.startsWith('bytes=0-'))).toBe(
+      true,
+    )
+  })
+
+  test('a second start on the same profile ends at once and leaves the first one working', async () => {
+    const app = await start()
+    await expect(launchApp({ profile: join(home, 'profile') })).rejects.toThrow()
+    server.add('/after.bin', { size: 1000, seed: 9 })
+    await addLinks(app.page, [server.url('/after.bin')])
+    await row(app.page, 'after.bin', 'done').waitFor()
+  })
+
+  test('works with the engine in the main process', async () => {
+    const app = await start({ env: { NIGHTHAUL_ENGINE: 'inproc' } })
+    server.add('/inproc.bin', { size: SIZE, seed: 10 })
+    await addLinks(app.page, [server.url('/inproc.bin')])
+    await row(app.page, 'inproc.bin', 'done').waitFor()
+    expect(await sha256(join(files, 'inproc.bin'))).toBe(contentSha256(10, SIZE))
+    await quit(app)
+    expect(await app.exited).toBe(0)
+  })
+})
