@@ -33,8 +33,7 @@ afterEach(async () => {
 })
 
 async function start(options: Partial<AppOptions> = {}): Promise<RunningApp> {
-  const env = { XDG_DOWNLOAD_DIR: files, ...options.env }
-  const app = await launchApp({ profile: join(home, 'profile'), ...options, env })
+  const app = await launchApp({ profile: join(home, 'profile'), ...options })
   running.push(app)
   await app.page.getByRole('grid', { name: 'Downloads' }).and(app.page.locator('[aria-busy=false]')).waitFor()
   return app
@@ -108,7 +107,7 @@ describe(`the app in ${launcherName === 'Electron' ? 'Electron' : 'the stand-in 
     const app = await start()
     server.add('/film.bin', { size: SIZE, seed: 3 })
     server.fault('/film.bin', () => faults.stallAt(MIB))
-    await addLinks(app.page, [server.url('/film.bin')])
+    await addLinks(app.page, [server.url('/film.bin')], files)
     await untilUnderWay(app.page, 'film.bin')
     await act(app.page, 'film.bin', 'Pause')
     await row(app.page, 'film.bin', 'paused').waitFor()
@@ -124,7 +123,7 @@ describe(`the app in ${launcherName === 'Electron' ? 'Electron' : 'the stand-in 
     server.add('/setup.exe', { size: 1000, seed: 5 })
     server.add('/slow.txt', { size: MIB, seed: 6 })
     server.fault('/slow.txt', () => faults.stallAt(1000))
-    await addLinks(app.page, ['/text.txt', '/setup.exe', '/slow.txt'].map(server.url))
+    await addLinks(app.page, ['/text.txt', '/setup.exe', '/slow.txt'].map(server.url), files)
     await row(app.page, 'text.txt', 'done').waitFor()
     await row(app.page, 'setup.exe', 'done').waitFor()
     await app.evaluate(({ shell, dialog }) => {
@@ -167,7 +166,7 @@ describe(`the app in ${launcherName === 'Electron' ? 'Electron' : 'the stand-in 
     const app = await start()
     server.add('/long.bin', { size: SIZE, seed: 7 })
     server.fault('/long.bin', () => faults.stallAt(MIB))
-    await addLinks(app.page, [server.url('/long.bin')])
+    await addLinks(app.page, [server.url('/long.bin')], files)
     await untilUnderWay(app.page, 'long.bin')
     server.fault('/long.bin', null)
     const killed = await app.evaluate(({ app: electron }) => {
@@ -186,7 +185,7 @@ describe(`the app in ${launcherName === 'Electron' ? 'Electron' : 'the stand-in 
     const app = await start()
     server.add('/night.bin', { size: SIZE, seed: 8 })
     server.fault('/night.bin', () => faults.stallAt(MIB))
-    await addLinks(app.page, [server.url('/night.bin')])
+    await addLinks(app.page, [server.url('/night.bin')], files)
     await untilUnderWay(app.page, 'night.bin')
     expect(isQueueOwned(join(home, 'profile'))).toBe(true)
     await quit(app)
@@ -209,14 +208,14 @@ describe(`the app in ${launcherName === 'Electron' ? 'Electron' : 'the stand-in 
     const app = await start()
     await expect(launchApp({ profile: join(home, 'profile') })).rejects.toThrow()
     server.add('/after.bin', { size: 1000, seed: 9 })
-    await addLinks(app.page, [server.url('/after.bin')])
+    await addLinks(app.page, [server.url('/after.bin')], files)
     await row(app.page, 'after.bin', 'done').waitFor()
   })
 
   test('works with the engine in the main process', async () => {
     const app = await start({ env: { NIGHTHAUL_ENGINE: 'inproc' } })
     server.add('/inproc.bin', { size: SIZE, seed: 10 })
-    await addLinks(app.page, [server.url('/inproc.bin')])
+    await addLinks(app.page, [server.url('/inproc.bin')], files)
     await row(app.page, 'inproc.bin', 'done').waitFor()
     expect(await sha256(join(files, 'inproc.bin'))).toBe(contentSha256(10, SIZE))
     await quit(app)

@@ -1,0 +1,148 @@
+/** The headless host with its window in a real browser: `nighthaul serve` as a process, Chromium as its user. */
+import { join } from 'node:path'
+import type { Browser, Page } from 'playwright'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
+import { contentSha256 } from '../helpers/bytes.ts'
+import { complaintsOf, launchChromium } from '../helpers/chromium.ts'
+import { type CliHome, type CliProcess, cliHome } from '../helpers/cli.ts'
+import { type FaultServer, faults, startFaultServer } from '../helpers/fault-server.ts'
+import { act, addLinks, row, sha256, untilUnderWay } from '../helpers/window.ts'
+
+const MIB = 1024 * 1024
+const SIZE = 6 * MIB + 321
+
+vi.setConfig({ testTimeout: 90_000, hookTimeout: 60_000 })
+
+let browser: Browser
+let home: CliHome
+let server: FaultServer
+let page: Page
+
+beforeAll(async () => {
+  browser = await launchChromium()
+})
+afterAll(() => browser.close())
+beforeEach(async () => {
+  server = await startFaultServer()
+  home = await cliHome()
+  page = await browser.newPage()
+})
+afterEach(async () => {
+  await page.close()
+  await home[Symbol.asyncDispose]()
+  await server[Symbol.asyncDispose]()
+})
+
+interface Served extends CliProcess {
+  url: string
+  port: number
+  token: string
+}
+
+async function serve(...args: string[]): Promise<Served> {
+  const started = home.start('serve', ...args)
+  return { ...started, ...(JSON.parse(await started.firstLine) as { url: string; port: number; token: string }) }
+}
+
+async function openWindow(url: string): Promise<void> {
+  await page.goto(url)
+  await page.getByRole('grid', { name: 'Downloads' }).waitFor()
+}
+
+describe('the window in a browser', () => {
+  test('adds a link, shows its progress, pauses, resumes and finishes it, within its own policy', async () => {
+    const complaints = complaintsOf(page)
+    server.add('/film.bin', { size: SIZE, seed: 1 })
+    server.fault('/film.bin', () => faults.stallAt(MIB))
+    const { url } = await serve('--port', '0')
+    await openWindow(url)
+    await addLinks(page, [server.url('/film.bin')], home.files)
+    await row(page, 'film.bin', 'active').waitFor()
+    await untilUnderWay(page, 'film.bin')
+    await act(page, 'film.bin', 'Pause')
+    await row(page, 'film.bin', 'paused').waitFor()
+    server.fault('/film.bin', null)
+    await act(page, 'film.bin', 'Resume')
+    await row(page, 'film.bin', 'done').waitFor()
+    expect(await sha256(join(home.files, 'film.bin'))).toBe(contentSha256(1, SIZE))
+    expect(complaints).toEqual([])
+  })
+
+  test('keeps the token out of the address bar, and shows nothing without it', async () => {
+    const { url, port, token } = await serve('--port', '0')
+    await openWindow(url)
+    expect(page.url()).not.toContain(token)
+    const stranger = await browser.newContext()
+    const reply = await (await stranger.newPage()).goto(`http://127.0.0.1:${port}/`)
+    expect(reply?.status()).toBe(401)
+    await stranger.close()
+  })
+
+  test('says that the host is away, comes back by itself, and the download goes on', async () => {
+    server.add('/long.bin', { size: SIZE, seed: 2 })
+    server.fault('/long.bin', () => faults.stallAt(MIB))
+    const first = await serve('--port', '0')
+    await openWindow(first.url)
+    await addLinks(page, [server.url('/long.bin')], home.files)
+    await untilUnderWay(page, 'long.bin')
+    first.child.kill('SIGKILL')
+    await first.ended
+    await page.getByText('The engine is away').waitFor()
+    server.fault('/long.bin', null)
+    const second = await serve('--port', String(first.port))
+    expect(second.token).toBe(first.token)
+    await page.getByText('The engine is away').waitFor({ state: 'hidden' })
+    await row(page, 'long.bin', 'done').waitFor()
+    expect(await sha256(join(home.files, 'long.bin'))).toBe(contentSha256(2, SIZE))
+  })
+
+  test('can be worked with the keyboard alone: add, select, pause, go on, remove', async () => {
+    server.add('/keys.bin', { size: SIZE, seed: 3 })
+    server.fault('/keys.bin', () => faults.stallAt(MIB))
+    const { url } = await serve('--port', '0')
+    await openWindow(url)
+    const { keyboard } = page
+    await keyboard.press('n')
+    await page.getByRole('dialog', { name: 'Add downloads' }).waitFor()
+    await keyboard.insertText(server.url('/keys.bin'))
+    await keyboard.press('Tab')
+    await keyboard.insertText(home.files)
+    await keyboard.press('Enter')
+    await untilUnderWay(page, 'keys.bin')
+    await tabTo('grid')
+    await keyboard.press('ArrowDown')
+    await keyboard.press('p')
+    await row(page, 'keys.bin', 'paused').waitFor()
+    server.fault('/keys.bin', null)
+    await keyboard.press('r')
+    await row(page, 'keys.bin', 'done').waitFor()
+    expect(await sha256(join(home.files, 'keys.bin'))).toBe(contentSha256(3, SIZE))
+    await tabTo('grid')
+    await keyboard.press('Delete')
+    const dialog = page.getByRole('dialog', { name: 'Remove “keys.bin”?' })
+    await dialog.waitFor()
+    await keyboard.press('Enter')
+    await row(page, 'keys.bin').waitFor({ state: 'detached' })
+  })
+
+  test('refuses what is no link in a sentence and keeps what was typed', async () => {
+    const { url } = await serve('--port', '0')
+    await openWindow(url)
+    await page.getByRole('button', { name: 'Add', exact: true }).click()
+    const dialog = page.getByRole('dialog', { name: 'Add downloads' })
+    await dialog.getByLabel('Links').fill('not a link')
+    await dialog.getByText('Line 1: not a link').waitFor()
+    // its name says disabled; pressed all the same
+    await dialog.locator('button[type=submit]').click({ force: true })
+    expect(await dialog.getByLabel('Links').inputValue()).toBe('not a link')
+  })
+
+  /** Presses Tab, as often as the window has stops, until something of this role has the focus. */
+  async function tabTo(role: string): Promise<void> {
+    for (let stops = 0; stops < 40; stops++) {
+      if ((await page.evaluate(() => document.activeElement?.getAttribute('role'))) === role) return
+      await page.keyboard.press('Tab')
+    }
+    throw new Error(`nothing with the role ${role} can be reached with Tab`)
+  }
+})
