@@ -142,16 +142,18 @@ function Facts({ detail }: { detail: TaskDetail }) {
           {detail.durable && `, ${t('detail.safe')}`}
         </Fact>
       )}
-      <Fact name={t('detail.validator')} wide>
-        {detail.etag === null && detail.lastModified === null ? (
-          t('detail.noValidator')
-        ) : (
-          <>
-            {detail.etag !== null && <Mono text={detail.etag} />}
-            {detail.lastModified !== null && <span>{t('detail.lastModified', { date: detail.lastModified })}</span>}
-          </>
-        )}
-      </Fact>
+      {detail.finalUrl !== null && (
+        <Fact name={t('detail.validator')} wide>
+          {detail.etag === null && detail.lastModified === null ? (
+            t('detail.noValidator')
+          ) : (
+            <>
+              {detail.etag !== null && <Mono text={detail.etag} />}
+              {detail.lastModified !== null && <span>{t('detail.lastModified', { date: detail.lastModified })}</span>}
+            </>
+          )}
+        </Fact>
+      )}
       <Fact name={t('detail.checksum')} wide>
         <ChecksumText detail={detail} />
       </Fact>
