@@ -23,6 +23,9 @@ export interface Slot {
 /** A wait longer than this is not sat out on a connection: the task waits outside and others have its place. */
 const SHORT_QUIET_MS = 2_000
 
+/** From so many hosts on, those with nothing to remember are looked for. */
+const SWEEP_AT = 256
+
 /** Thrown in place of a request to a host that asked to be left alone for a while. */
 export class HostQuiet extends NighthaulError {
   readonly quietMs: number
@@ -58,6 +61,7 @@ export class HostController {
   readonly #hosts = new Map<string, Host>()
   readonly #clock: Clock
   #limits: HostLimits
+  #sweepAt = SWEEP_AT
 
   constructor(clock: Clock, limits: HostLimits) {
     this.#clock = clock
@@ -146,9 +150,15 @@ export class HostController {
     return this.#hosts.get(name)?.count ?? 0
   }
 
+  /** how many hosts are held in memory */
+  get remembered(): number {
+    return this.#hosts.size
+  }
+
   #host(name: string): Host {
     let host = this.#hosts.get(name)
     if (!host) {
+      this.#sweep()
       host = { held: new Map(), count: 0, waiters: [], allowance: null, notBefore: 0, nextRequestAt: 0 }
       this.#hosts.set(name, host)
     }
@@ -190,6 +200,13 @@ export class HostController {
   #askToShed(host: Host): void {
     const richest = [...host.held].filter(([, count]) => count > 1).sort((a, b) => b[1] - a[1])
     for (const [holder] of richest) if (holder.shed()) return
+  }
+
+  /** Hosts that still had to be spaced when they were left are forgotten later, a few hundred at a time. */
+  #sweep(): void {
+    if (this.#hosts.size < this.#sweepAt) return
+    for (const name of this.#hosts.keys()) this.#forgetIdle(name)
+    this.#sweepAt = Math.max(SWEEP_AT, 2 * this.#hosts.size)
   }
 
   /** Hosts come and go by the thousand overnight; only those with something to remember stay. */
