@@ -6,7 +6,7 @@ import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { isQueueOwned } from '../../electron/profile.ts'
 import { type AppOptions, launchApp, launcherName, type RunningApp } from '../helpers/app-launcher.ts'
 import { contentSha256 } from '../helpers/bytes.ts'
-import { complaintsOf } from '../helpers/chromium.ts'
+import { complaintsOf, keepScreenshot } from '../helpers/chromium.ts'
 import { type FaultServer, faults, startFaultServer } from '../helpers/fault-server.ts'
 import { act, addLinks, row, sha256, untilUnderWay } from '../helpers/window.ts'
 
@@ -26,7 +26,8 @@ beforeEach(async () => {
   files = await mkdtemp(join(home, 'files-'))
   server = await startFaultServer()
 })
-afterEach(async () => {
+afterEach(async (context) => {
+  await keepScreenshot(context, running.at(-1)?.page)
   for (const app of running.splice(0)) await app.dispose()
   await server.close()
   await rm(home, { recursive: true, force: true })

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import type { Browser, Page } from 'playwright'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
 import { contentSha256 } from '../helpers/bytes.ts'
-import { complaintsOf, launchChromium } from '../helpers/chromium.ts'
+import { complaintsOf, keepScreenshot, launchChromium } from '../helpers/chromium.ts'
 import { type CliHome, type CliProcess, cliHome } from '../helpers/cli.ts'
 import { type FaultServer, faults, startFaultServer } from '../helpers/fault-server.ts'
 import { act, addLinks, row, sha256, untilUnderWay } from '../helpers/window.ts'
@@ -27,7 +27,8 @@ beforeEach(async () => {
   home = await cliHome()
   page = await browser.newPage()
 })
-afterEach(async () => {
+afterEach(async (context) => {
+  await keepScreenshot(context, page)
   await page.close()
   await home[Symbol.asyncDispose]()
   await server[Symbol.asyncDispose]()

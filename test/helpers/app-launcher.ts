@@ -40,8 +40,8 @@ function environment({ profile, env }: AppOptions): Record<string, string> {
 }
 
 async function launchElectron(executablePath: string, options: AppOptions): Promise<RunningApp> {
-  // Chromium's sandbox needs more of the machine than containers give; the renderers' own flags are tested as they are.
-  const args = process.platform === 'linux' ? [ROOT, '--no-sandbox'] : [ROOT]
+  // Chromium refuses to sandbox anything for root, as whom containers run.
+  const args = process.getuid?.() === 0 ? [ROOT, '--no-sandbox'] : [ROOT]
   const app: ElectronApplication = await _electron.launch({ executablePath, args, env: environment(options) })
   const child = app.process()
   const page = await app.firstWindow()
