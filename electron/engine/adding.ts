@@ -1,9 +1,10 @@
 /** New tasks: parsed input into records, duplicates named, and (for `get`) unfinished tasks taken over. */
-import { isAbsolute } from 'node:path'
+import { isAbsolute, resolve } from 'node:path'
 import { NighthaulError } from '../../shared/errors.ts'
 import type { NewTask, TaskRecord } from '../../shared/records.ts'
-import type { AddItem, AddTasksInput, AddTasksResult, TaskId } from '../../shared/schemas.ts'
+import type { AddItem, AddTasksInput, AddTasksResult, TaskId, TaskOptions } from '../../shared/schemas.ts'
 import { sanitizeFilename } from './filename.ts'
+import { loginOf, splitCredentials } from './http/credentials.ts'
 import type { EngineDeps } from './ports.ts'
 
 export interface AddingDeps extends Pick<EngineDeps, 'store' | 'clock' | 'lease' | 'isOwnerAlive' | 'isQueueOwned'> {
@@ -12,12 +13,25 @@ export interface AddingDeps extends Pick<EngineDeps, 'store' | 'clock' | 'lease'
   adopted: (task: TaskRecord) => void
 }
 
-/** One transaction for all that is new. Throws `invalid_input` or, where a lease is asked for, `task_leased`. */
+interface Item {
+  url: string
+  filename: string | null
+  options: TaskOptions
+}
+
+/**
+ * One transaction for all that is new. Throws `invalid_input` or, where a lease is asked for, `task_leased`; nothing
+ * was added or taken over then.
+ */
 export function addTasks(input: AddTasksInput, deps: AddingDeps): AddTasksResult {
-  const folder = input.folder ?? deps.defaultFolder()
-  if (!isAbsolute(folder))
-    throw new NighthaulError('invalid_input', `“${folder}” is not an absolute folder. Nothing was added.`, { folder })
-  const items = input.items.map((item) => normalize(item))
+  const asked = input.folder ?? deps.defaultFolder()
+  if (!isAbsolute(asked))
+    throw new NighthaulError('invalid_input', `“${asked}” is not an absolute folder. Nothing was added.`, {
+      folder: asked,
+    })
+  // One folder, one spelling: duplicates and reserved names are found by it.
+  const folder = resolve(asked)
+  const items = input.items.map((item) => normalize(item, input.options))
   const known =
     input.onDuplicate === 'skip'
       ? deps.store.findUnfinishedUrls(
@@ -27,22 +41,27 @@ export function addTasks(input: AddTasksInput, deps: AddingDeps): AddTasksResult
       : new Map<string, TaskId>()
   const result: AddTasksResult['items'] = []
   const fresh: { index: number; task: NewTask }[] = []
+  const adoptions: { task: TaskRecord; item: Item }[] = []
   const seen = new Map<string, number>()
   items.forEach((item, index) => {
     const existing = known.has(item.url)
-      ? deps.store.findUnfinished({ url: item.url, folder, requestedFilename: item.filename ?? null })
+      ? deps.store.findUnfinished({ url: item.url, folder, requestedFilename: item.filename })
       : null
     const twin = input.onDuplicate === 'skip' ? seen.get(`${item.url}\n${item.filename ?? ''}`) : undefined
     if (existing) {
-      if (deps.lease !== null) adopt(existing, item, input, deps)
+      adoptions.push({ task: existing, item })
       result[index] = { id: existing.id, duplicate: true }
     } else if (twin !== undefined) {
       result[index] = { id: -1 - twin, duplicate: true }
     } else {
       seen.set(`${item.url}\n${item.filename ?? ''}`, index)
-      fresh.push({ index, task: newTask(item, folder, input, deps) })
+      fresh.push({ index, task: newTask(item, folder, input.paused, deps) })
     }
   })
+  if (deps.lease !== null) {
+    for (const { task } of adoptions) if (isBusy(task, deps)) throw busy(task)
+    for (const { task, item } of adoptions) adopt(task, item.options, deps)
+  }
   const ids = deps.store.addTasks(fresh.map((f) => f.task))
   fresh.forEach((f, n) => {
     result[f.index] = { id: ids[n]!, duplicate: false }
@@ -50,42 +69,51 @@ export function addTasks(input: AddTasksInput, deps: AddingDeps): AddTasksResult
   return { items: result.map((r) => (r.id < 0 ? { ...r, id: result[-1 - r.id]!.id } : r)) }
 }
 
-function normalize(item: AddItem): AddItem {
-  // The fragment is the browser's business (RFC 9110 §7.1); one file should not be two tasks because of it.
+/** The link as it is stored and shown: without the user, whose password goes where passwords are kept. */
+function normalize(item: AddItem, shared: TaskOptions | undefined): Item {
   const url = new URL(item.url)
-  url.hash = ''
-  return { ...item, url: url.href, ...(item.filename ? { filename: sanitizeFilename(item.filename) } : {}) }
+  const given = { ...shared, ...item.options }
+  const own = given.user === undefined && given.password === undefined ? loginOf(url) : null
+  return {
+    // The fragment is the browser's business (RFC 9110 §7.1); one file should not be two tasks because of it.
+    url: splitCredentials(url).url.href,
+    filename: item.filename ? sanitizeFilename(item.filename) : null,
+    options: { ...own, ...given },
+  }
 }
 
-function newTask(item: AddItem, folder: string, input: AddTasksInput, deps: AddingDeps): NewTask {
+function newTask(item: Item, folder: string, paused: boolean, deps: AddingDeps): NewTask {
   return {
     url: item.url,
-    requestedFilename: item.filename ?? null,
+    requestedFilename: item.filename,
     folder,
-    state: input.paused ? 'paused' : 'queued',
-    options: { ...input.options, ...item.options },
+    state: paused ? 'paused' : 'queued',
+    options: item.options,
     createdAt: deps.clock.now(),
     leaseOwner: deps.lease,
   }
 }
 
-/** `get` run again continues where it was, unless somebody else is at it. */
-function adopt(task: TaskRecord, item: AddItem, input: AddTasksInput, deps: AddingDeps): void {
-  const { lease } = deps
-  const busy = new NighthaulError(
+/** Somebody else is at it, or about to be. */
+function isBusy(task: TaskRecord, deps: AddingDeps): boolean {
+  if (task.leaseOwner !== null) return task.leaseOwner !== deps.lease && deps.isOwnerAlive(task.leaseOwner)
+  const queued =
+    task.state === 'queued' || task.state === 'active' || task.state === 'waiting' || task.state === 'finishing'
+  return queued && deps.isQueueOwned()
+}
+
+function busy(task: TaskRecord): NighthaulError {
+  return new NighthaulError(
     'task_leased',
     `${task.url} is already being downloaded by another Nighthaul process (task ${task.id}). Nothing was started; pause it there first.`,
     { id: task.id },
   )
-  const queued =
-    task.state === 'queued' || task.state === 'active' || task.state === 'waiting' || task.state === 'finishing'
-  if (
-    task.leaseOwner === null
-      ? queued && deps.isQueueOwned()
-      : task.leaseOwner !== lease && deps.isOwnerAlive(task.leaseOwner)
-  )
-    throw busy
-  if (task.leaseOwner !== lease && !deps.store.takeLease(task.id, lease!, task.leaseOwner)) throw busy
-  deps.store.updateTask(task.id, { options: { ...task.options, ...input.options, ...item.options } }, { intent: true })
-  deps.adopted(deps.store.getTask(task.id)!)
+}
+
+/** `get` run again continues where it was. */
+function adopt(task: TaskRecord, options: TaskOptions, deps: AddingDeps): void {
+  const { lease, store } = deps
+  if (task.leaseOwner !== lease && !store.takeLease(task.id, lease!, task.leaseOwner)) throw busy(task)
+  store.updateTask(task.id, { options: { ...task.options, ...options } }, { intent: true })
+  deps.adopted(store.getTask(task.id)!)
 }

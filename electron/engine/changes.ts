@@ -115,7 +115,7 @@ export class Changes {
   }
 
   #flush(due: (subscriber: Subscriber) => boolean): void {
-    for (const subscriber of [...this.#subscribers]) {
+    for (const subscriber of this.#subscribers) {
       const { changed, removed, listChanged } = subscriber
       if (!due(subscriber) || (changed.size === 0 && removed.size === 0 && !listChanged)) continue
       const many = changed.size > MAX_ROWS

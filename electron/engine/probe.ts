@@ -2,6 +2,7 @@
 import type { ProbeResult, TaskOptions } from '../../shared/schemas.ts'
 import { digestsFrom } from './digests.ts'
 import { filenameFrom } from './filename.ts'
+import { withoutCredentials } from './http/credentials.ts'
 import { statusError } from './http/errors.ts'
 import type { HttpClient } from './http/http-client.ts'
 import { parseReply } from './reply.ts'
@@ -27,7 +28,7 @@ export async function probeUrl(
   const whole = facts.contentEncoding === null ? facts.contentLength : null
   const disposition = reply.headers['content-disposition']
   return {
-    url,
+    url: withoutCredentials(url),
     finalUrl: reply.finalUrl,
     status: reply.status,
     filename: filenameFrom({

@@ -32,8 +32,14 @@ export function splitCredentials(url: URL): { url: URL; authorization: string | 
   clean.username = ''
   clean.password = ''
   clean.hash = ''
-  const given = url.username !== '' || url.password !== ''
-  return { url: clean, authorization: given ? basic(decode(url.username), decode(url.password)) : null }
+  const login = loginOf(url)
+  return { url: clean, authorization: login ? basic(login.user, login.password) : null }
+}
+
+/** `user:password@` of a URL, decoded; null: it has none. */
+export function loginOf(url: URL): { user: string; password: string } | null {
+  if (url.username === '' && url.password === '') return null
+  return { user: decode(url.username), password: decode(url.password) }
 }
 
 /** A URL fit for showing and storing: no user, no password. */
