@@ -66,7 +66,7 @@ export function withoutSecrets(options: TaskOptions): TaskOptions {
   return {
     ...rest,
     ...(headers ? { headers: headers.map(([name]) => [name, '…'] as [string, string]) } : {}),
-    ...(proxy ? { proxy: proxy.replace(/\/\/[^@/]*@/, '//…@') } : {}),
+    ...(proxy ? { proxy: proxy.replace(/^([a-z][a-z0-9+.-]*:\/\/)?.*@/is, '$1…@') } : {}),
   }
 }
 
