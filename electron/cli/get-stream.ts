@@ -9,6 +9,9 @@ import { type GetFlags, readTaskOptions } from './options.ts'
 import { createReport } from './report.ts'
 import { onInterruption } from './terminal.ts'
 
+/** Progress comes with every chunk; a person reads four lines a second. */
+const PROGRESS_MS = 250
+
 /** Streams one URL. Answers the exit code; nothing but the file's bytes goes to standard output. */
 export async function getStream(urls: readonly string[], flags: GetFlags): Promise<number> {
   const [url] = urls
@@ -18,6 +21,7 @@ export async function getStream(urls: readonly string[], flags: GetFlags): Promi
   const interruption = onInterruption()
   const report = await createReport({ json: false, output: 'stream' })
   const client = openHttpClient()
+  let drawnAt = 0
   try {
     const result = await streamDownload(
       {
@@ -25,7 +29,11 @@ export async function getStream(urls: readonly string[], flags: GetFlags): Promi
         options,
         retries: flags.retries ?? DEFAULT_SETTINGS.retries,
         signal: interruption.signal,
-        onProgress: (progress) => report.progress([rowOf(url, progress)]),
+        onProgress: (progress) => {
+          if (performance.now() - drawnAt < PROGRESS_MS) return
+          drawnAt = performance.now()
+          report.progress([rowOf(url, progress)])
+        },
       },
       process.stdout,
       { client, clock: nodeClock, random: Math.random },

@@ -2,10 +2,8 @@
  * Tells how the downloads of one command go. Results go to standard output (a path a line, or JSON), the live lines
  * and everything for people to standard error, and only where that is a terminal.
  */
-import { basename } from 'node:path'
 import type { ErrorCode } from '../../shared/errors.ts'
 import type { ChecksumResult, TaskRow } from '../../shared/schemas.ts'
-import { doneSentence, progressBlock } from './lines.ts'
 import { print, printable, printJson, say } from './terminal.ts'
 
 /** The JSON of a finished download (stable: others script against it). */
@@ -56,7 +54,8 @@ export async function createReport(options: { json: boolean; output: 'paths' | '
     }
   }
   const done = options.output === 'paths' ? (result: Done) => print(result.path ?? '') : () => {}
-  if (process.stderr.isTTY) return terminalReport(done)
+  // Loaded where somebody looks: scripts start faster without what measures and draws.
+  if (process.stderr.isTTY) return (await import('./terminal-report.ts')).terminalReport(done, complain)
   return { done, failed: complain, progress: () => {}, note: say, pauseFor: (ask) => ask(), close: () => {} }
 }
 
@@ -80,50 +79,5 @@ function everySecond(act: (tasks: readonly TaskRow[]) => void): (tasks: readonly
     if (performance.now() - last < 1000) return
     last = performance.now()
     act(tasks)
-  }
-}
-
-async function terminalReport(printResult: (done: Done) => void): Promise<Report> {
-  const { createLogUpdate } = await import('log-update')
-  const live = createLogUpdate(process.stderr)
-  let block = ''
-  let paused = false
-  /** Takes the live lines away while something permanent is written. */
-  const above = (write: () => void) => {
-    live.clear()
-    write()
-    if (block !== '' && !paused) live(block)
-  }
-  return {
-    progress(tasks) {
-      block = progressBlock(
-        tasks,
-        { columns: process.stderr.columns || 80, rows: process.stderr.rows || 24 },
-        Date.now(),
-      )
-      if (!paused) live(block)
-    },
-    done: (done) =>
-      above(() => {
-        say(doneSentence({ ...done, filename: done.path === null ? done.url : basename(done.path) }))
-        printResult(done)
-      }),
-    failed: (failed) => above(() => complain(failed)),
-    note: (sentence) => above(() => say(sentence)),
-    async pauseFor(ask) {
-      paused = true
-      live.clear()
-      live.done()
-      try {
-        return await ask()
-      } finally {
-        paused = false
-      }
-    },
-    close() {
-      live.clear()
-      block = ''
-      live.done()
-    },
   }
 }
