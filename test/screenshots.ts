@@ -1,5 +1,5 @@
 /**
- * The pictures in the README, made from the real window over the real engine: `node scripts/screenshots.ts`. The hosts
+ * The pictures in the README, made from the real window over the real engine: `node test/screenshots.ts`. The hosts
  * are played by a server on loopback behind a proxy that answers to every name, so nothing leaves the machine.
  */
 import { spawn } from 'node:child_process'
@@ -11,9 +11,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { pipeline } from 'node:stream'
-import { launchChromium } from '../test/helpers/chromium.ts'
-import { faults, startFaultServer } from '../test/helpers/fault-server.ts'
-import { inRepository } from './repository.ts'
+import { inRepository } from '../scripts/repository.ts'
+import { launchChromium } from './helpers/chromium.ts'
+import { faults, startFaultServer } from './helpers/fault-server.ts'
 
 const MB = 1_000_000
 const FILES: [link: string, size: number, bytesPerSecond: number][] = [
