@@ -8,24 +8,19 @@ import type { Contract } from '../../shared/contract.ts'
 import { NighthaulError, toErrorInfo } from '../../shared/errors.ts'
 import type { TaskRecord } from '../../shared/records.ts'
 import type { EventHub, EventNames, Handlers, PayloadOf, Subscription } from '../../shared/rpc.ts'
-import {
-  DEFAULT_SETTINGS,
-  type Selection,
-  type Settings,
-  type TaskId,
-  type ThroughputSample,
-} from '../../shared/schemas.ts'
+import type { Selection, Settings, TaskId, ThroughputSample } from '../../shared/schemas.ts'
 import { addTasks } from './adding.ts'
 import type { EngineApi } from './api.ts'
 import { Changes } from './changes.ts'
 import { HostController } from './host-controller.ts'
-import { createHttpClient, type HttpSettings } from './http/http-client.ts'
+import { createHttpClient } from './http/http-client.ts'
 import { ThroughputHistory } from './metrics.ts'
 import { partPathOf } from './place.ts'
 import type { EngineDeps, Timer } from './ports.ts'
 import { probeUrl } from './probe.ts'
 import { TokenBucket } from './rate-limiter.ts'
 import { FORGOTTEN, Runner } from './runner.ts'
+import { httpSettings, readSettings } from './settings.ts'
 import type { TaskEvent } from './task-machine.ts'
 import { detailOf, rowOf } from './task-view.ts'
 
@@ -147,6 +142,7 @@ export function createEngine(deps: EngineDeps): EngineApi {
       for (const listener of throughputListeners) listener(sample)
       if (++ticks % SYNC_EVERY === 0 && !syncing) {
         syncing = true
+        guard('orphans', adoptOrphans)
         void runner.syncMarks().finally(() => {
           syncing = false
         })
@@ -177,13 +173,7 @@ export function createEngine(deps: EngineDeps): EngineApi {
 
   async function recover(): Promise<void> {
     if (deps.lease !== null) return
-    for (const task of store.leasedTasks()) {
-      if (task.leaseOwner === null || deps.isOwnerAlive(task.leaseOwner)) continue
-      store.takeLease(task.id, '', task.leaseOwner)
-      runner.apply(task.id, { kind: 'recovered' })
-      runner.apply(task.id, { kind: 'pause' })
-      store.releaseLease(task.id, '')
-    }
+    adoptOrphans()
     for (const task of store.tasksInStates(['active', 'finishing'])) runner.applyTo(task, { kind: 'recovered' })
     for (const task of store.unsyncedDone())
       await runner.checkUnsynced(task).catch((error: unknown) => {
@@ -191,16 +181,26 @@ export function createEngine(deps: EngineDeps): EngineApi {
       })
   }
 
+  /** Tasks of a `get` that died belong to the queue again, paused. */
+  function adoptOrphans(): void {
+    if (deps.lease !== null) return
+    for (const { id, leaseOwner } of store.leasedTasks()) {
+      if (leaseOwner === null || deps.isOwnerAlive(leaseOwner) || !store.takeLease(id, '', leaseOwner)) continue
+      runner.apply(id, { kind: 'recovered' })
+      runner.apply(id, { kind: 'pause' })
+      store.releaseLease(id, '')
+    }
+  }
+
   // ── handlers ──
 
   function applyAll(selection: Selection, event: TaskEvent, patch = {}): { count: number } {
-    let count = 0
-    for (const id of idsOf(selection)) {
-      const task = store.getTask(id)
-      if (!task || heldElsewhere(task)) continue
-      if (runner.applyTo(task, event, patch)) count++
-    }
-    return { count }
+    return { count: runner.applyAll(mineOf(selection), event, patch) }
+  }
+
+  function mineOf(selection: Selection): TaskRecord[] {
+    adoptOrphans()
+    return store.getTasks(idsOf(selection)).filter((task) => !heldElsewhere(task))
   }
 
   function idsOf(selection: Selection): TaskId[] {
@@ -215,16 +215,20 @@ export function createEngine(deps: EngineDeps): EngineApi {
   }
 
   async function remove(selection: Selection, deleteFiles: boolean): Promise<{ count: number }> {
-    const tasks = store.getTasks(idsOf(selection)).filter((task) => !heldElsewhere(task))
+    const tasks = mineOf(selection)
     const ids = tasks.map((task) => task.id)
-    for (const id of ids) runner.stop(id)
-    await runner.settled(ids)
+    const ending = new Set(ids.filter((id) => runner.isRunning(id)))
+    for (const id of ending) runner.stop(id)
+    // The others go at once: the places that become free now are not for them.
+    const idle = tasks.filter((task) => !ending.has(task.id))
+    store.removeTasks(idle.map((task) => task.id))
+    await runner.settled([...ending])
     // A run that was just publishing may have ended in the meantime: look again.
-    const now = store.getTasks(ids)
-    store.removeTasks(ids)
+    const ended = store.getTasks([...ending])
+    store.removeTasks([...ending])
     for (const id of ids) leased.delete(id)
     changes.changed([], { removed: ids })
-    if (deleteFiles) for (const task of now) await deleteFilesOf(task)
+    if (deleteFiles) for (const task of [...idle, ...ended]) await deleteFilesOf(task)
     schedulePump()
     return { count: ids.length }
   }
@@ -365,25 +369,6 @@ export function createEngine(deps: EngineDeps): EngineApi {
 function member<T>(set: Set<T>, listener: T): Subscription {
   set.add(listener)
   return { setVisible: () => undefined, dispose: () => void set.delete(listener) }
-}
-
-function readSettings(deps: EngineDeps): Settings {
-  return {
-    ...DEFAULT_SETTINGS,
-    downloadFolder: deps.defaultDownloadFolder,
-    ...deps.store.getSettings(),
-    ...deps.settingsOverride,
-  }
-}
-
-function httpSettings(settings: Settings, deps: EngineDeps): HttpSettings {
-  return {
-    connectTimeoutMs: settings.connectTimeoutMs,
-    headersTimeoutMs: settings.headersTimeoutMs,
-    stallTimeoutMs: settings.stallTimeoutMs,
-    connectionsPerHost: settings.connectionsPerHost,
-    userAgent: settings.userAgent ?? `Nighthaul/${deps.version}`,
-  }
 }
 
 function notFound(id: TaskId): NighthaulError {

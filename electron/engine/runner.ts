@@ -25,7 +25,9 @@ interface Run {
   /** ends the finishing steps */
   abort: AbortController
   ended: Promise<void>
-  releaseName: () => void
+  /** the fdatasync under way: the file is not closed before it ends, and none begins afterwards */
+  synced: Promise<void>
+  closing: boolean
 }
 
 export interface RunnerDeps extends EngineDeps {
@@ -73,31 +75,38 @@ export class Runner {
   }
 
   applyTo(task: TaskRecord, event: TaskEvent, patch: TaskPatch = {}): boolean {
-    const { store, changes } = this.#deps
-    const next = transition(task, event)
-    if (next.ignored) return false
-    for (const effect of next.effects)
-      this.#carryOut(effect, task, () => store.updateTask(task.id, { ...patch, ...pick(next.state) }, { intent: true }))
-    changes.changed([task.id])
-    this.#deps.reschedule()
-    return true
+    return this.applyAll([task], event, patch) === 1
   }
 
-  #carryOut(effect: Effect, task: TaskRecord, persist: () => void): void {
+  /** The same for many, stored in one transaction. Answers to how many it meant something. */
+  applyAll(tasks: readonly TaskRecord[], event: TaskEvent, patch: TaskPatch = {}): number {
+    const { store, changes } = this.#deps
+    const moved = tasks.map((task) => ({ id: task.id, ...transition(task, event) })).filter((move) => !move.ignored)
+    if (moved.length === 0) return 0
+    const persist = (effects: readonly Effect[]) => effects.indexOf('persist')
+    for (const { id, effects } of moved)
+      for (const effect of effects.slice(0, persist(effects))) this.#carryOut(effect, id)
+    store.updateTasks(moved.map(({ id, state }) => ({ id, patch: { ...patch, ...pick(state) } })))
+    for (const { id, effects } of moved)
+      for (const effect of effects.slice(persist(effects) + 1)) this.#carryOut(effect, id)
+    changes.changed(moved.map(({ id }) => id))
+    this.#deps.reschedule()
+    return moved.length
+  }
+
+  #carryOut(effect: Effect, id: TaskId): void {
     switch (effect) {
-      case 'persist':
-        persist()
-        return
       case 'startTransfer':
-        this.#start(task.id)
+        this.#start(id)
         return
       case 'stopTransfer':
-        this.#stopNow(task.id)
+        this.#stopNow(id)
         return
       case 'clearProgress':
-        this.#deps.store.clearProgress(task.id)
+        this.#deps.store.clearProgress(id)
         return
-      // Published by the run itself; retries by their stored time; announced by the caller for all events alike.
+      // Stored for all at once; published by the run itself; retries by their stored time; announced by the caller for all events alike.
+      case 'persist':
       case 'publish':
       case 'scheduleRetry':
       case 'cancelRetry':
@@ -133,11 +142,13 @@ export class Runner {
   /** Background fdatasync of every running partial; failures are the transfers' to meet. */
   async syncMarks(): Promise<void> {
     await Promise.all(
-      [...this.#runs].map(([id, run]) =>
-        run.download.syncMarks().catch((error: unknown) => {
-          this.#deps.logger.warn({ task: id, error: toErrorInfo(error).message }, 'fdatasync failed')
-        }),
-      ),
+      [...this.#runs].map(([id, run]) => {
+        if (!run.closing)
+          run.synced = run.download.syncMarks().catch((error: unknown) => {
+            this.#deps.logger.warn({ task: id, error: toErrorInfo(error).message }, 'fdatasync failed')
+          })
+        return run.synced
+      }),
     )
   }
 
@@ -160,7 +171,8 @@ export class Runner {
       forget: () => store.clearProgress(id),
     })
     const abort = new AbortController()
-    const run: Run = { download, bucket, abort, ended: Promise.resolve(), releaseName: () => undefined }
+    const done = Promise.resolve()
+    const run: Run = { download, bucket, abort, ended: done, synced: done, closing: false }
     run.ended = before.then(() => this.#run(task, run))
     this.#runs.set(id, run)
   }
@@ -196,6 +208,8 @@ export class Runner {
     try {
       store.updateTask(id, { startedAt: task.startedAt ?? this.#deps.clock.now() })
       const outcome = await run.download.run()
+      run.closing = true
+      await run.synced
       const checkpoint = run.download.takeCheckpoint()
       await run.download.close()
       if (checkpoint) store.checkpoint([checkpoint])
@@ -265,7 +279,8 @@ export class Runner {
     if (progressed) this.apply(id, { kind: 'progressed' })
     const task = store.getTask(id)
     const info: ErrorInfo = error.toInfo()
-    if (error instanceof HostQuiet) return { kind: 'deferred', error: info, retryAt: clock.now() + error.quietMs }
+    if (error instanceof HostQuiet)
+      return { kind: 'deferred', error: info, retryAt: clock.now() + Math.ceil(error.quietMs) }
     const decision = retryDecision({
       error: info,
       attempt: (task?.attempts ?? 0) + 1,
