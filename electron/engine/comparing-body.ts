@@ -7,12 +7,15 @@ import { type PartFile, SegmentWriter } from './file-sink.ts'
 import type { HttpReply } from './http/http-client.ts'
 import type { Clock } from './ports.ts'
 import { coverage, type Segment } from './segment-plan.ts'
-import { remoteChanged } from './transfer.ts'
+import { sleep } from './sleep.ts'
+import { closedEarly, RATE_CHECK_MS, remoteChanged } from './transfer.ts'
 
 export interface ComparingInput {
   reply: HttpReply
   part: PartFile
   segments: () => readonly Segment[]
+  /** of the file; null: not known */
+  size: number | null
   advance: (start: number, position: number) => void
   /** tells which segment is being written */
   working: (start: number) => void
@@ -60,6 +63,8 @@ export async function comparingTransfer(input: ComparingInput): Promise<number> 
     }
     const held = coverage(input.segments()).at(-1)
     if (held && position < held.end && !writer) throw remoteChanged('shorter')
+    // A body of unannounced length may end anywhere; that must not look like success, or it is asked for ever.
+    if (input.size !== null && position < input.size) throw closedEarly()
     ;(writer as { target: SegmentWriter } | null)?.target.endOfFile()
   } finally {
     await finishWriter()
@@ -118,8 +123,12 @@ async function* chunksOf(input: ComparingInput): AsyncGenerator<Buffer> {
       if (signal.aborted) throw signal.reason
       const chunk = queue.shift()
       if (chunk) {
-        const waitMs = input.received(chunk.length)
-        if (waitMs > 0) await new Promise<void>((resolve) => input.clock.setTimeout(resolve, waitMs))
+        let waitMs = input.received(chunk.length)
+        while (waitMs > 0) {
+          const slice = Math.min(waitMs, RATE_CHECK_MS)
+          await sleep(input.clock, slice, signal)
+          waitMs = Math.min(waitMs - slice, input.received(0))
+        }
         yield chunk
       } else if (failure) throw failure
       else if (ended) return

@@ -60,6 +60,10 @@ export class Connections implements SlotHolder {
   #cap: number
   #failure: NighthaulError | null = null
   #growNotBefore = 0
+  /** what was written when a connection failed last: nothing new is tried until the others have brought more */
+  #writtenAtFailure = -1
+  /** what was written when the link itself was asked again: once more only after that brought something */
+  #writtenAtResolve = -1
   #failuresInARow = 0
   #wake: (() => void) | null = null
   /** the most that were open at once */
@@ -79,19 +83,25 @@ export class Connections implements SlotHolder {
     return this.#open.values()
   }
 
-  /** Gives up one of several connections for another task's first one. */
-  shed(): boolean {
-    if (this.#open.size < 2) return false
-    const last = [...this.#open].at(-1)!
-    if (last.abort.signal.aborted) return false
+  /** Gives up one of several connections, so that the host has a place for another task's first one. */
+  shed(host: string): boolean {
+    const kept = this.#kept()
+    const last = kept.findLast((connection) => connection.slot !== null && connection.host === host)
+    if (kept.length < 2 || !last) return false
     last.abort.abort(SHED)
     return true
   }
 
-  /** The number wanted may be another one. */
+  /** The number wanted may be another one: surplus connections end now, what they read stays. */
   settingsChanged(): void {
     this.#cap = this.#deps.wanted()
+    for (const connection of this.#kept().slice(this.#cap)) connection.abort.abort(SHED)
     this.#wake?.()
+  }
+
+  /** Those that were not told to end. */
+  #kept(): Connection[] {
+    return [...this.#open].filter((connection) => !connection.abort.signal.aborted)
   }
 
   /** There may be work for another connection, or none any more. */
@@ -149,6 +159,8 @@ export class Connections implements SlotHolder {
   #mayGrow(active: number): boolean {
     if (!this.#deps.remote.rangesProven || this.#deps.remote.fresh || active >= this.#cap) return false
     if (this.#deps.clock.monotonic() < this.#growNotBefore) return false
+    // Otherwise connections that fail in turn would keep each other, and the run, alive for ever.
+    if (this.#deps.progress.writtenBytes <= this.#writtenAtFailure) return false
     if (this.#deps.hosts.quietMs(this.#deps.remote.host) > 0) return false
     return this.#nextAssignment() !== null
   }
@@ -231,7 +243,7 @@ export class Connections implements SlotHolder {
     const segment = this.#deps.progress.at(connection.segment!)!
     if (segment.end === null || upTo < segment.end) return segment.end
     const rival = [...this.#open].find((c) => c.segment === segment.end && !c.proven && c !== connection)
-    if (!rival) return segment.end
+    if (!rival || this.#deps.progress.at(segment.end)!.written > segment.end) return segment.end
     rival.segment = null
     rival.abort.abort(OVERTAKEN)
     this.#deps.progress.absorb(segment.start)
@@ -243,24 +255,24 @@ export class Connections implements SlotHolder {
     if (this.#stop.aborted || this.#failure || error === SHED || error === OVERTAKEN) return
     const typed = error instanceof NighthaulError ? error : toDiskError(error, this.#deps.path())
     const { clock, hosts, logger, random } = this.#deps
+    const { writtenBytes } = this.#deps.progress
     logger.info({ task: this.#deps.id, code: typed.code, segment: connection.segment }, 'a connection failed')
     if (!(typed instanceof HostQuiet) && (typed.code === 'too_many_requests' || typed.params.status === 503))
       hosts.slowDown(connection.host, typeof typed.params.retryAfterMs === 'number' ? typed.params.retryAfterMs : null)
-    switch (
-      afterFailure(typed, {
-        othersWork: this.othersWork(connection),
-        onRedirectTarget: this.#deps.remote.onRedirectTarget,
-        originalTried: this.#deps.remote.originalTried,
-      })
-    ) {
+    const action = afterFailure(typed, {
+      othersWork: this.othersWork(connection),
+      onRedirectTarget: this.#deps.remote.onRedirectTarget,
+      originalTried: writtenBytes <= this.#writtenAtResolve,
+    })
+    switch (action) {
       case 'original':
+        this.#writtenAtResolve = writtenBytes
         this.#deps.remote.resolveAgain()
         return
       case 'fewer':
-        this.#cap = Math.max(1, this.#open.size - 1)
-        this.#growNotBefore = clock.monotonic() + growthPauseMs(this.#failuresInARow++, random())
-        return
       case 'later':
+        if (action === 'fewer') this.#cap = Math.max(1, this.#open.size - 1)
+        this.#writtenAtFailure = writtenBytes
         this.#growNotBefore = clock.monotonic() + growthPauseMs(this.#failuresInARow++, random())
         return
       case 'fail':

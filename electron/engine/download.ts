@@ -23,7 +23,7 @@ import { beginPlace, type Place, restorePlace } from './place.ts'
 import type { EngineDeps } from './ports.ts'
 import { Progress } from './progress.ts'
 import type { TokenBucket } from './rate-limiter.ts'
-import { type Accepted, RemoteFile } from './remote-file.ts'
+import { type Accepted, notResumable, RemoteFile } from './remote-file.ts'
 import { isHtml, type ReplyFacts } from './reply.ts'
 import * as plan from './segment-plan.ts'
 import { sleep } from './sleep.ts'
@@ -163,7 +163,9 @@ export class Download {
       const typed = error instanceof NighthaulError ? error : toDiskError(error, this.#task.folder)
       // With nothing held there is nothing to decide: the next try begins with the new file.
       if (typed.code === 'remote_changed' && this.writtenBytes > 0) return { kind: 'changed', error: typed }
-      return { kind: 'failed', error: typed, progressed: this.writtenBytes > this.#heldAtStart }
+      // Progress is what the next try can build upon: a decoded body begins anew every time.
+      const progressed = this.writtenBytes > this.#heldAtStart && !this.#remote.encoded
+      return { kind: 'failed', error: typed, progressed }
     }
   }
 
@@ -235,7 +237,7 @@ export class Download {
         before: this.#progress.bytesBefore(from),
         heldBytes: this.writtenBytes,
         complete: this.#progress.complete,
-        alone: !this.#connections.othersWork(connection),
+        alone: () => !this.#connections.othersWork(connection),
       },
       async () => sleep(clock, hosts.spacing(connection.host), signal),
       signal,
@@ -276,6 +278,8 @@ export class Download {
         return this.#receive(reply, connection, { start: 0, end: verdict.size, compare: 0, decode, whole: true })
       }
       case 'compare':
+        // Another connection may have come since the reply was judged: two must not write the same bytes.
+        if (this.#connections.othersWork(connection)) throw notResumable()
         this.#remote.rangesProven = false
         this.#context.learned({ acceptsRanges: false })
         return this.#compareWhole(reply, connection)
@@ -351,6 +355,7 @@ export class Download {
       reply,
       part: this.#place!.part,
       segments: () => this.#progress.segments,
+      size: this.#remote.size,
       advance: (start, position) => this.#progress.advance(start, position),
       working: (start) => {
         connection.segment = start

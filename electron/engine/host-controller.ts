@@ -5,9 +5,9 @@
 import { NighthaulError } from '../../shared/errors.ts'
 import type { Clock } from './ports.ts'
 
-/** Who holds places. `shed` gives one connection up, if it can, so that another task gets its first. */
+/** Who holds places. `shed` gives up one connection to a host, if it can, so that another task gets its first. */
 export interface SlotHolder {
-  shed(): boolean
+  shed(host: string): boolean
 }
 
 export interface HostLimits {
@@ -36,7 +36,7 @@ export class HostQuiet extends NighthaulError {
       `“${host}” asked for fewer requests, so all downloads from it wait. What is already here is kept.`,
       { host, retryAfterMs: Math.ceil(quietMs) },
     )
-    this.quietMs = quietMs
+    this.quietMs = Math.ceil(quietMs)
   }
 }
 
@@ -51,7 +51,7 @@ interface Host {
   waiters: Waiter[]
   /** learned: null until the host complained; halves on 429/503, grows back by one per success */
   allowance: number | null
-  /** epoch ms */
+  /** monotonic ms before which nothing may be asked: a clock that is set must not lengthen it */
   notBefore: number
   /** monotonic ms at which the next request may leave */
   nextRequestAt: number
@@ -68,9 +68,15 @@ export class HostController {
     this.#limits = limits
   }
 
+  /** Takes effect at once: holders of more than is allowed now are asked to give up the surplus. */
   setLimits(limits: HostLimits): void {
+    const lowered = limits.connectionsPerHost < this.#limits.connectionsPerHost
     this.#limits = limits
-    for (const name of this.#hosts.keys()) this.#grantNext(name)
+    for (const [name, host] of this.#hosts) {
+      for (let surplus = lowered ? host.count - this.#allowed(host) : 0; surplus > 0; surplus--)
+        this.#askToShed(name, host)
+      this.#grantNext(name)
+    }
   }
 
   /** Waits for a place: for a task's first connection. Rejects with the signal's reason. */
@@ -94,7 +100,7 @@ export class HostController {
       }
       signal.addEventListener('abort', onAbort, { once: true })
       host.waiters.push(waiter)
-      this.#askToShed(host)
+      if (!host.held.has(holder)) this.#askToShed(name, host)
     })
   }
 
@@ -125,7 +131,7 @@ export class HostController {
 
   /** ms for which the host asked to be left alone; 0: it did not, or that is over. */
   quietMs(name: string): number {
-    return Math.max(0, (this.#hosts.get(name)?.notBefore ?? 0) - this.#clock.now())
+    return Math.max(0, (this.#hosts.get(name)?.notBefore ?? 0) - this.#clock.monotonic())
   }
 
   /** The host asked for less (429, 503): half the places, and nothing before `retryAfterMs` is over. */
@@ -133,7 +139,7 @@ export class HostController {
     const host = this.#host(name)
     const before = this.#allowed(host)
     host.allowance = Math.max(1, Math.floor(before / 2))
-    if (retryAfterMs !== null) host.notBefore = Math.max(host.notBefore, this.#clock.now() + retryAfterMs)
+    if (retryAfterMs !== null) host.notBefore = Math.max(host.notBefore, this.#clock.monotonic() + retryAfterMs)
   }
 
   /** A transfer ended well: a slowed host gets one place back. */
@@ -197,9 +203,9 @@ export class HostController {
   }
 
   /** The holder with the most places gives one up, so that no task starves behind one large file. */
-  #askToShed(host: Host): void {
+  #askToShed(name: string, host: Host): void {
     const richest = [...host.held].filter(([, count]) => count > 1).sort((a, b) => b[1] - a[1])
-    for (const [holder] of richest) if (holder.shed()) return
+    for (const [holder] of richest) if (holder.shed(name)) return
   }
 
   /** Hosts that still had to be spaced when they were left are forgotten later, a few hundred at a time. */
@@ -213,7 +219,7 @@ export class HostController {
   #forgetIdle(name: string): void {
     const host = this.#hosts.get(name)
     if (!host || host.count > 0 || host.waiters.length > 0 || host.allowance !== null) return
-    if (host.notBefore > this.#clock.now() || host.nextRequestAt > this.#clock.monotonic()) return
+    if (Math.max(host.notBefore, host.nextRequestAt) > this.#clock.monotonic()) return
     this.#hosts.delete(name)
   }
 }

@@ -5,7 +5,7 @@
  */
 import { join } from 'node:path'
 import { NighthaulError } from '../../shared/errors.ts'
-import { BLOCK_BYTES, type BlockChecksum, type TaskPatch, type TaskRecord } from '../../shared/records.ts'
+import type { BlockChecksum, TaskPatch, TaskRecord } from '../../shared/records.ts'
 import type { Settings } from '../../shared/schemas.ts'
 import { onDisk } from './disk-errors.ts'
 import { PartFile } from './file-sink.ts'
@@ -76,7 +76,7 @@ export async function damagedBlocks(
   context: Pick<PlaceContext, 'fs' | 'storedBlocks'>,
 ): Promise<number[] | null> {
   const blocks = context.storedBlocks()
-  if (blocks.length < Math.ceil(sizeBytes / BLOCK_BYTES)) return null
+  if (blocks.reduce((bytes, block) => bytes + block.bytes, 0) < sizeBytes) return null
   const file = await PartFile.open(context.fs, path, 'open')
   try {
     const damaged: number[] = []
@@ -120,8 +120,13 @@ export async function beginPlace(
   await onDisk(task.folder, () => fs.mkdir(task.folder))
   await checkSpace(fs, task.folder, facts.size)
   const place = existing ?? { part: await createPart(task, context, facts) }
-  if (existing) await place.part.resize(0)
-  if (facts.size !== null && context.settings().preallocate === 'sparse') await place.part.resize(facts.size)
+  try {
+    if (existing) await place.part.resize(0)
+    if (facts.size !== null && context.settings().preallocate === 'sparse') await place.part.resize(facts.size)
+  } catch (error) {
+    if (!existing) await place.part.close()
+    throw error
+  }
   return place
 }
 
@@ -157,7 +162,8 @@ async function createPart(task: TaskRecord, context: PlaceContext, facts: FileFa
         })
       continue
     }
-    if (!context.reserve(name)) continue
+    // Looked for before the name is ours: a crash in between must not leave us with somebody else's partial.
+    if ((await onDisk(path, () => fs.stat(`${path}.part`))) || !context.reserve(name)) continue
     try {
       const part = await PartFile.open(fs, `${path}.part`, 'create')
       context.learned({ filename: name })

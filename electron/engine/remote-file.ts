@@ -14,6 +14,7 @@ import {
   firstRung,
   judgeReply,
   type KnownFile,
+  type RangeRequest,
   type Rung,
   rangeHeaders,
   UNKNOWN_FILE,
@@ -31,8 +32,8 @@ export interface Wanted {
   /** bytes held anywhere, and whether that is all of them */
   heldBytes: number
   complete: boolean
-  /** no other connection works on the file: only then may the whole body be taken */
-  alone: boolean
+  /** no other connection works on the file now: only then may the whole body be taken */
+  alone: () => boolean
 }
 
 /** A reply whose body may be used; its body is held back until somebody consumes it. */
@@ -51,9 +52,10 @@ export class RemoteFile {
   #rung: Rung
   #plain = false
   #url: string
-  #originalTried = false
   /** nothing is held and no reply was accepted in this run */
   fresh = true
+  /** what comes is a compressed form, decoded on the way: of no use to the next run */
+  encoded = false
   /** a 206 of this server was right: others may be asked for */
   rangesProven: boolean
 
@@ -92,13 +94,8 @@ export class RemoteFile {
     return this.#url !== this.#link
   }
 
-  get originalTried(): boolean {
-    return this.#originalTried
-  }
-
-  /** The place a redirect led to is no good any more: the link itself is asked again, once a run. */
+  /** The place a redirect led to is no good any more: the link itself is asked again. */
   resolveAgain(): void {
-    this.#originalTried = true
     this.#url = this.#link
   }
 
@@ -121,7 +118,7 @@ export class RemoteFile {
         const facts = parseReply(reply.status, reply.headers)
         const held = { bytes: wanted.heldBytes, complete: wanted.complete && !fresh, wholeFileRequest: plain }
         const verdict = judgeReply(fresh ? UNKNOWN_FILE : this.#known, request, facts, held)
-        if (!this.#goesDown(verdict, wanted))
+        if (!this.#goesDown(verdict, request, wanted))
           return { verdict: this.#acceptable(verdict, facts, reply, wanted), facts, reply }
       } catch (error) {
         reply.abort()
@@ -138,6 +135,7 @@ export class RemoteFile {
     this.#known = { size, etag, lastModified, lastModifiedStrong, contentType }
     this.#rung = firstRung(this.#known)
     this.rangesProven = ranges && size !== null
+    this.encoded = contentEncoding !== null
     this.fresh = false
     return {
       etag,
@@ -158,16 +156,15 @@ export class RemoteFile {
     return { finalUrl: reply.finalUrl }
   }
 
-  /** True: ask again, differently. A rung never goes back up, so this ends. */
-  #goesDown(verdict: Verdict, wanted: Wanted): boolean {
+  /** True: ask again, differently. A rung never goes back up, so this ends. Others may have gone down it already. */
+  #goesDown(verdict: Verdict, request: RangeRequest, wanted: Wanted): boolean {
     if (verdict.kind === 'ask-again') {
-      if (this.#rung === verdict.rung && !this.#plain) throw notResumable()
+      if (request.rung === verdict.rung) throw notResumable()
       this.#rung = verdict.rung
-      this.#plain = false
       return true
     }
     if (verdict.kind === 'ask-plain') {
-      if (this.#plain || !wanted.alone) throw notResumable()
+      if (this.#plain || !wanted.alone()) throw notResumable()
       this.#plain = true
       return true
     }
@@ -183,7 +180,7 @@ export class RemoteFile {
         if (!this.fresh) throw notResumable()
         return verdict
       case 'compare':
-        if (!wanted.alone || verdict.decoded) throw notResumable()
+        if (!wanted.alone() || verdict.decoded) throw notResumable()
         return verdict
       case 'changed':
         throw remoteChanged(verdict.reason)
@@ -202,7 +199,7 @@ export class RemoteFile {
   }
 }
 
-function notResumable(): NighthaulError {
+export function notResumable(): NighthaulError {
   return new NighthaulError(
     'not_resumable',
     'The server did not honour the range that was asked for. The partial is kept.',

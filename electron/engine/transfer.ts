@@ -10,6 +10,9 @@ import { NighthaulError } from '../../shared/errors.ts'
 import type { HttpReply } from './http/http-client.ts'
 import type { Clock } from './ports.ts'
 
+/** How long a rate limit makes a body wait before it is asked whether the limit still stands. */
+export const RATE_CHECK_MS = 1_000
+
 /** Where bytes go in order; SegmentWriter, or standard output. */
 export interface OrderedWriter {
   readonly position: number
@@ -56,7 +59,18 @@ export function startTransfer(input: TransferInput): Transfer {
   let overlap: Buffer[] | null = input.compare.bytes > 0 ? [] : null
   let overlapBytes = 0
   let over = false
+  let bodyOver = false
   let timer: { cancel(): void } | null = null
+  /** The limit may be lifted before the wait is over: it is looked at again now and then. */
+  const holdBack = (waitMs: number) => {
+    const slice = Math.min(waitMs, RATE_CHECK_MS)
+    timer?.cancel()
+    timer = input.clock.setTimeout(() => {
+      const left = Math.min(waitMs - slice, input.received(0))
+      if (left > 0) holdBack(left)
+      else unpause('rate')
+    }, slice)
+  }
   const { promise: ended, resolve, reject } = Promise.withResolvers<TransferEnd>()
 
   const pause = (why: string) => {
@@ -71,7 +85,9 @@ export function startTransfer(input: TransferInput): Transfer {
     over = true
     timer?.cancel()
     signal.removeEventListener('abort', onAbort)
-    if (how !== 'body') reply.abort()
+    // A decoder may be content before the body is over.
+    if (!bodyOver) reply.abort()
+    decoder?.destroy()
     // Whatever happened, bytes that arrived are worth writing.
     writer.finish().then(() => (how instanceof Error ? reject(how) : resolve(how)), reject)
   }
@@ -79,7 +95,7 @@ export function startTransfer(input: TransferInput): Transfer {
 
   const decoder = input.decode ? createDecoder(input.decode) : null
   decoder?.on('data', (chunk: Buffer) => {
-    if (!writer.push(chunk)) {
+    if (!over && !writer.push(chunk)) {
       decoder.pause()
       pause('writer')
     }
@@ -126,7 +142,6 @@ export function startTransfer(input: TransferInput): Transfer {
     }, end)
   }
 
-  let bodyOver = false
   const onBodyEnd = () => {
     bodyOver = true
     if (over || pauses.has('compare')) return
@@ -136,12 +151,7 @@ export function startTransfer(input: TransferInput): Transfer {
       (input.bodyEnd !== null &&
         writer.position < Math.min(input.bodyEnd, input.limit(writer.position) ?? input.bodyEnd))
     )
-      return end(
-        new NighthaulError(
-          'connection_closed',
-          'The connection closed before the end. What arrived is kept; the rest will be asked for again.',
-        ),
-      )
+      return end(closedEarly())
     end('body')
   }
 
@@ -154,8 +164,7 @@ export function startTransfer(input: TransferInput): Transfer {
         const waitMs = input.received(chunk.length)
         if (waitMs > 0) {
           pause('rate')
-          timer?.cancel()
-          timer = input.clock.setTimeout(() => unpause('rate'), waitMs)
+          holdBack(waitMs)
         }
         if (decoder) {
           if (!decoder.write(chunk)) pause('decoder')
@@ -174,6 +183,13 @@ export function startTransfer(input: TransferInput): Transfer {
     },
     failed: end,
   }
+}
+
+export function closedEarly(): NighthaulError {
+  return new NighthaulError(
+    'connection_closed',
+    'The connection closed before the end. What arrived is kept; the rest will be asked for again.',
+  )
 }
 
 const CHANGED = {
