@@ -74,9 +74,15 @@ describe('the rules of the house', () => {
   test('no machine’s paths and no registry’s addresses', () => {
     // put together here, so that this file itself keeps the rule
     expect(check('docs/a.md', `see ${'/home'}/ada/notes`)).toHaveLength(1)
-    expect(check('package-lock.json', `${'"resolved"'}: "https://example.test/a.tgz"`)).toHaveLength(1)
+    expect(check('package-lock.json', `{${'"resolved"'}: "https://example.test/a.tgz"}`)).toHaveLength(1)
     expect(check('docs/a.md', 'see https://example.test/home/page and ~/Downloads')).toEqual([])
     expect(checkHouse(new Map([['docs/a.md', 'in /builds/here']]), ['/builds/here'])).toHaveLength(1)
+  })
+
+  test('the lock file keeps npm from compiling what comes compiled', () => {
+    const lock = (entry: object) => JSON.stringify({ packages: { 'node_modules/better-sqlite3': entry } })
+    expect(check('package-lock.json', lock({ version: '13.2.0' }))).toEqual([expect.stringContaining('gypfile')])
+    expect(check('package-lock.json', lock({ version: '13.2.0', gypfile: false }))).toEqual([])
   })
 
   test('every error code is documented', () => {
