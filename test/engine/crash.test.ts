@@ -44,8 +44,10 @@ for (const connections of [1, 4])
   it(`continues after kill -9 with ${connections} connection(s) a file, three kills in a row, two files at once`, async () => {
     await using server = await startFaultServer()
     const size = 24 * MIB + 777
-    server.add('/a.bin', { size, seed: 1, rateBytesPerSecond: 12 * MIB })
-    server.add('/b.bin', { size, seed: 2, rateBytesPerSecond: 12 * MIB })
+    // slow enough that several checkpoints come before the end, however many connections there are
+    const rateBytesPerSecond = (8 * MIB) / connections
+    server.add('/a.bin', { size, seed: 1, rateBytesPerSecond })
+    server.add('/b.bin', { size, seed: 2, rateBytesPerSecond })
     const urls = [server.url('/a.bin'), server.url('/b.bin')]
     for (const enough of [6 * MIB, 14 * MIB, 24 * MIB]) await runAndKill(urls, connections, enough)
     expect(new Database(join(profile, 'nighthaul.db')).pragma('integrity_check', { simple: true })).toBe('ok')
