@@ -3,6 +3,7 @@ import { isAbsolute, resolve } from 'node:path'
 import { NighthaulError } from '../../shared/errors.ts'
 import type { NewTask, TaskRecord } from '../../shared/records.ts'
 import type { AddItem, AddTasksInput, AddTasksResult, TaskId, TaskOptions } from '../../shared/schemas.ts'
+import { isRunning } from '../../shared/task-state.ts'
 import { sanitizeFilename } from './filename.ts'
 import { loginOf, splitCredentials } from './http/credentials.ts'
 import type { EngineDeps } from './ports.ts'
@@ -113,6 +114,8 @@ function busy(task: TaskRecord): NighthaulError {
 /** `get` run again continues where it was. */
 function adopt(task: TaskRecord, options: TaskOptions, deps: AddingDeps): void {
   const { lease, store } = deps
+  // It runs here already, just as it was asked for.
+  if (task.leaseOwner === lease && isRunning(task.state)) return
   if (task.leaseOwner !== lease && !store.takeLease(task.id, lease!, task.leaseOwner)) throw busy(task)
   store.updateTask(task.id, { options: { ...task.options, ...options } }, { intent: true })
   deps.adopted(store.getTask(task.id)!)
