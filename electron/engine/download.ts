@@ -131,6 +131,12 @@ export class Download {
     return this.#progress.takeCheckpoint(this.#task.id, this.#context.bootId, this.#place?.part.takeBlocks() ?? [])
   }
 
+  /** The store could not take it: it goes with the next one. */
+  keepCheckpoint(checkpoint: TaskCheckpoint): void {
+    this.#progress.keepCheckpoint()
+    for (const block of checkpoint.blocks ?? []) this.#place?.part.keepBlock(block)
+  }
+
   /** Hands what slow connections have collected to the kernel, so that a crash costs seconds whatever the speed. */
   flush(): void {
     for (const connection of this.#connections) connection.writer?.flush()

@@ -67,7 +67,9 @@ export function createEngine(deps: EngineDeps): EngineApi {
     pumpScheduled = true
     queueMicrotask(() => {
       pumpScheduled = false
-      pump()
+      if (guard('queue', pump)) return
+      retryTimer?.cancel()
+      retryTimer = clock.setTimeout(schedulePump, CHECKPOINT_MS)
     })
   }
 
@@ -115,11 +117,11 @@ export function createEngine(deps: EngineDeps): EngineApi {
 
   // ── the clockwork ──
 
-  function every(ms: number, work: () => void): void {
+  function every(what: string, ms: number, work: () => void): void {
     const slot = tickers.length
     const arm = () => {
       tickers[slot] = clock.setTimeout(() => {
-        work()
+        guard(what, work)
         if (!draining) arm()
       }, ms)
     }
@@ -131,10 +133,10 @@ export function createEngine(deps: EngineDeps): EngineApi {
     let syncing = false
     let dataVersion = store.dataVersion()
     let lastTick = clock.monotonic()
-    every(PROGRESS_MS, () => {
+    every('progress', PROGRESS_MS, () => {
       if (changes.listened && runner.running > 0) changes.progressed(runner.runningIds())
     })
-    every(CHECKPOINT_MS, () => {
+    every('tick', CHECKPOINT_MS, () => {
       guard('checkpoint', () => runner.checkpoint())
       const now = clock.monotonic()
       const sample = history.tick(clock.now(), now - lastTick)
@@ -158,14 +160,17 @@ export function createEngine(deps: EngineDeps): EngineApi {
     })
   }
 
-  function guard(what: string, work: () => void): void {
+  /** False: it failed. Nobody waits for the clockwork, and the store may be full or busy for a while. */
+  function guard(what: string, work: () => void): boolean {
     try {
       work()
+      return true
     } catch (error) {
       logger.error(
         { what, ...toErrorInfo(error).params, error: toErrorInfo(error).message },
         'the engine’s clockwork failed once',
       )
+      return false
     }
   }
 
@@ -337,9 +342,10 @@ export function createEngine(deps: EngineDeps): EngineApi {
     await runner.syncMarks()
     // `get` was interrupted: its task waits, paused, for the next `get` or for the window.
     const event: TaskEvent = deps.lease === null ? { kind: 'drained' } : { kind: 'pause' }
-    for (const id of ids) if (!runner.apply(id, event)) runner.apply(id, { kind: 'drained' })
     for (const id of ids) runner.stop(id)
     await runner.settled(ids)
+    // Only now: a file that got its name in the meantime is done.
+    for (const id of ids) if (!runner.apply(id, event)) runner.apply(id, { kind: 'drained' })
     if (deps.lease === null) await runner.backgroundDone()
     else
       for (const id of leased) {
@@ -355,6 +361,7 @@ export function createEngine(deps: EngineDeps): EngineApi {
     async start() {
       if (started) return
       await recover()
+      if (draining) return
       started = true
       startTicking()
       schedulePump()

@@ -62,6 +62,11 @@ export class Progress {
     return { id, bootId, writtenBytes: this.writtenBytes, segments, blocks }
   }
 
+  /** The store could not take it: all of it is news again. */
+  keepCheckpoint(): void {
+    this.#dirty = true
+  }
+
   /** fdatasync, then the marks: only bytes written before it began count as durable. */
   async syncMarks(part: PartFile): Promise<void> {
     if (this.#segments.every((s) => s.durable === s.written)) return

@@ -4,20 +4,20 @@
  */
 
 import { join } from 'node:path'
-import { type ErrorInfo, NighthaulError, toErrorInfo } from '../../shared/errors.ts'
+import { NighthaulError, toErrorInfo } from '../../shared/errors.ts'
 import type { TaskCheckpoint, TaskPatch, TaskRecord } from '../../shared/records.ts'
 import type { Settings, TaskId } from '../../shared/schemas.ts'
 import type { Changes } from './changes.ts'
 import { Download, type DownloadOutcome } from './download.ts'
-import { type HostController, HostQuiet } from './host-controller.ts'
+import { eventOfFailure, MAX_RESTARTS } from './failure-event.ts'
+import type { HostController } from './host-controller.ts'
 import type { HttpClient } from './http/http-client.ts'
-import { damagedBlocks, type PlaceContext, partPathOf } from './place.ts'
+import type { PlaceContext } from './place.ts'
 import type { EngineDeps } from './ports.ts'
 import { makeDurable, publish } from './publish.ts'
 import { TokenBucket } from './rate-limiter.ts'
-import { retryDecision } from './retry-policy.ts'
-import { damage, writtenBytes } from './segment-plan.ts'
 import { type Effect, type TaskEvent, transition } from './task-machine.ts'
+import { checkUnsynced } from './unsynced.ts'
 
 interface Run {
   download: Download
@@ -44,6 +44,10 @@ export interface RunnerDeps extends EngineDeps {
 export class Runner {
   readonly #deps: RunnerDeps
   readonly #runs = new Map<TaskId, Run>()
+  /** ends of runs that the store would not take (its disk is full, another process holds it): told again every second */
+  readonly #untold = new Map<TaskId, { event: TaskEvent; patch: TaskPatch }>()
+  /** how often a task began anew by itself since it last was done */
+  readonly #restarts = new Map<TaskId, number>()
   /** files being fsynced after they were published */
   readonly #background = new Set<Promise<void>>()
 
@@ -136,7 +140,13 @@ export class Runner {
       if (checkpoint) batch.push(checkpoint)
       run.download.flush()
     }
-    if (batch.length > 0) this.#deps.store.checkpoint(batch)
+    try {
+      if (batch.length > 0) this.#deps.store.checkpoint(batch)
+    } catch (error) {
+      for (const checkpoint of batch) this.#runs.get(checkpoint.id)?.download.keepCheckpoint(checkpoint)
+      throw error
+    }
+    this.#tellAgain()
   }
 
   /** Background fdatasync of every running partial; failures are the transfers' to meet. */
@@ -223,12 +233,33 @@ export class Runner {
         { task: id, error: error instanceof Error ? (error.stack ?? error.message) : String(error) },
         'a run ended unexpectedly',
       )
-      event = { kind: 'failed', error: toErrorInfo(error), retryAt: null }
+      event = this.#failed(id, error instanceof NighthaulError ? error : internal(error), false)
     }
     if (this.#runs.get(id) === run) this.#runs.delete(id)
-    if (event) this.apply(id, event, patch)
-    if (event?.kind === 'remoteChanged') this.#decideAlone(id)
+    if (event) this.#tell(id, event, patch)
     this.#deps.reschedule()
+  }
+
+  /** Never throws: nobody waits for it, and a run that ended must not stay "active" because the store was busy. */
+  #tell(id: TaskId, event: TaskEvent, patch: TaskPatch): void {
+    try {
+      this.apply(id, event, patch)
+      if (event.kind === 'published') this.#restarts.delete(id)
+      if (event.kind === 'remoteChanged') this.#decideAlone(id)
+    } catch (error) {
+      this.#deps.logger.error(
+        { task: id, error: toErrorInfo(error).message },
+        'the end of a run could not be stored yet',
+      )
+      this.#untold.set(id, { event, patch })
+    }
+  }
+
+  #tellAgain(): void {
+    const untold = [...this.#untold]
+    this.#untold.clear()
+    // Somebody may have begun it anew meanwhile: then what the earlier run met is past.
+    for (const [id, { event, patch }] of untold) if (!this.#runs.has(id)) this.#tell(id, event, patch)
   }
 
   async #conclude(
@@ -267,8 +298,7 @@ export class Runner {
       }
     } catch (error) {
       if (run.abort.signal.aborted) return { event: null, patch: {} }
-      const typed =
-        error instanceof NighthaulError ? error : new NighthaulError('internal', String(error), {}, { cause: error })
+      const typed = error instanceof NighthaulError ? error : internal(error)
       if (typed.code === 'checksum_mismatch') store.clearProgress(id)
       return { event: this.#failed(id, typed, false), patch: {} }
     }
@@ -278,34 +308,24 @@ export class Runner {
     const { store, clock, random, settings } = this.#deps
     if (progressed) this.apply(id, { kind: 'progressed' })
     const task = store.getTask(id)
-    const info: ErrorInfo = error.toInfo()
-    if (error instanceof HostQuiet)
-      return { kind: 'deferred', error: info, retryAt: clock.now() + Math.ceil(error.quietMs) }
-    const decision = retryDecision({
-      error: info,
-      attempt: (task?.attempts ?? 0) + 1,
+    return eventOfFailure(error, {
+      attempts: task?.attempts ?? 0,
       maxRetries: task?.options.retries ?? settings().retries,
-      retryAfterMs: typeof info.params.retryAfterMs === 'number' ? info.params.retryAfterMs : null,
+      now: clock.now(),
       random: random(),
     })
-    switch (decision.action) {
-      case 'retry':
-        return { kind: 'failed', error: info, retryAt: clock.now() + decision.delayMs }
-      case 'pause':
-        return { kind: 'suspended', error: info }
-      case 'changed':
-        return { kind: 'remoteChanged', error: info }
-      case 'give-up':
-        return { kind: 'failed', error: info, retryAt: null }
-    }
   }
 
   /** The user may have said beforehand what to do when a remote file changes. */
   #decideAlone(id: TaskId): void {
     const task = this.#deps.store.getTask(id)
     const decision = task?.options.onChange ?? this.#deps.settings().onChange
-    if (decision === 'restart') this.apply(id, { kind: 'decideRestart' }, FORGOTTEN)
-    else if (decision === 'keep') this.apply(id, { kind: 'decideKeep' })
+    const restarts = (this.#restarts.get(id) ?? 0) + 1
+    if (decision === 'restart' && restarts <= MAX_RESTARTS) {
+      this.#restarts.set(id, restarts)
+      this.apply(id, { kind: 'decideRestart' }, FORGOTTEN)
+    }
+    if (decision === 'keep') this.apply(id, { kind: 'decideKeep' })
   }
 
   // ── published before it was durable ──
@@ -327,28 +347,15 @@ export class Runner {
    * its blocks are compared first, and a damaged file goes back to NAME.part and its bad blocks are fetched again.
    */
   async checkUnsynced(task: TaskRecord): Promise<void> {
-    const path = join(task.folder, task.filename!)
-    const { fs, store, logger, bootId } = this.#deps
-    if (!(await fs.stat(path))) return store.updateTask(task.id, { fsyncedAt: 0 })
-    if (task.bootId !== bootId && task.sizeBytes !== null) {
-      const damaged = await damagedBlocks(path, task.sizeBytes, this.#placeContext(task))
-      if (damaged === null) logger.warn({ task: task.id }, 'a finished file has no checksums to compare after a reboot')
-      else if (damaged.length > 0) {
-        await fs.rename(path, partPathOf(task)!)
-        const segments = damage(store.segments(task.id), damaged, task.sizeBytes)
-        store.checkpoint([{ id: task.id, bootId, segments, writtenBytes: writtenBytes(segments) }])
-        const error = new NighthaulError(
-          'blocks_damaged',
-          `${damaged.length} blocks of ${task.filename} were lost when the machine stopped. They are fetched again; the rest is kept.`,
-          {
-            blocks: damaged.length,
-          },
-        )
-        this.applyTo(task, { kind: 'damaged', error: error.toInfo() }, { finishedAt: null })
-        return
-      }
-    }
-    this.#syncLater(task)
+    const found = await checkUnsynced(task, { ...this.#deps, storedBlocks: () => this.#deps.store.blocks(task.id) })
+    if (found.kind === 'sound') return this.#syncLater(task)
+    if (found.kind === 'gone') return this.#deps.store.updateTask(task.id, { fsyncedAt: 0 })
+    const error = new NighthaulError(
+      'blocks_damaged',
+      `${found.missingBytes} bytes of ${task.filename} were lost when the machine stopped. They are fetched again; the rest is kept.`,
+      { bytes: found.missingBytes },
+    )
+    this.applyTo(task, { kind: 'damaged', error: error.toInfo() }, { finishedAt: null })
   }
 }
 
@@ -363,6 +370,10 @@ export const FORGOTTEN: TaskPatch = {
   acceptsRanges: null,
   finalUrl: null,
   writtenBytes: 0,
+}
+
+function internal(error: unknown): NighthaulError {
+  return new NighthaulError('internal', error instanceof Error ? error.message : String(error), {}, { cause: error })
 }
 
 function pick(state: Pick<TaskRecord, 'state' | 'error' | 'retryAt' | 'attempts'>): TaskPatch {

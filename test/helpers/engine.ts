@@ -8,6 +8,7 @@ import { createNodeFileSystem } from '../../electron/engine/node-fs.ts'
 import type { Clock, EngineDeps } from '../../electron/engine/ports.ts'
 import { openStore } from '../../electron/store/index.ts'
 import { type Contract, contract } from '../../shared/contract.ts'
+import type { TaskStore } from '../../shared/records.ts'
 import type { InputOf, MethodNames, ResultOf } from '../../shared/rpc.ts'
 import type { TaskDetail, TaskId } from '../../shared/schemas.ts'
 import type { TaskState } from '../../shared/task-state.ts'
@@ -52,15 +53,17 @@ export interface TestEngineOptions extends Partial<EngineDeps> {
   /** of an earlier engine, to go on with its profile */
   from?: { folder: string; profile: string }
   settings?: InputOf<Contract, 'settings.set'>
+  /** puts something between the engine and its store */
+  wrapStore?: (store: TaskStore) => TaskStore
 }
 
 export async function startEngine(options: TestEngineOptions = {}): Promise<TestEngine> {
-  const { from, settings, ...deps } = options
+  const { from, settings, wrapStore = (store) => store, ...deps } = options
   const profile = from?.profile ?? (await mkdtemp(join(tmpdir(), 'nighthaul-engine-')))
   const folder = from?.folder ?? join(profile, 'downloads')
   const { store } = openStore({ path: join(profile, 'nighthaul.db'), now: Date.now, logger: silent })
   const engine = createEngine({
-    store,
+    store: wrapStore(store),
     fs: createNodeFileSystem(),
     clock: hastyClock,
     random: Math.random,
