@@ -65,6 +65,7 @@ export async function streamDownload(
         await stream.run(deps.client)
         break
       } catch (error) {
+        if (stream.gone) throw stream.gone
         if (input.signal.aborted || !(error instanceof NighthaulError)) throw error
         if (stream.position > before) attempt = 1
         const retryAfterMs = typeof error.params.retryAfterMs === 'number' ? error.params.retryAfterMs : null
@@ -76,7 +77,7 @@ export async function streamDownload(
           random: deps.random(),
         })
         if (decision.action !== 'retry') throw error
-        await sleep(clock, decision.delayMs, input.signal)
+        await sleep(clock, decision.delayMs, stream.signal)
       }
     }
   } finally {
@@ -104,6 +105,11 @@ class InOrder implements OrderedWriter {
   #decoding = false
   #tail: Buffer = Buffer.alloc(0)
   #transfer: Transfer | null = null
+  readonly #leave = new AbortController()
+  /** ends requests and waits: the person's wish, or a reader that went away */
+  readonly signal: AbortSignal
+  /** why nobody reads any more */
+  gone: Error | null = null
   position = 0
   finalUrl: string
 
@@ -115,16 +121,24 @@ class InOrder implements OrderedWriter {
     this.#bucket = new TokenBucket(input.options.limitBytesPerSecond ?? null, clock.monotonic())
     this.#hash = input.options.checksum ? createHash(input.options.checksum.algorithm.replace('-', '')) : null
     this.finalUrl = input.url
+    this.signal = AbortSignal.any([input.signal, this.#leave.signal])
     out.on('drain', this.#onDrain)
-    out.on('error', this.#onError)
+    out.on('error', this.#onGone)
+    out.on('close', this.#onGone)
   }
 
   readonly #onDrain = (): void => this.#transfer?.drained()
-  readonly #onError = (error: Error): void => this.#transfer?.failed(error)
+  /** A reader may go away between two tries as well, when nothing is being written. */
+  readonly #onGone = (error?: Error): void => {
+    this.gone ??= error ?? new Error('the stream was closed before the end')
+    this.#leave.abort(this.gone)
+    this.#transfer?.failed(this.gone)
+  }
 
   dispose(): void {
     this.#out.off('drain', this.#onDrain)
-    this.#out.off('error', this.#onError)
+    this.#out.off('error', this.#onGone)
+    this.#out.off('close', this.#onGone)
   }
 
   push(chunk: Buffer): boolean {
@@ -162,7 +176,7 @@ class InOrder implements OrderedWriter {
         url: this.#input.url,
         headers: this.#plain ? {} : rangeHeaders(request),
         options: this.#input.options,
-        signal: this.#input.signal,
+        signal: this.signal,
       })
       try {
         if (await this.#handle(reply, request, fresh)) return
@@ -229,7 +243,7 @@ class InOrder implements OrderedWriter {
       decode,
       clock: this.#clock,
       received: (bytes) => this.#received(bytes),
-      signal: this.#input.signal,
+      signal: this.signal,
     })
     await this.#transfer.ended
     return verdict.kind !== 'append' || (verdict.total !== null && this.position >= verdict.total)
