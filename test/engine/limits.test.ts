@@ -1,0 +1,99 @@
+/** Speed limits through a whole engine. Bytes are counted against the engine's own clock; nothing here is timed. */
+import { describe, expect, it } from 'vitest'
+import { realClock, startEngine } from '../helpers/engine.ts'
+import { startFaultServer } from '../helpers/fault-server.ts'
+
+const KIB = 1024
+const RATE = 1_000_000
+const SIZE = 700_000
+const BURST_SECONDS = 0.1
+/** What one connection may have read when its wait begins: one chunk of a socket. */
+const CHUNK = 64 * KIB
+
+/** The rate holds from the first to the last byte: so many bytes need so much time, by the clock the engine uses. */
+function expectSlow(bytes: number, fromMs: number, toMs: number, rate: number, connections: number): void {
+  const allowed = rate * ((toMs - fromMs) / 1000 + BURST_SECONDS) + connections * CHUNK
+  expect(bytes).toBeLessThanOrEqual(allowed)
+}
+
+describe('limits', () => {
+  it.each([1, 4])('of one task hold, with %i connection(s)', async (connections) => {
+    await using server = await startFaultServer()
+    await using engine = await startEngine({ clock: realClock, settings: { durability: 'background' } })
+    const size = connections === 1 ? SIZE : 4 * SIZE
+    const rate = connections === 1 ? RATE : 4 * RATE
+    server.add('/a', { size, seed: 1 })
+    const from = realClock.monotonic()
+    const id = await engine.add(server.url('/a'), { connections, limitBytesPerSecond: rate })
+    await engine.until(id, 'done', 'failed')
+    const to = realClock.monotonic()
+    expect((await engine.get(id)).state).toBe('done')
+    expectSlow(size, from, to, rate, connections)
+  })
+
+  it('of all tasks hold together', async () => {
+    await using server = await startFaultServer()
+    await using engine = await startEngine({
+      clock: realClock,
+      settings: { limitBytesPerSecond: RATE, durability: 'background' },
+    })
+    const paths = ['/a', '/b', '/c']
+    for (const path of paths) server.add(path, { size: SIZE / 2, seed: 1 })
+    const from = realClock.monotonic()
+    const ids = await Promise.all(paths.map((path) => engine.add(server.url(path), { connections: 1 })))
+    await Promise.all(ids.map((id) => engine.until(id, 'done', 'failed')))
+    expectSlow((SIZE / 2) * paths.length, from, realClock.monotonic(), RATE, paths.length)
+  })
+
+  it('the smaller of the two holds', async () => {
+    await using server = await startFaultServer()
+    await using engine = await startEngine({
+      clock: realClock,
+      settings: { limitBytesPerSecond: 100 * RATE, durability: 'background' },
+    })
+    server.add('/a', { size: SIZE, seed: 1 })
+    const from = realClock.monotonic()
+    await engine.until(await engine.add(server.url('/a'), { connections: 1, limitBytesPerSecond: RATE }), 'done')
+    expectSlow(SIZE, from, realClock.monotonic(), RATE, 1)
+  })
+
+  it('lifted while running, are lifted at once: nobody sits out a wait that is no longer owed', async () => {
+    await using server = await startFaultServer()
+    await using engine = await startEngine({
+      clock: realClock,
+      settings: { limitBytesPerSecond: 1, durability: 'background' },
+    })
+    server.add('/a', { size: 8 * SIZE, seed: 1 })
+    const id = await engine.add(server.url('/a'), { connections: 1 })
+    // one chunk is taken: at this rate its debt would last for hours
+    await server.until(() => server.requests.some((request) => request.bytesSent > 0))
+    await engine.untilTask(id, (task) => task.bytesPerSecond > 0)
+    expect((await engine.get(id)).state).toBe('active')
+    await engine.call('settings.set', { limitBytesPerSecond: null })
+    expect((await engine.until(id, 'done', 'failed')).state).toBe('done')
+  })
+
+  it('set while running, hold from then on', async () => {
+    await using server = await startFaultServer()
+    await using engine = await startEngine({ clock: realClock, settings: { durability: 'background' } })
+    const size = 20 * SIZE
+    server.add('/a', { size, seed: 1, rateBytesPerSecond: 10 * RATE })
+    const id = await engine.add(server.url('/a'), { connections: 2 })
+    await engine.untilTask(id, (task) => task.writtenBytes > 0)
+    await engine.call('settings.set', { limitBytesPerSecond: RATE })
+    const sent = () => server.requests.reduce((sum, request) => sum + request.bytesSent, 0)
+    const received = async () => {
+      const { samples } = await engine.call('throughput.history')
+      return samples.length
+    }
+    const ticks = await received()
+    // the sample under way holds bytes of before; the next is the limit's alone
+    await expect.poll(received, { timeout: 20_000 }).toBeGreaterThanOrEqual(ticks + 2)
+    const { samples } = await engine.call('throughput.history')
+    expect(samples[ticks + 1]!.bytesPerSecond).toBeLessThanOrEqual(RATE * (1 + BURST_SECONDS) + 2 * CHUNK)
+    expect(samples[ticks + 1]!.bytesPerSecond).toBeGreaterThan(0)
+    expect(sent()).toBeLessThan(size)
+    await engine.call('settings.set', { limitBytesPerSecond: null })
+    await engine.until(id, 'done', 'failed')
+  })
+})
