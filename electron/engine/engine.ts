@@ -14,6 +14,7 @@ import type { EngineApi } from './api.ts'
 import { Changes } from './changes.ts'
 import { HostController } from './host-controller.ts'
 import { createHttpClient } from './http/http-client.ts'
+import { LeasedTasks } from './leased-tasks.ts'
 import { ThroughputHistory } from './metrics.ts'
 import { partPathOf } from './place.ts'
 import type { EngineDeps, Timer } from './ports.ts'
@@ -38,7 +39,8 @@ export function createEngine(deps: EngineDeps): EngineApi {
   const globalBucket = new TokenBucket(settings.limitBytesPerSecond, clock.monotonic())
   const throughputListeners = new Set<(sample: ThroughputSample) => void>()
   const settingsListeners = new Set<(settings: Settings) => void>()
-  const leased = new Set<TaskId>()
+  const leased = new LeasedTasks(store)
+  const queue = deps.lease === null ? store : leased
   let started = false
   let draining: Promise<void> | null = null
   let pumpScheduled = false
@@ -57,7 +59,10 @@ export function createEngine(deps: EngineDeps): EngineApi {
     settings: () => settings,
     globalBucket,
     received: (bytes) => history.add(bytes),
-    reschedule: schedulePump,
+    moved: (ids) => {
+      leased.moved(ids)
+      schedulePump()
+    },
   })
 
   // ── the queue ──
@@ -75,41 +80,20 @@ export function createEngine(deps: EngineDeps): EngineApi {
 
   function pump(): void {
     if (draining) return
-    for (const task of mine(store.dueRetries(clock.now()))) runner.applyTo(task, { kind: 'retryDue' })
+    for (const task of queue.dueRetries(clock.now())) runner.applyTo(task, { kind: 'retryDue' })
     const free = settings.downloadsAtOnce - runner.running
     if (free > 0) for (const task of nextQueued(free)) runner.applyTo(task, { kind: 'admitted' })
     armRetryTimer()
   }
 
   function nextQueued(limit: number): TaskRecord[] {
-    if (deps.lease === null)
-      return store
-        .nextQueued(limit + runner.running)
-        .filter((t) => !runner.isRunning(t.id))
-        .slice(0, limit)
-    return store
-      .getTasks([...leased])
-      .filter((t) => t.state === 'queued' && !runner.isRunning(t.id))
-      .slice(0, limit)
-  }
-
-  function mine(tasks: TaskRecord[]): TaskRecord[] {
-    return deps.lease === null
-      ? tasks
-      : store.getTasks([...leased]).filter((t) => t.state === 'waiting' && (t.retryAt ?? 0) <= clock.now())
+    const candidates = queue.nextQueued(limit + runner.running)
+    return candidates.filter((task) => !runner.isRunning(task.id)).slice(0, limit)
   }
 
   function armRetryTimer(): void {
     retryTimer?.cancel()
-    const at =
-      deps.lease === null
-        ? store.nextRetryAt()
-        : store
-            .getTasks([...leased])
-            .reduce<number | null>(
-              (min, t) => (t.state === 'waiting' && t.retryAt !== null ? Math.min(min ?? t.retryAt, t.retryAt) : min),
-              null,
-            )
+    const at = queue.nextRetryAt()
     // Long waits are cut short now and then, because clocks jump.
     retryTimer =
       at === null ? null : clock.setTimeout(schedulePump, Math.min(Math.max(at - clock.now(), 0) + 1, 60_000))
@@ -347,11 +331,10 @@ export function createEngine(deps: EngineDeps): EngineApi {
     // Only now: a file that got its name in the meantime is done.
     for (const id of ids) if (!runner.apply(id, event)) runner.apply(id, { kind: 'drained' })
     if (deps.lease === null) await runner.backgroundDone()
-    else
-      for (const id of leased) {
-        runner.apply(id, { kind: 'pause' })
-        store.releaseLease(id, deps.lease)
-      }
+    else {
+      runner.applyAll(store.getTasks(leased.ids), { kind: 'pause' })
+      for (const id of leased.ids) store.releaseLease(id, deps.lease)
+    }
     await client.close()
   }
 

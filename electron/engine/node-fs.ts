@@ -120,9 +120,16 @@ async function markOrigin(
   }
 }
 
+/** Programs that are not installed: starting a process holds everything up for milliseconds, even one that is not there. */
+const missing = new Set<string>()
+
 function run(command: string, args: string[]): Promise<void> {
+  if (missing.has(command)) return Promise.resolve()
   return new Promise((resolve) => {
-    execFile(command, args, { timeout: 5_000 }, () => resolve())
+    execFile(command, args, { timeout: 5_000 }, (error) => {
+      if (error?.code === 'ENOENT') missing.add(command)
+      resolve()
+    })
   })
 }
 

@@ -37,8 +37,8 @@ export interface RunnerDeps extends EngineDeps {
   settings: () => Settings
   globalBucket: TokenBucket
   received: (bytes: number) => void
-  /** a place became free or the times of retries changed */
-  reschedule: () => void
+  /** these tasks changed their state or left their place */
+  moved: (ids: readonly TaskId[]) => void
 }
 
 export class Runner {
@@ -93,8 +93,9 @@ export class Runner {
     store.updateTasks(moved.map(({ id, state }) => ({ id, patch: { ...patch, ...pick(state) } })))
     for (const { id, effects } of moved)
       for (const effect of effects.slice(persist(effects) + 1)) this.#carryOut(effect, id)
-    changes.changed(moved.map(({ id }) => id))
-    this.#deps.reschedule()
+    const ids = moved.map(({ id }) => id)
+    changes.changed(ids)
+    this.#deps.moved(ids)
     return moved.length
   }
 
@@ -237,7 +238,7 @@ export class Runner {
     }
     if (this.#runs.get(id) === run) this.#runs.delete(id)
     if (event) this.#tell(id, event, patch)
-    this.#deps.reschedule()
+    this.#deps.moved([id])
   }
 
   /** Never throws: nobody waits for it, and a run that ended must not stay "active" because the store was busy. */

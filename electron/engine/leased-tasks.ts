@@ -1,0 +1,74 @@
+/**
+ * The queue of an engine that works only on tasks leased to it (`get`): the same questions as of the store's queue,
+ * about these tasks alone. States are remembered, so that thousands of tasks are not read again for every one that ends.
+ */
+import type { TaskRecord, TaskStore } from '../../shared/records.ts'
+import type { TaskId } from '../../shared/schemas.ts'
+
+export class LeasedTasks implements Pick<TaskStore, 'nextQueued' | 'nextRetryAt' | 'dueRetries'> {
+  readonly #store: Pick<TaskStore, 'getTasks'>
+  readonly #ids = new Set<TaskId>()
+  /** their states may be others than remembered */
+  readonly #unread = new Set<TaskId>()
+  readonly #queued = new Set<TaskId>()
+  /** epoch ms of the next try */
+  readonly #waiting = new Map<TaskId, number>()
+
+  constructor(store: Pick<TaskStore, 'getTasks'>) {
+    this.#store = store
+  }
+
+  get ids(): TaskId[] {
+    return [...this.#ids]
+  }
+
+  add(id: TaskId): void {
+    this.#ids.add(id)
+    this.#unread.add(id)
+  }
+
+  delete(id: TaskId): void {
+    this.#ids.delete(id)
+    this.#unread.add(id)
+  }
+
+  /** Their states changed. */
+  moved(ids: readonly TaskId[]): void {
+    for (const id of ids) this.#unread.add(id)
+  }
+
+  nextQueued(limit: number): TaskRecord[] {
+    this.#read()
+    const ids: TaskId[] = []
+    for (const id of this.#queued)
+      if (ids.length < limit) ids.push(id)
+      else break
+    return this.#store.getTasks(ids)
+  }
+
+  dueRetries(now: number): TaskRecord[] {
+    this.#read()
+    return this.#store.getTasks([...this.#waiting].filter(([, at]) => at <= now).map(([id]) => id))
+  }
+
+  nextRetryAt(): number | null {
+    this.#read()
+    let earliest: number | null = null
+    for (const at of this.#waiting.values()) earliest = Math.min(earliest ?? at, at)
+    return earliest
+  }
+
+  #read(): void {
+    if (this.#unread.size === 0) return
+    for (const id of this.#unread) {
+      this.#queued.delete(id)
+      this.#waiting.delete(id)
+    }
+    for (const { id, state, retryAt } of this.#store.getTasks([...this.#unread])) {
+      if (!this.#ids.has(id)) continue
+      if (state === 'queued') this.#queued.add(id)
+      if (state === 'waiting') this.#waiting.set(id, retryAt ?? 0)
+    }
+    this.#unread.clear()
+  }
+}
