@@ -164,9 +164,10 @@ export class GetRun {
   }
 
   #failed(url: string, id: TaskId | null, error: unknown): void {
-    const { code, message } = toErrorInfo(error)
+    const { code, message, params } = toErrorInfo(error)
     this.#settle(url, () => {
-      this.exitCode ||= exitCodeOf(code)
+      // Skipping what is there already is what was asked for.
+      if (params.skipped !== true) this.exitCode ||= exitCodeOf(code)
       if (code === 'interrupted') this.exitCode = exitCodeOf(code)
       this.#report.failed({ code, message, url, id })
     })

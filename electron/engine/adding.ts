@@ -117,6 +117,12 @@ function adopt(task: TaskRecord, options: TaskOptions, deps: AddingDeps): void {
   // It runs here already, just as it was asked for.
   if (task.leaseOwner === lease && isRunning(task.state)) return
   if (task.leaseOwner !== lease && !store.takeLease(task.id, lease!, task.leaseOwner)) throw busy(task)
-  store.updateTask(task.id, { options: { ...task.options, ...options } }, { intent: true })
+  store.updateTask(task.id, { options: { ...accessOf(task.options), ...options } }, { intent: true })
   deps.adopted(store.getTask(task.id)!)
+}
+
+/** What it takes to reach the file stays with a task that is taken over; how to go about it is the new command's. */
+function accessOf(options: TaskOptions): TaskOptions {
+  const { headers, user, password, cookies, proxy, caPem } = options
+  return { headers, user, password, cookies, proxy, caPem }
 }

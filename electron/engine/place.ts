@@ -159,6 +159,7 @@ async function createPart(task: TaskRecord, context: PlaceContext, facts: FileFa
       if (onConflict === 'skip')
         throw new NighthaulError('file_exists', `${path} exists already, so this download was skipped as you asked.`, {
           path,
+          skipped: true,
         })
       continue
     }

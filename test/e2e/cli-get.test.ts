@@ -90,6 +90,19 @@ describe('get', () => {
     expect(stderr).toMatch(/^nighthaul: http:\S+\/missing: .*404.*\n$/)
   })
 
+  test('skipping what is there is no failure, and asking differently afterwards is obeyed', async () => {
+    server.add('/file.bin', { size: 3000, seed: 1 })
+    writeFileSync(join(home.files, 'file.bin'), 'mine')
+    const skipped = await home.run('get', server.url('/file.bin'), '--on-conflict', 'skip')
+    expect(skipped).toMatchObject({ code: 0, stdout: '' })
+    expect(skipped.stderr).toMatch(/skipped as you asked/)
+    expect(await home.run('get', server.url('/file.bin'))).toMatchObject({
+      code: 0,
+      stdout: `${join(home.files, 'file (1).bin')}\n`,
+    })
+    expect(await readFile(join(home.files, 'file.bin'), 'utf8')).toBe('mine')
+  })
+
   test('an empty file and one of unknown length are files', async () => {
     server.add('/empty', { size: 0, seed: 1 })
     server.add('/unknown', { size: 70_000, seed: 2 })

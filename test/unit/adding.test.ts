@@ -135,12 +135,13 @@ describe('adding for a lease (get)', () => {
     ['active', true],
     ['waiting', true],
     ['finishing', true],
-  ])('adopts a %s task that belongs to nobody when no queue runs, with the new options', (state) => {
+  ])('adopts a %s task that belongs to nobody when no queue runs: access stays, options are the new ones', (state) => {
     const { store, adopted, add } = setup()
-    const [item] = add({ ...one(URL_A), options: { connections: 2, retries: 7 } })
+    const [item] = add({ ...one(URL_A), options: { connections: 2, retries: 7, user: 'me' } })
     store.updateTask(item!.id, { state })
     expect(add({ ...one(URL_A), options: { connections: 5 } }, leased)).toEqual([{ id: item!.id, duplicate: true }])
-    expect(adopted).toMatchObject([{ id: item!.id, state, leaseOwner: ME, options: { connections: 5, retries: 7 } }])
+    expect(adopted).toMatchObject([{ id: item!.id, state, leaseOwner: ME }])
+    expect(adopted[0]!.options).toEqual({ connections: 5, user: 'me' })
   })
 
   it.each<[TaskState, boolean]>([
