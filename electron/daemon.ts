@@ -88,7 +88,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     const refusal =
       refusalOf(request, bound, guard) ??
       (pathOf(request) === '/rpc' ? null : plainPage(404, 'Not found', 'WebSockets are served at /rpc.'))
-    if (refusal) return refuseUpgrade(socket, refusal)
+    if (refusal) return refuseUpgrade(request, socket, refusal)
     sockets.handleUpgrade(request, socket, head, (client) => {
       watchHeartbeat(client)
       const duplex = webSocketDuplex(client)
@@ -209,10 +209,11 @@ function send(request: IncomingMessage, response: ServerResponse, reply: Reply):
   response.end(request.method === 'HEAD' ? undefined : reply.body)
 }
 
-function refuseUpgrade(socket: Stream, reply: Reply): void {
+function refuseUpgrade(request: IncomingMessage, socket: Stream, reply: Reply): void {
   // nobody hears how the goodbye went
   socket.on('error', () => socket.destroy())
-  const headers = { ...reply.headers, connection: 'close', 'content-length': String(lengthOf(reply)) }
+  const length = String(lengthOf(reply))
+  const headers = { ...headersFor(request), ...reply.headers, connection: 'close', 'content-length': length }
   const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`)
   socket.end(`HTTP/1.1 ${reply.status} ${STATUS_CODES[reply.status]}\r\n${lines.join('')}\r\n${reply.body}`)
 }
@@ -235,9 +236,9 @@ function isWebSocket(request: IncomingMessage): boolean {
   return request.headers.upgrade?.toLowerCase() === 'websocket'
 }
 
-/** The path as it was sent, so that dot segments are seen; doubled slashes at its start are one. */
+/** The path as it was sent, so that dot segments are seen; it begins with one slash, whatever was sent. */
 function pathOf(request: IncomingMessage): string {
-  return (request.url ?? '/').split('?', 1)[0]!.replace(/^\/+/, '/')
+  return (request.url ?? '/').split('?', 1)[0]!.replace(/^\/*/, '/')
 }
 
 function queryOf(request: IncomingMessage): URLSearchParams {

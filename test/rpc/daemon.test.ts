@@ -107,7 +107,7 @@ describe('the token', () => {
   })
 
   test('in the address never leads to another site', async () => {
-    for (const path of ['//evil.example/', '/\\evil.example/', '///evil.example']) {
+    for (const path of ['//evil.example/', '/\\evil.example/', '///evil.example', 'http://evil.example/']) {
       const { headers } = await ask(`${path}?token=${daemon.token}`)
       expect(new URL(headers.location ?? '').host).toBe(own())
     }
@@ -284,6 +284,10 @@ describe('the contract on /rpc', () => {
     expect(await upgrade('/rpc?token=wrong')).toBe(401)
     expect(await upgrade('/rpc', { authorization: 'Bearer wrong' })).toBe(401)
     expect(await upgrade('/', bearer())).toBe(404)
+    const handshake = { connection: 'upgrade', upgrade: 'websocket', 'sec-websocket-version': '13' }
+    const refused = await ask('/rpc', handshake)
+    expect(refused.status).toBe(401)
+    expect(refused.headers['content-security-policy']).toContain("default-src 'none'")
     expect((await ask('/rpc', bearer())).status).toBe(426)
     expect((await ask('/', { ...bearer(), connection: 'upgrade', upgrade: 'h2c' })).status).toBe(200)
   })
