@@ -168,8 +168,10 @@ export function readSessionSettings(flags: GetFlags): SettingsPatch {
 
 /** Where `-o FILE` and `-d DIR` say the file goes: an absolute folder and, with `-o`, a name. Throws `usage`. */
 export function readTarget(flags: TransferFlags, urlCount: number): { folder: string; filename?: string } {
+  if (flags.directory === '') throw new NighthaulError('usage', '-d: the name of the folder is missing')
+  if (flags.output === '') throw new NighthaulError('usage', '-o: the name of the file is missing')
   const folder = flags.directory === undefined ? callerFolder() : callerPath(flags.directory)
-  if (statSync(folder, { throwIfNoEntry: false })?.isDirectory() === false) {
+  if (isFolder(folder) === false) {
     throw new NighthaulError('usage', `-d: “${flags.directory}” is a file, not a folder`)
   }
   if (flags.output === undefined) return { folder }
@@ -177,8 +179,17 @@ export function readTarget(flags: TransferFlags, urlCount: number): { folder: st
     throw new NighthaulError('usage', `-o names one file, but there are ${urlCount} URLs: use -d DIR for several`)
   }
   const path = resolve(folder, flags.output)
-  if (/[/\\]$/.test(flags.output) || statSync(path, { throwIfNoEntry: false })?.isDirectory()) {
+  if (/[/\\]$/.test(flags.output) || isFolder(path)) {
     throw new NighthaulError('usage', `-o: “${flags.output}” is a folder: use -d ${flags.output} to save in it`)
   }
   return { folder: dirname(path), filename: basename(path) }
+}
+
+/** Null where nothing can be seen: that the engine says when it writes there, with what to do. */
+function isFolder(path: string): boolean | null {
+  try {
+    return statSync(path).isDirectory()
+  } catch {
+    return null
+  }
 }

@@ -31,6 +31,8 @@ describe('what cannot be done is said in one sentence, with exit code 2, before 
     ['what is no header', ['get', '--header', 'abc', url], "'Name: value'"],
     ['an unknown choice', ['get', '--on-change', 'maybe', url], 'ask, restart, keep'],
     ['one name for two files', ['get', '-o', 'a', url, `${url}2`], '-d DIR'],
+    ['a file without a name', ['get', '-o', '', url], '-o'],
+    ['a folder without a name', ['get', '-d', '', url], '-d'],
     ['a folder as the file', ['get', '-o', './', url], '-d ./'],
     ['two links to standard output', ['get', '-o', '-', url, `${url}2`], 'one URL'],
     ['JSON and bytes in one stream', ['get', '-o', '-', '--json', url], '--json'],
