@@ -33,15 +33,15 @@ export class GetRun {
   exitCode = 0
   readonly #report: Report
   readonly #options: RunOptions
-  /** URLs that have not been reported yet */
-  readonly #open: Set<string>
+  /** URLs that have not been reported yet, each with its task once there is one */
+  readonly #open: Map<string, TaskId | null>
   readonly #followed = new Map<TaskId, Followed>()
   readonly #finished = Promise.withResolvers<void>()
   /** one question at a time */
   #questions: Promise<string | null> = Promise.resolve(null)
 
   constructor(urls: readonly string[], report: Report, options: RunOptions) {
-    this.#open = new Set(urls)
+    this.#open = new Map(urls.map((url) => [url, null]))
     this.#report = report
     this.#options = options
   }
@@ -65,11 +65,11 @@ export class GetRun {
   failRest(error: unknown): void {
     const { code, message } = toErrorInfo(error)
     if (code === 'interrupted') this.#report.note(`nighthaul: ${message}`)
-    for (const url of this.#open) this.#failed(url, null, error)
+    for (const [url, id] of this.#open) this.#failed(url, id, error)
   }
 
   async #add(engine: EngineApi, inputFor: (urls: readonly string[]) => AddTasksInput): Promise<void> {
-    const urls = [...this.#open]
+    const urls = [...this.#open.keys()]
     try {
       const { items } = await engine.handlers['tasks.add'](inputFor(urls))
       for (const [index, { id, duplicate }] of items.entries()) await this.#follow(engine, urls[index]!, id, duplicate)
@@ -92,6 +92,7 @@ export class GetRun {
 
   /** Follows a task. One of an earlier run goes on wherever it stopped; only `changed` waits for a decision. */
   async #follow(engine: EngineApi, url: string, id: TaskId, adopted: boolean): Promise<void> {
+    if (this.#open.has(url)) this.#open.set(url, id)
     const known = this.#followed.get(id)
     if (known !== undefined) {
       known.urls.push(url)

@@ -183,6 +183,17 @@ describe('an interrupted get', () => {
     },
   )
 
+  test.skipIf(process.platform === 'win32')('names in JSON the task that is kept', async () => {
+    server.add('/file.bin', { size: SIZE, seed: 7 })
+    server.fault('/file.bin', () => faults.stallAt(MIB))
+    const interrupted = home.start('get', server.url('/file.bin'), '--json')
+    await server.until(() => server.held > 0)
+    await untilSaved()
+    interrupted.child.kill('SIGINT')
+    const failed = jsonLines((await interrupted.ended).stdout).at(-1)
+    expect(failed).toMatchObject({ type: 'failed', code: 'interrupted', id: expect.any(Number) })
+  })
+
   test('of a file that has changed since ends with 7 and keeps the partial, until told to start over', async () => {
     server.add('/file.bin', { size: SIZE, seed: 8 })
     server.fault('/file.bin', () => faults.stallAt(MIB))
