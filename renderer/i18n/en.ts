@@ -51,6 +51,8 @@ export const en = {
     retryIn: 'Retry in {{time}}',
     retrying: 'Retrying',
     connecting: 'Connecting',
+    asking: 'Awaiting reply',
+    noData: 'No data arriving',
     unknownSize: 'Unknown',
     written: '{{bytes}} so far',
     placeholder: 'Loading',

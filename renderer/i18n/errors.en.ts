@@ -91,7 +91,7 @@ export const errorsEn: Record<ErrorCode, ErrorWords> = {
     title: 'The folder cannot be written',
     next: 'Choose another folder or change its permissions.',
   },
-  folder_missing: { title: 'The folder is gone', next: 'Bring it back or connect its drive, then retry.' },
+  folder_missing: { title: 'The folder is gone', next: 'Bring it back or connect its drive, then resume.' },
   read_only: { title: 'The disk is read-only', next: 'Choose a folder on another disk.' },
   name_too_long: { title: 'The file name is too long', next: 'Add the link again with a shorter name.' },
   file_exists: { title: 'A file with this name is already there', next: 'Move or rename it, then retry.' },

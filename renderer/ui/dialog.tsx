@@ -1,8 +1,9 @@
 /** The frame of every dialog: title, body that scrolls, buttons. Focus, Escape and the backdrop are Base UI's. */
 import { Dialog as Base } from '@base-ui/react/dialog'
-import { type FormEvent, type ReactNode, type RefObject, useRef } from 'react'
+import { type FormEvent, type ReactNode, type RefObject, useRef, useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import { closeDialog } from '../stores/window.ts'
+import { listElement } from './focus-list.ts'
 import { Icon } from './icon.tsx'
 import './dialog.css'
 
@@ -21,6 +22,7 @@ export function Dialog(props: {
 }) {
   const { t } = useTranslation()
   const submitButton = useRef<HTMLButtonElement>(null)
+  const [cameFrom] = useState(() => document.activeElement)
   const submit = (event: FormEvent): void => {
     event.preventDefault()
     if (!props.busy) props.onSubmit()
@@ -32,6 +34,7 @@ export function Dialog(props: {
         <Base.Popup
           className={props.wide ? 'dialog dialog-wide' : 'dialog'}
           initialFocus={props.initialFocus ?? submitButton}
+          finalFocus={() => (canFocus(cameFrom) ? true : listElement())}
         >
           <form className="dialog-form" onSubmit={submit} noValidate>
             <header className="dialog-header">
@@ -62,4 +65,9 @@ export function Dialog(props: {
       </Base.Portal>
     </Base.Root>
   )
+}
+
+/** Nothing had the focus (a key or a pasted link opened the dialog), or what had it is gone: the list takes it. */
+function canFocus(element: Element | null): boolean {
+  return element !== null && element !== document.body && element.isConnected && !element.matches(':disabled')
 }

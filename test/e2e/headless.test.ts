@@ -126,6 +126,52 @@ describe('the window in a browser', () => {
     await row(page, 'keys.bin').waitFor({ state: 'detached' })
   })
 
+  test('a changed file is found in its list and decided with the keyboard, which never loses its place', async () => {
+    server.add('/edition.bin', { size: SIZE, seed: 4 })
+    server.fault('/edition.bin', () => faults.stallAt(MIB))
+    const { url } = await serve('--port', '0')
+    await openWindow(url)
+    await addLinks(page, [server.url('/edition.bin')], home.files)
+    await untilUnderWay(page, 'edition.bin')
+    await act(page, 'edition.bin', 'Pause')
+    await row(page, 'edition.bin', 'paused').waitFor()
+    server.fault('/edition.bin', null)
+    server.add('/edition.bin', { size: SIZE - 7, seed: 5 })
+    await act(page, 'edition.bin', 'Resume')
+    await row(page, 'edition.bin', 'changed').waitFor()
+
+    await page.getByRole('button', { name: /^Needs a decision/ }).click()
+    await tabTo('grid')
+    await page.keyboard.press('ArrowDown')
+    await page.keyboard.press('Enter')
+    await page.getByRole('button', { name: 'Download the new file' }).press('Enter')
+    await untilFocused('grid')
+    await page.getByRole('button', { name: /^All/ }).click()
+    await row(page, 'edition.bin', 'done').waitFor()
+    expect(await sha256(join(home.files, 'edition.bin'))).toBe(contentSha256(5, SIZE - 7))
+    await page.getByRole('button', { name: 'Close details' }).press('Enter')
+    await untilFocused('grid')
+  })
+
+  test('a dialog that a key opened gives the keyboard to the list', async () => {
+    const { url } = await serve('--port', '0')
+    await openWindow(url)
+    await page.keyboard.press('n')
+    await page.getByRole('dialog', { name: 'Add downloads' }).waitFor()
+    await page.keyboard.press('Escape')
+    await untilFocused('grid')
+  })
+
+  test('a server that takes the request and says nothing is not shown as a download', async () => {
+    server.add('/mute.bin', { size: SIZE, seed: 6 })
+    server.fault('/mute.bin', () => faults.silent())
+    const { url } = await serve('--port', '0')
+    await openWindow(url)
+    await addLinks(page, [server.url('/mute.bin')], home.files)
+    await row(page, 'mute.bin', 'active').getByText('Awaiting reply').waitFor()
+    expect(await row(page, 'mute.bin').innerText()).not.toContain('B/s')
+  })
+
   test('refuses what is no link in a sentence and keeps what was typed', async () => {
     const { url } = await serve('--port', '0')
     await openWindow(url)
@@ -137,6 +183,10 @@ describe('the window in a browser', () => {
     await dialog.locator('button[type=submit]').click({ force: true })
     expect(await dialog.getByLabel('Links').inputValue()).toBe('not a link')
   })
+
+  async function untilFocused(role: string): Promise<void> {
+    await page.waitForFunction((wanted) => document.activeElement?.getAttribute('role') === wanted, role)
+  }
 
   /** Presses Tab, as often as the window has stops, until something of this role has the focus. */
   async function tabTo(role: string): Promise<void> {

@@ -8,10 +8,22 @@ import { en } from '../../i18n/en.ts'
 import { errorWords } from '../../i18n/error-words.ts'
 import { texts } from '../../i18n/index.ts'
 import { useWindow } from '../../stores/window.ts'
+import { focusList } from '../../ui/focus-list.ts'
 import { Icon } from '../../ui/icon.tsx'
 import { SegmentMap } from './segment-map.tsx'
 import { useTaskDetail } from './use-task-detail.ts'
 import './detail.css'
+
+function close(): void {
+  useWindow.setState({ details: null })
+  focusList()
+}
+
+/** What was pressed may vanish with the state that it changes. */
+function act(action: () => void): void {
+  action()
+  focusList()
+}
 
 export function DetailPanel({ id }: { id: TaskId }) {
   const { t } = useTranslation()
@@ -19,7 +31,13 @@ export function DetailPanel({ id }: { id: TaskId }) {
   const shell = window.nighthaul
   if (detail === null && error === null) return <section className="detail" aria-busy="true" />
   return (
-    <section className="detail" aria-label={t('detail.label', { name: detail?.filename ?? '' })}>
+    <section
+      className="detail"
+      aria-label={t('detail.label', { name: detail?.filename ?? '' })}
+      onKeyDown={(event) => {
+        if (event.key === 'Escape') close()
+      }}
+    >
       <header className="detail-header">
         <h2 className="detail-title">{detail?.filename ?? t('detail.loadFailed')}</h2>
         {detail && <span className="detail-state">{t(`state.${detail.state}`)}</span>}
@@ -33,12 +51,7 @@ export function DetailPanel({ id }: { id: TaskId }) {
             {t('menu.show')}
           </button>
         )}
-        <button
-          type="button"
-          className="icon-button"
-          aria-label={t('detail.close')}
-          onClick={() => useWindow.setState({ details: null })}
-        >
+        <button type="button" className="icon-button" aria-label={t('detail.close')} onClick={close}>
           <Icon name="close" />
         </button>
       </header>
@@ -70,10 +83,10 @@ function Problem({ detail }: { detail: TaskDetail }) {
         <>
           <p className="problem-message">{t('detail.decideBody', { bytes: formatBytes(detail.writtenBytes) })}</p>
           <div className="problem-actions">
-            <button type="button" className="button button-primary" onClick={() => decide(id, 'restart')}>
+            <button type="button" className="button button-primary" onClick={() => act(() => decide(id, 'restart'))}>
               {t('detail.decideNew')}
             </button>
-            <button type="button" className="button" onClick={() => decide(id, 'keep')}>
+            <button type="button" className="button" onClick={() => act(() => decide(id, 'keep'))}>
               {t('detail.decideKeep')}
             </button>
           </div>
@@ -81,7 +94,7 @@ function Problem({ detail }: { detail: TaskDetail }) {
       )}
       {(state === 'failed' || state === 'waiting') && (
         <div className="problem-actions">
-          <button type="button" className="button" onClick={() => retry(id)}>
+          <button type="button" className="button" onClick={() => act(() => retry(id))}>
             {t(state === 'failed' ? 'toolbar.retry' : 'detail.retryNow')}
           </button>
         </div>

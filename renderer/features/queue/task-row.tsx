@@ -72,7 +72,7 @@ export const TaskRow = memo(function TaskRow(props: {
       </div>
       <ProgressCell task={task} />
       <div role="gridcell" className="cell-speed number">
-        {task.state === 'active' ? formatRate(task.bytesPerSecond) : ''}
+        {task.state === 'active' && task.bytesPerSecond > 0 ? formatRate(task.bytesPerSecond) : ''}
       </div>
       <div role="gridcell" className="cell-left number">
         {task.state === 'active' && task.etaMs !== null ? formatDuration(task.etaMs) : ''}
@@ -115,10 +115,14 @@ function hostOf(url: string): string {
 function ProgressCell({ task }: { task: Task }) {
   const { t } = useTranslation()
   if (task.sizeBytes === null) {
+    const bytes = formatBytes(task.writtenBytes)
     return (
       <div role="gridcell" className="cell-progress">
         {task.writtenBytes > 0 && (
-          <span className="progress-text number">{t('row.written', { bytes: formatBytes(task.writtenBytes) })}</span>
+          <span className="progress-text number">
+            <span className="when-wide">{t('row.written', { bytes })}</span>
+            <span className="when-narrow">{bytes}</span>
+          </span>
         )}
       </div>
     )
@@ -141,6 +145,10 @@ function StateText({ task }: { task: Task }) {
   const { t } = useTranslation()
   if (task.state === 'waiting' && task.retryAt !== null) return <RetryCountdown at={task.retryAt} />
   if (task.state === 'active' && task.connections === 0) return t('row.connecting')
+  // A connection that nothing comes through is not downloading, however long it is patient.
+  if (task.state === 'active' && task.bytesPerSecond === 0) {
+    return t(task.sizeBytes === null && task.writtenBytes === 0 ? 'row.asking' : 'row.noData')
+  }
   return t(`state.${task.state}`)
 }
 

@@ -89,10 +89,11 @@ function Action(props: { icon: IconName; label: string; shortcut: string; enable
     <button
       type="button"
       className="button button-quiet"
-      disabled={!props.enabled}
+      // Not `disabled`: a button that its own press disables would drop the keyboard's place.
+      aria-disabled={!props.enabled || undefined}
       aria-keyshortcuts={props.shortcut}
       title={`${props.label} (${props.shortcut})`}
-      onClick={props.onClick}
+      onClick={() => props.enabled && props.onClick()}
     >
       <Icon name={props.icon} />
       <span className="button-label">{props.label}</span>
