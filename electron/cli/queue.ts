@@ -8,7 +8,7 @@ import { readTarget, readTaskOptions, readUrls, type TransferFlags } from './opt
 import { parseTaskId } from './parse.ts'
 import type { GlobalFlags } from './program.ts'
 import { openQueue, type Queue } from './queue-session.ts'
-import { print, printable, printJson, say } from './terminal.ts'
+import { print, printableLink, printJson, say } from './terminal.ts'
 
 const PAGE = 1000
 
@@ -47,7 +47,7 @@ export async function add(args: string[], flags: TransferFlags & Flags & { pause
     for (const [index, { id, duplicate }] of items.entries()) {
       const url = urls[index]!
       if (flags.json) printJson({ id, url, duplicate })
-      else print(`${id}\t${printable(url)}${duplicate ? '\t(in the queue already)' : ''}`)
+      else print(`${id}\t${printableLink(url)}${duplicate ? '\t(in the queue already)' : ''}`)
     }
     if (!flags.paused) sayWhenItStarts(queue)
   })

@@ -4,7 +4,7 @@
  */
 import type { ErrorCode } from '../../shared/errors.ts'
 import type { ChecksumResult, TaskRow } from '../../shared/schemas.ts'
-import { print, printable, printJson, say } from './terminal.ts'
+import { print, printable, printableLink, printJson, say } from './terminal.ts'
 
 /** The JSON of a finished download (stable: others script against it). */
 export interface Done {
@@ -62,7 +62,7 @@ export async function createReport(options: { json: boolean; output: 'paths' | '
 /** An interruption is no failure of each download: the run says it once. */
 function complain({ code, message, url }: Failed): void {
   if (code === 'interrupted') return
-  say(`nighthaul: ${printable(url)}: ${printable(message)}`)
+  say(`nighthaul: ${printableLink(url)}: ${printable(message)}`)
 }
 
 function printProgress(tasks: readonly TaskRow[]): void {

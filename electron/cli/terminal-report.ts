@@ -3,7 +3,7 @@ import { basename } from 'node:path'
 import { createLogUpdate } from 'log-update'
 import { doneSentence, progressBlock } from './lines.ts'
 import type { Done, Failed, Report } from './report.ts'
-import { say } from './terminal.ts'
+import { printableLink, say } from './terminal.ts'
 
 /** Live lines for all that runs; each result is said in words, then handed to `printResult` or `complain`. */
 export function terminalReport(printResult: (done: Done) => void, complain: (failed: Failed) => void): Report {
@@ -28,7 +28,7 @@ export function terminalReport(printResult: (done: Done) => void, complain: (fai
     },
     done: (done) =>
       above(() => {
-        say(doneSentence({ ...done, filename: done.path === null ? done.url : basename(done.path) }))
+        say(doneSentence({ ...done, filename: done.path === null ? printableLink(done.url) : basename(done.path) }))
         printResult(done)
       }),
     failed: (failed) => above(() => complain(failed)),

@@ -32,6 +32,11 @@ export function printable(text: string): string {
   return text.replace(/[\p{Cc}\p{Bidi_Control}\u2028\u2029]/gu, '')
 }
 
+/** A link as people may see it, in a mail from cron too: without the user and password it was given with. */
+export function printableLink(url: string): string {
+  return printable(url.replace(/^(https?:\/\/)[^/\\?#]*@/i, '$1'))
+}
+
 /** All of standard input as text. */
 export async function readStandardInput(): Promise<string> {
   const chunks: Buffer[] = []

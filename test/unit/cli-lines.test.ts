@@ -9,6 +9,7 @@ import {
   progressBlock,
   progressLine,
 } from '../../electron/cli/lines.ts'
+import { printableLink } from '../../electron/cli/terminal.ts'
 import type { TaskDetail, TaskRow } from '../../shared/schemas.ts'
 
 const row = (changes: Partial<TaskRow> = {}): TaskRow => ({
@@ -139,4 +140,14 @@ test('the details leave out what is not known', () => {
     'Done',
     'Added',
   ])
+})
+
+describe('a link', () => {
+  test.each([
+    ['https://me:secret@a.example/x?y=@z', 'https://a.example/x?y=@z'],
+    ['HTTP://me:se@cret@a.example', 'HTTP://a.example'],
+    ['https://a.example/me@home', 'https://a.example/me@home'],
+  ])('is shown without user and password: %s', (given, shown) => {
+    expect(printableLink(given)).toBe(shown)
+  })
 })
