@@ -275,9 +275,12 @@ export class Runner {
         return { event: { kind: 'remoteChanged', error: outcome.error.toInfo() }, patch: {} }
       case 'failed':
         return { event: this.#failed(id, outcome.error, outcome.progressed), patch: {} }
-      case 'published':
+      case 'published': {
         this.apply(id, { kind: 'transferred' })
+        const task = this.#deps.store.getTask(id)
+        if (task) this.#syncLater(task)
         return { event: { kind: 'published' }, patch: { finishedAt: this.#deps.clock.now() } }
+      }
       case 'transferred':
         return this.#finish(id, outcome.partPath, run)
     }

@@ -150,8 +150,8 @@ describe('durability', () => {
     const before = server.requests.length
     await using second = await startEngine({ from: first })
     await second.call('tasks.resume', { selection: { ids: [id] } })
-    const task = await second.until(id, 'done', 'failed', 'changed')
-    expect(task.filename).toBe('data.bin')
+    const task = await second.untilTask(id, (t) => t.durable || t.state === 'failed')
+    expect(task).toMatchObject({ state: 'done', filename: 'data.bin' })
     expect(await sha256(task.path!)).toBe(contentSha256(1, SIZE))
     expect(server.requests.length).toBe(before)
   })
