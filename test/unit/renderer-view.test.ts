@@ -255,6 +255,14 @@ describe('settings form', () => {
     })
   })
 
+  it('a proxy is an address or none', () => {
+    const proxy = 'socks5://localhost:1080'
+    expect(readForm({ ...toForm(settings), proxy: ` ${proxy} ` }, settings)).toEqual({ patch: { proxy }, problems: {} })
+    const proxied = { ...settings, proxy }
+    expect(readForm({ ...toForm(proxied), proxy: '' }, proxied)).toEqual({ patch: { proxy: null }, problems: {} })
+    expect(readForm({ ...toForm(settings), proxy: 'ftp://x' }, settings).problems).toEqual({ proxy: 'proxy' })
+  })
+
   it('names what cannot be saved', () => {
     const form = { ...toForm(settings), downloadFolder: ' ', connectionsPerHost: '0', retries: '1.5', limit: 'fast' }
     expect(Object.keys(readForm(form, settings).problems).sort()).toEqual([

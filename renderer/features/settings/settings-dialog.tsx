@@ -45,6 +45,7 @@ function Form({ settings }: { settings: Settings }) {
   const problemOf = (key: keyof SettingsForm): string | null => {
     const problem = problems[key]
     if (problem === undefined) return null
+    if (problem === 'proxy') return t('settings.proxyInvalid')
     return problem === 'required' ? t('settings.required') : t('settings.invalid', problem)
   }
 
@@ -121,6 +122,19 @@ function Form({ settings }: { settings: Settings }) {
           {number('connectionsPerDownload')}
           {number('connectionsPerHost', undefined, t('settings.connectionsPerHostHint'))}
         </div>
+        <Field label={t('settings.proxy')} hint={t('settings.proxyHint')} problem={problemOf('proxy')}>
+          {(control) => (
+            <input
+              {...control}
+              className="input"
+              value={form.proxy}
+              placeholder={t('settings.proxyNone')}
+              spellCheck={false}
+              autoComplete="off"
+              onChange={(event) => set({ proxy: event.target.value })}
+            />
+          )}
+        </Field>
       </fieldset>
       <fieldset className="settings-group">
         <legend>{t('settings.groups.trouble')}</legend>

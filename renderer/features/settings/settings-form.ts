@@ -21,13 +21,15 @@ export interface SettingsForm extends Record<NumberField, string> {
   downloadFolder: string
   /** MB/s; empty: no limit */
   limit: string
+  /** empty: none */
+  proxy: string
   onConflict: Settings['onConflict']
   onChange: Settings['onChange']
   durability: Settings['durability']
   theme: Settings['theme']
 }
 
-export type Problem = { min: number; max: number } | 'required'
+export type Problem = { min: number; max: number } | 'required' | 'proxy'
 
 export function toForm(settings: Settings): SettingsForm {
   const numbers = Object.fromEntries(
@@ -35,7 +37,7 @@ export function toForm(settings: Settings): SettingsForm {
   ) as Record<NumberField, string>
   const { downloadFolder, onConflict, onChange, durability, theme, limitBytesPerSecond } = settings
   const limit = limitBytesPerSecond === null ? '' : String(limitBytesPerSecond / BYTES_PER_MEGABYTE)
-  return { ...numbers, downloadFolder, limit, onConflict, onChange, durability, theme }
+  return { ...numbers, downloadFolder, limit, proxy: settings.proxy ?? '', onConflict, onChange, durability, theme }
 }
 
 /** What differs from `settings`, or which fields cannot be saved and why. */
@@ -47,12 +49,14 @@ export function readForm(
   const next: Settings = {
     ...settings,
     downloadFolder: form.downloadFolder.trim(),
+    proxy: form.proxy.trim() || null,
     onConflict: form.onConflict,
     onChange: form.onChange,
     durability: form.durability,
     theme: form.theme,
   }
   if (next.downloadFolder === '') problems.downloadFolder = 'required'
+  if (next.proxy !== null && next.proxy !== settings.proxy && !isProxy(next.proxy)) problems.proxy = 'proxy'
   for (const key of Object.keys(NUMBER_FIELDS) as NumberField[]) {
     const { factor, min, max, whole } = NUMBER_FIELDS[key]
     const value = readNumber(form[key])
@@ -75,4 +79,8 @@ export function readForm(
 function readNumber(text: string): number | null {
   const normal = text.trim().replace(',', '.')
   return /^\d+(\.\d+)?$/.test(normal) ? Number(normal) : null
+}
+
+function isProxy(text: string): boolean {
+  return /^(https?|socks5h?):\/\/[^/]/i.test(text) && URL.canParse(text)
 }
