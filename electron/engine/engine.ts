@@ -3,7 +3,6 @@
  * Runs of single tasks are in runner.ts and download.ts.
  */
 
-import { join } from 'node:path'
 import type { Contract } from '../../shared/contract.ts'
 import { NighthaulError, toErrorInfo } from '../../shared/errors.ts'
 import type { TaskRecord } from '../../shared/records.ts'
@@ -16,7 +15,7 @@ import { HostController } from './host-controller.ts'
 import { createHttpClient } from './http/http-client.ts'
 import { LeasedTasks } from './leased-tasks.ts'
 import { ThroughputHistory } from './metrics.ts'
-import { partPathOf } from './place.ts'
+import { filesOf } from './place.ts'
 import type { EngineDeps, Timer } from './ports.ts'
 import { probeUrl } from './probe.ts'
 import { TokenBucket } from './rate-limiter.ts'
@@ -223,13 +222,11 @@ export function createEngine(deps: EngineDeps): EngineApi {
   }
 
   async function deleteFilesOf(task: TaskRecord): Promise<void> {
-    const partPath = partPathOf(task)
-    if (partPath === null || task.filename === null) return
-    const path = task.state === 'done' ? join(task.folder, task.filename) : partPath
-    await deps.fs.unlink(path).catch((error: NodeJS.ErrnoException) => {
-      if (error.code !== 'ENOENT')
-        logger.warn({ task: task.id, path, error: error.message }, 'a file could not be deleted')
-    })
+    for (const path of filesOf(task))
+      await deps.fs.unlink(path).catch((error: NodeJS.ErrnoException) => {
+        if (error.code !== 'ENOENT')
+          logger.warn({ task: task.id, path, error: error.message }, 'a file could not be deleted')
+      })
   }
 
   const handlers: Handlers<Contract> = {

@@ -40,6 +40,17 @@ export function partPathOf(task: Pick<TaskRecord, 'folder' | 'filename'>): strin
   return task.filename === null ? null : `${join(task.folder, task.filename)}.part`
 }
 
+/** What of a task may lie on the disk: the finished file or its partial, and one set aside as NAME.bad. */
+export function filesOf(task: TaskRecord): string[] {
+  const partPath = partPathOf(task)
+  if (partPath === null) return []
+  const setAside = task.error?.code === 'checksum_mismatch' ? task.error.params.path : null
+  return [
+    task.state === 'done' ? join(task.folder, task.filename!) : partPath,
+    ...(typeof setAside === 'string' ? [setAside] : []),
+  ]
+}
+
 export async function restorePlace(task: TaskRecord, context: PlaceContext): Promise<RestoredPlace> {
   const partPath = partPathOf(task)
   if (!partPath) return { kind: 'nothing', lost: false }
