@@ -22,12 +22,15 @@ import { SpeedMeter } from './metrics.ts'
 import { beginPlace, type Place, restorePlace } from './place.ts'
 import type { EngineDeps } from './ports.ts'
 import { Progress } from './progress.ts'
-import type { TokenBucket } from './rate-limiter.ts'
+import { readSize, type TokenBucket } from './rate-limiter.ts'
 import { type Accepted, notResumable, RemoteFile } from './remote-file.ts'
 import { isHtml, type ReplyFacts } from './reply.ts'
 import * as plan from './segment-plan.ts'
 import { sleep } from './sleep.ts'
 import { startTransfer } from './transfer.ts'
+
+/** About what one write takes. */
+const LARGE_READ_BYTES = 1024 * 1024
 
 export type DownloadOutcome =
   | { kind: 'transferred'; partPath: string }
@@ -244,6 +247,7 @@ export class Download {
         heldBytes: this.writtenBytes,
         complete: this.#progress.complete,
         alone: () => !this.#connections.othersWork(connection),
+        readBytes: () => readSize(this.#context.buckets, LARGE_READ_BYTES),
       },
       async () => sleep(clock, hosts.spacing(connection.host), signal),
       signal,

@@ -6,6 +6,7 @@
 import { crc32 } from '@node-rs/crc32'
 import { BLOCK_BYTES, type BlockChecksum } from '../../shared/records.ts'
 import { onDisk, toDiskError } from './disk-errors.ts'
+import { join, release } from './http/slabs.ts'
 import type { FileSystem, OpenFile } from './ports.ts'
 
 /** Size of one write; a quarter of it at 64 KiB costs a third more time. */
@@ -166,7 +167,7 @@ export class SegmentWriter {
       if (inBlock === 0) this.#crc = crc32(piece)
       else if (this.#crc !== null) this.#crc = crc32(piece, this.#crc)
       this.#position += piece.length
-      this.#pending.push(piece)
+      this.#collect(piece)
       this.#pendingBytes += piece.length
       if (piece.length === room) this.#endBlock(BLOCK_BYTES)
       rest = rest.subarray(piece.length)
@@ -174,6 +175,14 @@ export class SegmentWriter {
     if (this.#pendingBytes >= WRITE_BYTES) this.flush()
     this.#full = this.#pendingBytes + this.#inFlight >= BUFFER_BYTES
     return !this.#full
+  }
+
+  /** Neighbours in memory become one: one large write is cheaper than many joined by the kernel. */
+  #collect(piece: Buffer): void {
+    const last = this.#pending.at(-1)
+    const joined = last && join(last, piece)
+    if (joined) this.#pending[this.#pending.length - 1] = joined
+    else this.#pending.push(piece)
   }
 
   /** The file ends here: its last, shorter block is whole. */
@@ -208,7 +217,10 @@ export class SegmentWriter {
     this.#inFlight = bytes
     this.#part
       .writeAll(chunks, start)
-      .then(() => this.#onWritten(start + bytes))
+      .then(() => {
+        for (const chunk of chunks) release(chunk)
+        this.#onWritten(start + bytes)
+      })
       .catch((error: Error) => this.#onFailed(error))
   }
 

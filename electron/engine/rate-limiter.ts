@@ -2,6 +2,8 @@
 
 /** No burst is longer than this much of the rate; short, so that a limit is felt at once and averages stay true. */
 const BURST_MS = 100
+/** Smaller reads would cost more than they smooth. */
+const MIN_READ_BYTES = 4 * 1024
 
 /**
  * A bucket that may go into debt: bytes that came are paid for afterwards by waiting. So a chunk larger than the
@@ -39,4 +41,12 @@ export class TokenBucket {
     this.#tokens = Math.min(this.#tokens + refill, (rate * BURST_MS) / 1000) - bytes
     return this.#tokens >= 0 ? 0 : (-this.#tokens / rate) * 1000
   }
+}
+
+/** How many bytes to read at once so that none of these buckets is overdrawn by more than its burst. */
+export function readSize(buckets: readonly TokenBucket[], mostBytes: number): number {
+  let bytes = mostBytes
+  for (const { bytesPerSecond } of buckets)
+    if (bytesPerSecond !== null) bytes = Math.min(bytes, Math.ceil((bytesPerSecond * BURST_MS) / 1000))
+  return Math.min(mostBytes, Math.max(bytes, MIN_READ_BYTES))
 }

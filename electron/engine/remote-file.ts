@@ -34,6 +34,8 @@ export interface Wanted {
   complete: boolean
   /** no other connection works on the file now: only then may the whole body be taken */
   alone: () => boolean
+  /** how many bytes to read from the socket at once */
+  readBytes: () => number
 }
 
 /** A reply whose body may be used; its body is held back until somebody consumes it. */
@@ -112,6 +114,7 @@ export class RemoteFile {
         home: this.#link,
         headers: plain ? {} : rangeHeaders(request),
         options: this.#options,
+        readBytes: wanted.readBytes,
         signal,
       })
       try {

@@ -9,6 +9,7 @@ import { createSecureContext, getCACertificates, type SecureContext } from 'node
 import { buildConnector, Client, type Dispatcher, Pool, ProxyAgent, Socks5ProxyAgent } from 'undici'
 import { NighthaulError } from '../../../shared/errors.ts'
 import type { Clock } from '../ports.ts'
+import { SLAB_BYTES, SlabReader } from './slabs.ts'
 
 /** What a dispatcher depends on, beside the origin. */
 export interface RequestProfile {
@@ -26,6 +27,8 @@ export interface Connection {
   socket: Socket | null
   /** requests finished on it */
   served: number
+  /** how many bytes the present request wants to read at once */
+  readBytes: () => number
   idleSinceMs: number
 }
 
@@ -84,6 +87,7 @@ export function createConnections(clock: Clock, maxIdle: () => number): Connecti
       key,
       socket: null,
       served: 0,
+      readBytes: () => SLAB_BYTES,
       idleSinceMs: 0,
     })
     if (profile.proxy !== null) return connectionOf(proxied(profile.proxy, timeout, secureContext))
@@ -93,11 +97,13 @@ export function createConnections(clock: Clock, maxIdle: () => number): Connecti
     )
     const client = new Client(origin, {
       ...CLIENT_OPTIONS,
-      connect: (options, callback) =>
-        connect(options, (...result) => {
+      connect: (options, callback) => {
+        const connector = options.protocol === 'https:' ? connect : slabConnector(timeout, connection)
+        connector(options, (...result) => {
           connection.socket = result[1]
           callback(...result)
-        }),
+        })
+      },
     })
     const connection = connectionOf(client)
     return connection
@@ -153,6 +159,26 @@ export function createConnections(clock: Clock, maxIdle: () => number): Connecti
       await Promise.all(all.map(destroy))
     },
   }
+}
+
+/**
+ * Reads into slabs (net.connect's `onread`). Each socket needs a connector of its own; so TLS, whose sessions the
+ * shared connectors keep, reads as usual.
+ */
+function slabConnector(timeout: number, connection: Connection): buildConnector.connector {
+  const reader = new SlabReader()
+  const onread = {
+    buffer: () => reader.room(connection.readBytes()),
+    // The socket is known since the connect callback, which comes before any byte.
+    callback: (bytes: number) => connection.socket?.push(reader.take(bytes)) ?? false,
+  }
+  const connect = buildConnector({ timeout, allowH2: false, onread } as never)
+  return (options, callback) =>
+    connect(options, (...result) => {
+      if (result[1]) result[1].once('close', () => reader.end())
+      else reader.end()
+      callback(...result)
+    })
 }
 
 function proxied(proxy: string, timeout: number, secureContext: SecureContext | undefined): Dispatcher {

@@ -32,6 +32,8 @@ export interface HttpRequest {
   signal: AbortSignal
   /** the link the user gave, where `url` is what it redirected to: credentials belong to its origin */
   home?: string
+  /** How many bytes to read from the socket at once: small reads for what is held in memory or paid for by the byte. */
+  readBytes?: () => number
   /** told before each redirect is followed; may throw to stay */
   follow?: (from: URL, to: URL) => void
 }
@@ -72,6 +74,7 @@ export interface HttpClient {
 }
 
 const MAX_REDIRECTS = 20
+const SMALL_READS = () => 64 * 1024
 const REDIRECTS = new Set([301, 302, 303, 307, 308])
 /** A longer redirect body costs more to read than a new connection. */
 const MAX_DRAINED_BYTES = 64 * 1024
@@ -91,6 +94,7 @@ export function createHttpClient(deps: { settings: HttpSettings; clock: Clock })
     }
     const attempt = async (connection: Connection) => {
       const reused = connection.served > 0
+      connection.readBytes = request.readBytes ?? SMALL_READS
       const reply = await exchange(connection.dispatcher, {
         origin: url.origin,
         path: url.pathname + url.search,

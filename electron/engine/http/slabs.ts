@@ -1,0 +1,84 @@
+/**
+ * Large buffers that sockets read into and that are used again once the disk has their bytes. Reading into fresh
+ * 64 KiB buffers instead costs more in garbage than all the parsing.
+ *
+ * A slab goes back to the pool only after every byte read into it was released, and exactly once. Whoever forgets to
+ * release, or keeps bytes, costs a buffer to the garbage collector and nothing else.
+ */
+
+export const SLAB_BYTES = 1024 * 1024
+/** With less room than this a slab is full: a shorter read costs more than the rest is worth. */
+const MIN_READ_BYTES = 64 * 1024
+/** Slabs kept for later; more are in use while the disk is behind. */
+const MAX_IDLE = 16
+
+interface Slab {
+  readonly bytes: Buffer
+  read: number
+  released: number
+  /** the socket has gone on to another slab, or has ended */
+  left: boolean
+}
+
+const idle: Buffer[] = []
+/** by the memory that views of a slab share */
+const inUse = new WeakMap<ArrayBufferLike, Slab>()
+
+/** Where one socket reads to: Node's `onread` asks for `room`, then says how many bytes came. */
+export class SlabReader {
+  #slab: Slab | null = null
+
+  /** Memory for the next read, of `most` bytes at the most. */
+  room(most = SLAB_BYTES): Buffer {
+    if (this.#slab && SLAB_BYTES - this.#slab.read < MIN_READ_BYTES) this.end()
+    this.#slab ??= take()
+    const { bytes, read } = this.#slab
+    const end = Math.min(SLAB_BYTES, read + Math.max(1, most))
+    return read === 0 && end === SLAB_BYTES ? bytes : bytes.subarray(read, end)
+  }
+
+  /** The bytes that were just read into `room`: a view, to be given to `release` when it is needed no more. */
+  take(bytes: number): Buffer {
+    const slab = this.#slab!
+    const start = slab.read
+    slab.read += bytes
+    return slab.bytes.subarray(start, slab.read)
+  }
+
+  /** Nothing more is read into the present slab: it is full, or the socket is closed. */
+  end(): void {
+    const slab = this.#slab
+    this.#slab = null
+    if (!slab) return
+    slab.left = true
+    recycle(slab)
+  }
+}
+
+/** The bytes of this chunk are needed no more. Any buffer may come; only those of slabs mean something. */
+export function release(chunk: Buffer): void {
+  const slab = inUse.get(chunk.buffer)
+  if (!slab) return
+  slab.released += chunk.length
+  recycle(slab)
+}
+
+/** Joins two chunks that lie side by side in one slab; null where they do not. */
+export function join(first: Buffer, second: Buffer): Buffer | null {
+  const adjacent = first.buffer === second.buffer && first.byteOffset + first.length === second.byteOffset
+  if (!adjacent || !inUse.has(first.buffer)) return null
+  return Buffer.from(first.buffer, first.byteOffset, first.length + second.length)
+}
+
+function take(): Slab {
+  const bytes = idle.pop() ?? Buffer.allocUnsafeSlow(SLAB_BYTES)
+  const slab = { bytes, read: 0, released: 0, left: false }
+  inUse.set(bytes.buffer, slab)
+  return slab
+}
+
+function recycle(slab: Slab): void {
+  if (!slab.left || slab.released !== slab.read) return
+  inUse.delete(slab.bytes.buffer)
+  if (idle.length < MAX_IDLE) idle.push(slab.bytes)
+}

@@ -1,0 +1,73 @@
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { join, release, SlabReader } from '../../electron/engine/http/slabs.ts'
+
+/** As a socket does: fills what it is given with a byte and says how much. */
+function read(reader: SlabReader, bytes: number, value: number): Buffer {
+  const room = reader.room()
+  const count = Math.min(bytes, room.length)
+  room.fill(value, 0, count)
+  return reader.take(count)
+}
+
+describe('slabs', () => {
+  it('never reuse memory of which a byte is still held, whoever reads and releases when', () => {
+    const step = fc.record({
+      socket: fc.nat(3),
+      bytes: fc.integer({ min: 1, max: 1024 * 1024 }),
+      action: fc.constantFrom('read', 'read', 'release', 'end', 'forget'),
+      which: fc.nat(100),
+    })
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
+        const readers = [0, 1, 2, 3].map(() => new SlabReader())
+        const held: { chunk: Buffer; value: number }[] = []
+        steps.forEach(({ socket, bytes, action, which }, index) => {
+          const value = (index % 255) + 1
+          if (action === 'read') held.push({ chunk: read(readers[socket]!, bytes, value), value })
+          else if (action === 'end') readers[socket]!.end()
+          else if (held.length > 0) {
+            const [gone] = held.splice(which % held.length, 1)
+            // Forgotten bytes are looked at no more, and their slab is never used again.
+            if (action === 'release') release(gone!.chunk)
+          }
+          for (const { chunk, value: expected } of held) {
+            expect(chunk[0]).toBe(expected)
+            expect(chunk[chunk.length - 1]).toBe(expected)
+          }
+        })
+        for (const { chunk } of held) release(chunk)
+        for (const reader of readers) reader.end()
+      }),
+      { numRuns: 300 },
+    )
+  })
+
+  it('are used again once every byte was released, in whatever pieces', () => {
+    const reader = new SlabReader()
+    const first = read(reader, 1024 * 1024, 1)
+    const memory = first.buffer
+    reader.end()
+    release(first.subarray(0, 1000))
+    release(first.subarray(1000))
+    const other = new SlabReader()
+    expect(other.room().buffer).toBe(memory)
+    other.end()
+  })
+
+  it('join neighbours without copying, and nothing else', () => {
+    const reader = new SlabReader()
+    const [a, b, c] = [read(reader, 10, 1), read(reader, 20, 2), read(reader, 30, 3)]
+    const joined = join(a!, b!)!
+    expect(joined.buffer).toBe(a!.buffer)
+    expect([...joined]).toEqual([...Array(10).fill(1), ...Array(20).fill(2)])
+    expect(join(a!, c!)).toBeNull()
+    expect(join(Buffer.alloc(4), Buffer.alloc(4))).toBeNull()
+    for (const chunk of [joined, c!]) release(chunk)
+    reader.end()
+  })
+
+  it('ignore buffers that are none of theirs', () => {
+    release(Buffer.from('anything'))
+  })
+})
