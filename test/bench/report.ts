@@ -66,10 +66,17 @@ export function summarize(samples: readonly Samples[], references: readonly stri
   })
 }
 
-/** The order of a round: everyone once, each round beginning one further, so that nobody always follows the same load. */
-export function rotated<T>(items: readonly T[], round: number): T[] {
-  const start = items.length === 0 ? 0 : round % items.length
-  return [...items.slice(start), ...items.slice(0, start)]
+/**
+ * The order of a round: everyone once, at random, so that nobody always runs on what the same neighbour left behind
+ * (a gigabyte on its way to the disk). `random` in [0, 1). Fisher and Yates.
+ */
+export function shuffled<T>(items: readonly T[], random: () => number = Math.random): T[] {
+  const order = [...items]
+  for (let left = order.length; left > 1; left--) {
+    const chosen = Math.floor(random() * left)
+    order.push(...order.splice(chosen, 1))
+  }
+  return order
 }
 
 /** The rows as a Markdown table, its columns aligned for those who read it in a terminal. */

@@ -1,9 +1,9 @@
-/** Runs variants in rounds: everyone in every round, in a rotating order, each into a fresh folder. */
+/** Runs variants in rounds: everyone in every round, in a new order, each into a fresh folder. */
 import { mkdir, mkdtemp, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { say } from '../../scripts/repository.ts'
 import { measure } from './measure.ts'
-import { type Measurement, rotated, type Samples } from './report.ts'
+import { type Measurement, type Samples, shuffled } from './report.ts'
 import { checkDownloads, type SourceFile } from './sources.ts'
 import type { Variant } from './variants.ts'
 
@@ -30,7 +30,7 @@ export interface RoundsOptions {
 export async function runRounds({ title, variants, files }: Workload, options: RoundsOptions): Promise<Samples[]> {
   const samples = variants.map((variant) => ({ variant, runs: [] as Measurement[] }))
   for (let round = 0; round <= options.rounds; round += 1) {
-    for (const { variant, runs } of rotated(samples, round)) {
+    for (const { variant, runs } of shuffled(samples)) {
       const measurement = await runOnce(variant, files, round === 0, options)
       const label = round === 0 ? 'warming up' : `round ${round} of ${options.rounds}`
       say(`${title}, ${label}: ${variant.name} ${measurement.wallSeconds.toFixed(2)} s`)
