@@ -198,6 +198,11 @@ export class Download {
     const checked = await this.#checkBlocks(segments)
     segments = plan.trustAfterBoot(segments, this.#task.bootId === bootId, (index) => checked.get(index) ?? null)
     segments = plan.clipToFile(segments, await place.place.part.size())
+    // A crash may come between learning the size and storing the plan that knows it.
+    const { sizeBytes } = this.#task
+    const last = segments.at(-1)
+    if (sizeBytes !== null && last?.end === null && last.written <= sizeBytes)
+      segments = plan.setSize(segments, sizeBytes)
     this.#progress.set(segments)
     this.#heldAtStart = plan.writtenBytes(segments)
     // Nothing held means nothing to protect, and a decoded body cannot be continued. Empty files hold all they have.
@@ -374,7 +379,7 @@ export class Download {
       received: (bytes) => this.#received(bytes, connection),
       signal: connection.abort.signal,
     })
-    if (this.#remote.size === null) this.#endKnown(end)
+    if (this.#progress.segments.at(-1)?.end === null) this.#endKnown(end)
   }
 
   #endKnown(size: number): void {

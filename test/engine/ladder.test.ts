@@ -1,7 +1,9 @@
 /** Every line of the resume ladder, through a whole engine against a server that behaves in just that way. */
 import { createHash } from 'node:crypto'
 import { existsSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
+import { openStore } from '../../electron/store/index.ts'
 import type { TaskDetail } from '../../shared/schemas.ts'
 import { contentBytes, contentSha256 } from '../helpers/bytes.ts'
 import { startEngine, type TestEngine } from '../helpers/engine.ts'
@@ -267,5 +269,26 @@ describe('a file whose length was never told', () => {
       expect(task).toMatchObject({ state: 'done', sizeBytes: SIZE })
       expect(sha256(task.path!)).toBe(contentSha256(SEED, SIZE))
     })
+  })
+
+  it('ends even where a crash came between learning the length and storing the plan that knows it', async () => {
+    await using server = await startFaultServer()
+    await using first = await startEngine()
+    server.add('/file.bin', { size: HELD, seed: SEED })
+    server.fault('/file.bin', () => [faults.ignoreRange(), faults.noLength('chunked'), faults.stallAt(HELD)])
+    const id = await first.add(server.url('/file.bin'), { connections: 1 })
+    await first.untilTask(id, (task) => task.writtenBytes === HELD)
+    await first.call('tasks.pause', { selection: { ids: [id] } })
+    await first.untilTask(id, (task) => task.connections === 0)
+    await first.stop()
+    const { store } = openStore({ path: join(first.profile, 'nighthaul.db'), now: Date.now })
+    store.updateTask(id, { sizeBytes: HELD })
+    store.close()
+    server.fault('/file.bin', () => [faults.ignoreRange(), faults.noLength('chunked')])
+    await using second = await startEngine({ from: first })
+    await second.call('tasks.resume', { selection: { ids: [id] } })
+    const task = await second.until(id, 'done', 'failed', 'changed')
+    expect(task).toMatchObject({ state: 'done', sizeBytes: HELD })
+    expect(sha256(task.path!)).toBe(contentSha256(SEED, HELD))
   })
 })
