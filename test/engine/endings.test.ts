@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto'
 import { readdirSync, readFileSync } from 'node:fs'
 import { mkdir, open, rename, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { expect, it } from 'vitest'
+import { expect, it, vi } from 'vitest'
 import type { EngineDeps } from '../../electron/engine/ports.ts'
 import { openStore } from '../../electron/store/index.ts'
 import { NighthaulError } from '../../shared/errors.ts'
@@ -34,7 +34,12 @@ function failingStore(store: TaskStore, full: () => boolean): TaskStore {
 it('a store that is full for a while costs neither the process nor a task nor a checksum', async () => {
   await using server = await startFaultServer()
   let full = false
-  await using engine = await startEngine({ wrapStore: (store) => failingStore(store, () => full) })
+  let refused = 0
+  const isFull = () => {
+    if (full) refused++
+    return full
+  }
+  await using engine = await startEngine({ wrapStore: (store) => failingStore(store, isFull) })
   server.add('/file.bin', { size: SIZE, seed: 1 })
   server.fault('/file.bin', () => faults.stallAt(2 * MIB + 5))
   const id = await engine.add(server.url('/file.bin'), { connections: 1 })
@@ -42,9 +47,11 @@ it('a store that is full for a while costs neither the process nor a task nor a 
   await server.until(() => server.held === 1)
   full = true
   // Checkpoints fail, and so does the end of the run.
-  await new Promise((resolve) => setTimeout(resolve, 60))
+  await vi.waitFor(() => expect(refused).toBeGreaterThan(0))
   server.disconnect()
-  await new Promise((resolve) => setTimeout(resolve, 60))
+  await server.until(() => server.connections.open === 0)
+  const before = refused
+  await vi.waitFor(() => expect(refused).toBeGreaterThan(before))
   server.fault('/file.bin', null)
   full = false
   const task = await engine.untilTask(id, (t) => {
