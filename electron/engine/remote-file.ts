@@ -209,7 +209,8 @@ export function notResumable(): NighthaulError {
   )
 }
 
-function withRetryAfter(error: NighthaulError, retryAfterMs: number | null): NighthaulError {
+/** The error with the server's Retry-After, for the retry policy. */
+export function withRetryAfter(error: NighthaulError, retryAfterMs: number | null): NighthaulError {
   if (retryAfterMs === null) return error
   return new NighthaulError(error.code, error.message, { ...error.params, retryAfterMs })
 }

@@ -11,6 +11,7 @@ import type { HttpClient, HttpReply } from './http/http-client.ts'
 import { SpeedMeter } from './metrics.ts'
 import type { Clock } from './ports.ts'
 import { TokenBucket } from './rate-limiter.ts'
+import { withRetryAfter } from './remote-file.ts'
 import { parseReply } from './reply.ts'
 import {
   buildRequest,
@@ -211,11 +212,8 @@ class InOrder implements OrderedWriter {
           'The server’s reply does not fit what was asked for, so nothing of it was used.',
           verdict.params,
         )
-      case 'status': {
-        const error = statusError(verdict.status, reply.finalUrl, { redirected: reply.redirected })
-        const retryAfterMs = facts.retryAfterMs(this.#clock.now())
-        throw new NighthaulError(error.code, error.message, { ...error.params, retryAfterMs })
-      }
+      case 'status':
+        throw withRetryAfter(statusError(verdict.status, reply.finalUrl, reply), facts.retryAfterMs(this.#clock.now()))
     }
     if (this.#decoding)
       throw new NighthaulError(
