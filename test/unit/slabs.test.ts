@@ -7,7 +7,8 @@ function read(reader: SlabReader, bytes: number, value: number): Buffer {
   const room = reader.room()
   const count = Math.min(bytes, room.length)
   room.fill(value, 0, count)
-  return reader.take(count)
+  reader.add(count)
+  return reader.take()
 }
 
 describe('slabs', () => {

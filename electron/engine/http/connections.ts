@@ -37,7 +37,7 @@ const KEEP_ALIVE_MS = 10_000
 /** A server may announce more, up to this. */
 const KEEP_ALIVE_MAX_MS = 60_000
 const MAX_HEADER_BYTES = 64 * 1024
-const MAX_CONTEXTS = 16
+const MAX_CACHED = 16
 
 const CLIENT_OPTIONS = {
   pipelining: 1,
@@ -65,7 +65,8 @@ export interface Connections {
 export function createConnections(clock: Clock, maxIdle: () => number): Connections {
   const idle = new Map<string, Connection[]>()
   const inUse = new Set<Connection>()
-  const connectors = new Map<string, buildConnector.connector>()
+  /** TLS sessions by origin and profile: a further connection need not verify the certificate again */
+  const sessions = new Map<string, Buffer>()
   const contexts = new Map<string, SecureContext>()
 
   const destroy = (connection: Connection): Promise<void> => connection.dispatcher.destroy()
@@ -91,16 +92,14 @@ export function createConnections(clock: Clock, maxIdle: () => number): Connecti
       idleSinceMs: 0,
     })
     if (profile.proxy !== null) return connectionOf(proxied(profile.proxy, timeout, secureContext))
-    // Shared by the connections of a profile: it holds the TLS sessions.
-    const connect = cached(connectors, JSON.stringify([profile.caPem, timeout]), () =>
-      buildConnector({ timeout, allowH2: false, ...(secureContext && { secureContext }) }),
-    )
     const client = new Client(origin, {
       ...CLIENT_OPTIONS,
       connect: (options, callback) => {
-        const connector = options.protocol === 'https:' ? connect : slabConnector(timeout, connection)
-        connector(options, (...result) => {
-          connection.socket = result[1]
+        const tls = options.protocol === 'https:' ? { secureContext, session: sessions.get(key) } : null
+        slabConnector(timeout, connection, tls)(options, (...result) => {
+          const socket = result[1]
+          connection.socket = socket
+          if (tls) socket?.on('session', (session: Buffer) => keep(sessions, key, session))
           callback(...result)
         })
       },
@@ -162,21 +161,50 @@ export function createConnections(clock: Clock, maxIdle: () => number): Connecti
 }
 
 /**
- * Reads into slabs (net.connect's `onread`). Each socket needs a connector of its own; so TLS, whose sessions the
- * shared connectors keep, reads as usual.
+ * Reads into slabs (net.connect's and tls.connect's `onread`), which needs a connector of its own for each socket. TLS
+ * hands over one record of 16 KiB at a time: they are collected and pushed once a turn of the event loop.
  */
-function slabConnector(timeout: number, connection: Connection): buildConnector.connector {
+function slabConnector(
+  timeout: number,
+  connection: Connection,
+  tls: { secureContext: SecureContext | undefined; session: Buffer | undefined } | null,
+): buildConnector.connector {
   const reader = new SlabReader()
-  const onread = {
-    buffer: () => reader.room(connection.readBytes()),
+  let pushPlanned = false
+  const push = (): boolean => {
+    pushPlanned = false
+    const { socket } = connection
     // The socket is known since the connect callback, which comes before any byte.
-    callback: (bytes: number) => connection.socket?.push(reader.take(bytes)) ?? false,
+    if (reader.pendingBytes === 0 || !socket || socket.destroyed) return true
+    return socket.push(reader.take())
   }
-  const connect = buildConnector({ timeout, allowH2: false, onread } as never)
+  const onread = {
+    buffer: () => {
+      if (reader.isFull) push()
+      return reader.room(connection.readBytes())
+    },
+    callback: (bytes: number) => {
+      reader.add(bytes)
+      if (!tls) return push()
+      if (!pushPlanned) setImmediate(push)
+      pushPlanned = true
+      return connection.socket !== null && connection.socket.readableLength + reader.pendingBytes < SLAB_BYTES
+    },
+  }
+  const connect = buildConnector({ timeout, allowH2: false, onread, ...tls } as never)
   return (options, callback) =>
     connect(options, (...result) => {
-      if (result[1]) result[1].once('close', () => reader.end())
-      else reader.end()
+      const socket = result[1]
+      if (socket) {
+        // The end of the stream must not overtake what was collected.
+        const pushToStream = socket.push
+        if (tls)
+          socket.push = function (chunk, encoding) {
+            if (chunk === null) push()
+            return pushToStream.call(this, chunk, encoding)
+          }
+        socket.once('close', () => reader.end())
+      } else reader.end()
       callback(...result)
     })
 }
@@ -219,9 +247,13 @@ function cached<V>(map: Map<string, V>, key: string, make: () => V): V {
   let value = map.get(key)
   if (value === undefined) {
     value = make()
-    const oldest = map.keys().next()
-    if (map.size >= MAX_CONTEXTS && !oldest.done) map.delete(oldest.value)
-    map.set(key, value)
+    keep(map, key, value)
   }
   return value
+}
+
+function keep<V>(map: Map<string, V>, key: string, value: V): void {
+  const oldest = map.keys().next()
+  if (!map.has(key) && map.size >= MAX_CACHED && !oldest.done) map.delete(oldest.value)
+  map.set(key, value)
 }

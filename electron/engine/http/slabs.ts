@@ -24,11 +24,13 @@ const idle: Buffer[] = []
 /** by the memory that views of a slab share */
 const inUse = new WeakMap<ArrayBufferLike, Slab>()
 
-/** Where one socket reads to: Node's `onread` asks for `room`, then says how many bytes came. */
+/** Where one socket reads to: Node's `onread` asks for `room`, then says how many bytes came (`add`). */
 export class SlabReader {
   #slab: Slab | null = null
+  /** of the present slab: bytes below it were handed on */
+  #taken = 0
 
-  /** Memory for the next read, of `most` bytes at the most. */
+  /** Memory for the next read, of `most` bytes at the most. Empties `take` first where the present slab is full. */
   room(most = SLAB_BYTES): Buffer {
     if (this.#slab && SLAB_BYTES - this.#slab.read < MIN_READ_BYTES) this.end()
     this.#slab ??= take()
@@ -37,19 +39,36 @@ export class SlabReader {
     return read === 0 && end === SLAB_BYTES ? bytes : bytes.subarray(read, end)
   }
 
-  /** The bytes that were just read into `room`: a view, to be given to `release` when it is needed no more. */
-  take(bytes: number): Buffer {
-    const slab = this.#slab!
-    const start = slab.read
-    slab.read += bytes
-    return slab.bytes.subarray(start, slab.read)
+  /** So many bytes were just read into `room`. */
+  add(bytes: number): void {
+    this.#slab!.read += bytes
   }
 
-  /** Nothing more is read into the present slab: it is full, or the socket is closed. */
+  /** Whether the next `room` is in another slab: what is here has to be taken before. */
+  get isFull(): boolean {
+    return this.#slab !== null && SLAB_BYTES - this.#slab.read < MIN_READ_BYTES
+  }
+
+  /** bytes added and not taken yet */
+  get pendingBytes(): number {
+    return this.#slab ? this.#slab.read - this.#taken : 0
+  }
+
+  /** All that was added since the last call: a view, to be given to `release` when it is needed no more. */
+  take(): Buffer {
+    const { bytes, read } = this.#slab!
+    const view = bytes.subarray(this.#taken, read)
+    this.#taken = read
+    return view
+  }
+
+  /** Nothing more is read into the present slab: it is full, or the socket is closed. What was not taken is lost. */
   end(): void {
     const slab = this.#slab
-    this.#slab = null
     if (!slab) return
+    slab.released += this.pendingBytes
+    this.#slab = null
+    this.#taken = 0
     slab.left = true
     recycle(slab)
   }
