@@ -6,12 +6,19 @@ import type { TaskStore } from '../shared/records.ts'
 import type { SettingsPatch } from '../shared/schemas.ts'
 import type { EngineApi } from './engine/api.ts'
 import { createEngine } from './engine/engine.ts'
+import { createLanePool } from './engine/lane/lane-pool.ts'
 import { createNodeFileSystem } from './engine/node-fs.ts'
 import type { Logger } from './engine/ports.ts'
 import { nodeClock } from './platform/clock.ts'
 import { defaultDownloadFolder } from './platform/download-folder.ts'
 import { bootId, databasePath, isOwnerAlive, isQueueOwned } from './profile.ts'
 import { openStore } from './store/index.ts'
+
+/** Beside this file in a checkout; among the entries of dist/electron where this was built into a chunk. */
+const LANE_WORKER = new URL(
+  import.meta.url.endsWith('.ts') ? './engine/lane/lane-worker.ts' : '../lane-worker.js',
+  import.meta.url,
+)
 
 export interface OpenEngineOptions {
   /** absolute path; created where it does not exist */
@@ -47,6 +54,7 @@ export async function openEngine(options: OpenEngineOptions): Promise<OpenedEngi
   const engine = createEngine({
     store,
     fs: createNodeFileSystem(),
+    openLane: (settings) => createLanePool({ entry: LANE_WORKER, settings, logger }),
     clock: nodeClock,
     random: Math.random,
     logger,

@@ -5,7 +5,7 @@
 import { createHash } from 'node:crypto'
 import { existsSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { builtinModules } from 'node:module'
-import { join } from 'node:path'
+import { join, posix } from 'node:path'
 import { build, type InlineConfig, type Rolldown } from 'vite'
 import { inRepository, ROOT, say } from './repository.ts'
 
@@ -30,7 +30,7 @@ const HALVES: readonly Half[] = [
     name: 'electron',
     sources: ['electron', 'shared', 'scripts/build.ts', 'package-lock.json'],
     async build(outDir) {
-      const processes = ['main', 'engine-process', 'cli']
+      const processes = ['main', 'engine-process', 'cli', 'engine/lane/lane-worker']
       checkImports(await build(nodeConfig(outDir, processes, 'es', '[name].js')), dependencies())
       // A sandboxed preload is CommonJS and may require nothing but electron.
       checkImports(await build(nodeConfig(outDir, ['preload'], 'cjs', '[name].cjs')), [])
@@ -78,7 +78,9 @@ function nodeConfig(outDir: string, entries: readonly string[], format: 'es' | '
       minify: false,
       sourcemap: true,
       rolldownOptions: {
-        input: Object.fromEntries(entries.map((name) => [name, inRepository('electron', `${name}.ts`)])),
+        input: Object.fromEntries(
+          entries.map((entry) => [posix.basename(entry), inRepository('electron', `${entry}.ts`)]),
+        ),
         output: { format, entryFileNames: fileName, chunkFileNames: 'chunks/[name]-[hash].js' },
       },
     },

@@ -89,6 +89,7 @@ export const ERROR_KINDS = {
   disconnected: 'other',
   frame_invalid: 'other',
   engine_stopped: 'other',
+  worker_lost: 'other',
   internal: 'other',
   interrupted: 'interrupted',
 } as const satisfies Record<string, ErrorKind>

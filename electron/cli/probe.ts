@@ -10,7 +10,7 @@ export async function probe(url: string, flags: { json?: true }): Promise<number
   const interruption = onInterruption()
   const client = openHttpClient()
   try {
-    const result = await probeUrl(url, {}, client, interruption.signal)
+    const result = await probeUrl(url, {}, (request) => client.request(request), interruption.signal)
     if (flags.json) printJson(result)
     else for (const line of probeLines(result)) print(line)
     return 0

@@ -17,8 +17,6 @@ export interface ComparingInput {
   /** of the file; null: not known */
   size: number | null
   advance: (start: number, position: number) => void
-  /** tells which segment is being written */
-  working: (start: number) => void
   clock: Clock
   /** as in TransferInput */
   received: (bytes: number) => number
@@ -78,7 +76,6 @@ export async function comparingTransfer(input: ComparingInput): Promise<number> 
         'too_many_bytes',
         'The server sent more bytes than it announced. The surplus was refused; the partial is kept.',
       )
-    input.working(segment.start)
     const target = await SegmentWriter.at(part, at, () => true, {
       written: (to) => input.advance(segment.start, to),
       drained: () => room(),

@@ -8,8 +8,8 @@ import { BLOCK_BYTES } from '../../shared/records.ts'
 import type { TaskId } from '../../shared/schemas.ts'
 import { afterFailure, growthPauseMs } from './connection-policy.ts'
 import { toDiskError } from './disk-errors.ts'
-import type { SegmentWriter } from './file-sink.ts'
 import { type HostController, HostQuiet, type Slot, type SlotHolder } from './host-controller.ts'
+import type { LaneTransfer } from './lane/lane.ts'
 import { SpeedMeter } from './metrics.ts'
 import type { EngineDeps } from './ports.ts'
 import type { Progress } from './progress.ts'
@@ -29,7 +29,10 @@ export interface Connection {
   /** its place at `host`; null while it waits for one */
   slot: Slot | null
   host: string
-  writer: SegmentWriter | null
+  /** the reading of its segment; null before the server's reply and between two */
+  transfer: LaneTransfer | null
+  /** bytes of it that were counted */
+  countedBytes: number
   /** its segment was accepted by the server; until then the connection it was split from may still read into it */
   proven: boolean
 }
@@ -49,6 +52,8 @@ export interface ConnectionsDeps extends Pick<EngineDeps, 'clock' | 'random' | '
   wanted: () => number
   /** for messages about the disk */
   path: () => string
+  /** bytes came from the network */
+  received: (bytes: number) => void
   /** reads the rest of the connection's segment; a fresh file has none yet, and gets its plan here */
   fetch: (connection: Connection) => Promise<void>
 }
@@ -126,6 +131,7 @@ export class Connections implements SlotHolder {
       running.add(connection)
     }
     const tick = () => {
+      this.count()
       this.#wake?.()
       grow = this.#deps.clock.setTimeout(tick, GROW_MS)
     }
@@ -166,13 +172,14 @@ export class Connections implements SlotHolder {
   }
 
   #nextAssignment(): plan.Assignment | null {
+    this.count()
     const now = this.#deps.clock.monotonic()
     const busy = new Map<number, { bytesPerSecond: number }>()
     const read = new Map<number, number>()
     for (const c of this.#open) {
       if (c.segment === null) continue
       busy.set(c.segment, { bytesPerSecond: c.meter.bytesPerSecond(now) })
-      read.set(c.segment, c.writer?.position ?? 0)
+      read.set(c.segment, c.transfer?.position ?? 0)
     }
     // What a connection has read is its own, though the disk may not have it yet.
     const segments = this.#deps.progress.segments.map((s) => ({
@@ -194,7 +201,8 @@ export class Connections implements SlotHolder {
       abort: new AbortController(),
       slot: granted,
       host: this.#deps.remote.host,
-      writer: null,
+      transfer: null,
+      countedBytes: 0,
       proven: false,
     }
     const forward = () => connection.abort.abort(this.#stop.reason)
@@ -209,9 +217,7 @@ export class Connections implements SlotHolder {
         else {
           const next = this.#nextAssignment()
           if (!next) break
-          if (next.kind === 'split') {
-            this.#deps.progress.split(next.victim, next.at)
-          }
+          if (next.kind === 'split' && !this.#split(next.victim, next.at)) continue
           connection.segment = next.kind === 'split' ? next.at : next.start
         }
         connection.meter = new SpeedMeter(clock.monotonic())
@@ -235,19 +241,63 @@ export class Connections implements SlotHolder {
   #giveBack(connection: Connection): void {
     if (connection.proven || connection.segment === null) return
     const before = this.#deps.progress.segments.find((s) => s.end === connection.segment)
-    if (before && before.written < connection.segment) this.#deps.progress.absorb(before.start)
+    if (before && before.written < connection.segment) this.#absorb(before.start)
   }
 
-  /** Where a connection's reading ends now. Bytes up to `upTo` are at hand: an unproven follower loses the race. */
-  limit(connection: Connection, upTo: number): number | null {
+  /** False: the connection that reads there was faster than this thought. */
+  #split(victim: number, at: number): boolean {
+    const reading = this.#at(victim)?.transfer
+    if (reading && !reading.setEnd(at)) return false
+    this.#deps.progress.split(victim, at)
+    return true
+  }
+
+  #absorb(start: number): void {
+    this.#deps.progress.absorb(start)
+    this.#at(start)?.transfer?.setEnd(this.#deps.progress.at(start)!.end)
+  }
+
+  #at(segment: number): Connection | undefined {
+    return [...this.#open].find((connection) => connection.segment === segment)
+  }
+
+  /** A connection reads until its transfer ends. */
+  async reading(connection: Connection, transfer: LaneTransfer): ReturnType<() => LaneTransfer['ended']> {
+    connection.transfer = transfer
+    connection.countedBytes = 0
+    try {
+      return await transfer.ended
+    } finally {
+      this.count()
+      connection.transfer = null
+    }
+  }
+
+  /** Counts what came since the last time; whoever asks for speeds asks for this first. */
+  count(): void {
+    for (const connection of this.#open) {
+      const bytes = (connection.transfer?.receivedBytes ?? 0) - connection.countedBytes
+      if (connection.transfer === null || bytes <= 0) continue
+      connection.countedBytes += bytes
+      this.received(connection, bytes)
+    }
+  }
+
+  received(connection: Connection, bytes: number): void {
+    connection.meter.add(bytes, this.#deps.clock.monotonic())
+    this.#deps.received(bytes)
+  }
+
+  /** A connection's reading came to its end: where it ends now. An unproven follower loses the race. */
+  reached(connection: Connection, position: number): number | null | 'stop' {
     const segment = this.#deps.progress.at(connection.segment!)!
-    if (segment.end === null || upTo < segment.end) return segment.end
+    if (segment.end === null || position < segment.end) return segment.end
     const rival = [...this.#open].find((c) => c.segment === segment.end && !c.proven && c !== connection)
-    if (!rival || this.#deps.progress.at(segment.end)!.written > segment.end) return segment.end
+    if (!rival || this.#deps.progress.at(segment.end)!.written > segment.end) return 'stop'
     rival.segment = null
     rival.abort.abort(OVERTAKEN)
     this.#deps.progress.absorb(segment.start)
-    return this.limit(connection, upTo)
+    return this.reached(connection, position)
   }
 
   /** Decides whether one connection's failure is the run's failure. */

@@ -12,25 +12,19 @@ import {
   type TaskRecord,
 } from '../../shared/records.ts'
 import type { SegmentView, Settings, TaskOptions } from '../../shared/schemas.ts'
-import { comparingTransfer } from './comparing-body.ts'
 import { type Connection, Connections, STOPPED } from './connections.ts'
 import { toDiskError } from './disk-errors.ts'
-import { SegmentWriter } from './file-sink.ts'
 import type { HostController } from './host-controller.ts'
-import type { HttpClient, HttpReply } from './http/http-client.ts'
+import type { Lane, LaneReply } from './lane/lane.ts'
 import { SpeedMeter } from './metrics.ts'
 import { beginPlace, type Place, restorePlace } from './place.ts'
 import type { EngineDeps } from './ports.ts'
 import { Progress } from './progress.ts'
-import { readSize, type TokenBucket } from './rate-limiter.ts'
+import type { TokenBucket } from './rate-limiter.ts'
 import { type Accepted, notResumable, RemoteFile } from './remote-file.ts'
 import { isHtml, type ReplyFacts } from './reply.ts'
 import * as plan from './segment-plan.ts'
 import { sleep } from './sleep.ts'
-import { startTransfer } from './transfer.ts'
-
-/** About what one write takes. */
-const LARGE_READ_BYTES = 1024 * 1024
 
 export type DownloadOutcome =
   | { kind: 'transferred'; partPath: string }
@@ -41,7 +35,7 @@ export type DownloadOutcome =
   | { kind: 'stopped' }
 
 export interface DownloadContext extends Pick<EngineDeps, 'fs' | 'clock' | 'random' | 'logger' | 'bootId'> {
-  client: HttpClient
+  lane: Lane
   hosts: HostController
   settings: () => Settings
   /** limits of all and of the task */
@@ -75,7 +69,7 @@ export class Download {
     const proxy = task.options.proxy ?? context.settings().proxy
     this.#options = { ...task.options, ...(proxy ? { proxy } : {}) }
     this.#meter = new SpeedMeter(context.clock.monotonic())
-    this.#remote = new RemoteFile(task, this.#options, context.client, context.clock)
+    this.#remote = new RemoteFile(task, this.#options, context.lane, context.clock)
     this.#connections = new Connections(
       {
         ...context,
@@ -84,6 +78,10 @@ export class Download {
         remote: this.#remote,
         wanted: () => this.#options.connections ?? context.settings().connectionsPerDownload,
         path: () => this.#place?.part.path ?? task.folder,
+        received: (bytes) => {
+          this.#meter.add(bytes, context.clock.monotonic())
+          context.received(bytes)
+        },
         fetch: (connection) => this.#fetch(connection),
       },
       task.connectionsUsed,
@@ -97,6 +95,7 @@ export class Download {
   }
 
   get bytesPerSecond(): number {
+    this.#connections.count()
     return this.#meter.bytesPerSecond(this.#context.clock.monotonic())
   }
 
@@ -115,6 +114,7 @@ export class Download {
   }
 
   segmentViews(): SegmentView[] {
+    this.#connections.count()
     const now = this.#context.clock.monotonic()
     return this.#progress.segments.map((segment) => {
       const connection = [...this.#connections].find((c) => c.segment === segment.start)
@@ -131,6 +131,7 @@ export class Download {
 
   /** What changed since the last call, for one transaction with all other tasks; null: nothing. */
   takeCheckpoint(): TaskCheckpoint | null {
+    this.#connections.count()
     return this.#progress.takeCheckpoint(this.#task.id, this.#context.bootId, this.#place?.part.takeBlocks() ?? [])
   }
 
@@ -142,7 +143,7 @@ export class Download {
 
   /** Hands what slow connections have collected to the kernel, so that a crash costs seconds whatever the speed. */
   flush(): void {
-    for (const connection of this.#connections) connection.writer?.flush()
+    for (const connection of this.#connections) connection.transfer?.flush()
   }
 
   /** fdatasync of the partial and its marks. */
@@ -180,6 +181,7 @@ export class Download {
 
   /** Closes the partial; marks and checksums stay readable through `takeCheckpoint`. */
   async close(): Promise<void> {
+    this.#context.lane.forget(this.#options)
     await this.#place?.part.close()
   }
 
@@ -252,7 +254,7 @@ export class Download {
         heldBytes: this.writtenBytes,
         complete: this.#progress.complete,
         alone: () => !this.#connections.othersWork(connection),
-        readBytes: () => readSize(this.#context.buckets, LARGE_READ_BYTES),
+        buckets: this.#context.buckets,
       },
       async () => sleep(clock, hosts.spacing(connection.host), signal),
       signal,
@@ -268,7 +270,7 @@ export class Download {
   }
 
   /** A redirect led to another host: its places are the ones that count. The body waits meanwhile. */
-  async #moveSlot(connection: Connection, reply: HttpReply): Promise<void> {
+  async #moveSlot(connection: Connection, reply: LaneReply): Promise<void> {
     const { host } = new URL(reply.finalUrl)
     if (host === connection.host) return
     connection.slot?.release()
@@ -305,7 +307,7 @@ export class Download {
   }
 
   /** The first good reply of a fresh file: what it is, what it is called, room for it. */
-  async #begin(facts: ReplyFacts, reply: HttpReply, size: number | null, ranges: boolean): Promise<void> {
+  async #begin(facts: ReplyFacts, reply: LaneReply, size: number | null, ranges: boolean): Promise<void> {
     const disposition = reply.headers['content-disposition']
     const place = await beginPlace(this.#task, this.#context, this.#place, {
       contentDisposition: Array.isArray(disposition) ? disposition[0] : disposition,
@@ -321,7 +323,7 @@ export class Download {
   }
 
   async #receive(
-    reply: HttpReply,
+    reply: LaneReply,
     connection: Connection,
     body: { start: number; end: number | null; compare: number; decode: string | null; whole: boolean },
   ): Promise<void> {
@@ -333,52 +335,48 @@ export class Download {
       reply.abort()
       return
     }
-    const writer = await SegmentWriter.at(
-      part,
-      from,
-      (position) => this.#progress.bytesBefore(from) >= from - position,
+    const transfer = reply.receive(
+      {
+        part,
+        start: body.start,
+        compareBytes: body.compare,
+        bodyEnd: body.end,
+        end: this.#progress.at(start)!.end,
+        decode: body.decode,
+        blockHeld: this.#progress.bytesBefore(from) >= from % BLOCK_BYTES,
+        size: this.#remote.size,
+        whole: body.whole,
+      },
       {
         written: (position) => this.#progress.advance(start, position),
-        drained: () => transfer.drained(),
-        failed: (error) => transfer.failed(error),
+        reached: (position) => this.#connections.reached(connection, position),
       },
+      connection.abort.signal,
     )
-    const transfer = startTransfer({
-      reply,
-      writer,
-      compare: { bytes: body.compare, read: () => part.read(body.start, body.compare) },
-      bodyEnd: body.end,
-      limit: (upTo) => this.#connections.limit(connection, upTo),
-      decode: body.decode,
-      clock: this.#context.clock,
-      received: (bytes) => this.#received(bytes, connection),
-      signal: connection.abort.signal,
-    })
-    connection.writer = writer
-    const ended = await transfer.ended.finally(() => {
-      connection.writer = null
-    })
+    const { how, position } = await this.#connections.reading(connection, transfer)
     // The end of a range proves nothing about the end of the file.
-    if (this.#remote.size === null && ended === 'body' && body.whole) this.#endKnown(writer.position)
-    if (writer.position === this.#remote.size) writer.endOfFile()
+    if (this.#remote.size === null && how === 'body' && body.whole) this.#endKnown(position)
     this.#connections.look()
   }
 
   /** Ladder step 5: the whole file comes again; compare what is here, write what is not. */
-  async #compareWhole(reply: HttpReply, connection: Connection): Promise<void> {
-    const end = await comparingTransfer({
-      reply,
-      part: this.#place!.part,
-      segments: () => this.#progress.segments,
-      size: this.#remote.size,
-      advance: (start, position) => this.#progress.advance(start, position),
-      working: (start) => {
-        connection.segment = start
+  async #compareWhole(reply: LaneReply, connection: Connection): Promise<void> {
+    const end = await reply.compare(
+      {
+        part: this.#place!.part,
+        segments: this.#progress.segments,
+        size: this.#remote.size,
+        buckets: this.#context.buckets,
       },
-      clock: this.#context.clock,
-      received: (bytes) => this.#received(bytes, connection),
-      signal: connection.abort.signal,
-    })
+      {
+        advanced: (start, position) => {
+          connection.segment = start
+          this.#progress.advance(start, position)
+        },
+        received: (bytes) => this.#connections.received(connection, bytes),
+      },
+      connection.abort.signal,
+    )
     if (this.#progress.segments.at(-1)?.end === null) this.#endKnown(end)
   }
 
@@ -386,15 +384,5 @@ export class Download {
     this.#progress.setSize(size)
     this.#remote.size = size
     this.#context.learned({ sizeBytes: size })
-  }
-
-  #received(bytes: number, connection: Connection): number {
-    const now = this.#context.clock.monotonic()
-    connection.meter.add(bytes, now)
-    this.#meter.add(bytes, now)
-    this.#context.received(bytes)
-    let waitMs = 0
-    for (const bucket of this.#context.buckets) waitMs = Math.max(waitMs, bucket.take(bytes, now))
-    return waitMs
   }
 }

@@ -12,7 +12,6 @@ import { addTasks } from './adding.ts'
 import type { EngineApi } from './api.ts'
 import { Changes } from './changes.ts'
 import { HostController } from './host-controller.ts'
-import { createHttpClient } from './http/http-client.ts'
 import { LeasedTasks } from './leased-tasks.ts'
 import { ThroughputHistory } from './metrics.ts'
 import { filesOf } from './place.ts'
@@ -33,7 +32,7 @@ export function createEngine(deps: EngineDeps): EngineApi {
   const { store, clock, logger } = deps
   let settings = readSettings(deps)
   const hosts = new HostController(clock, settings)
-  const client = createHttpClient({ settings: httpSettings(settings, deps), clock })
+  const lane = deps.openLane(httpSettings(settings, deps))
   const history = new ThroughputHistory()
   const globalBucket = new TokenBucket(settings.limitBytesPerSecond, clock.monotonic())
   const throughputListeners = new Set<(sample: ThroughputSample) => void>()
@@ -52,7 +51,7 @@ export function createEngine(deps: EngineDeps): EngineApi {
   })
   const runner: Runner = new Runner({
     ...deps,
-    client,
+    lane,
     hosts,
     changes,
     settings: () => settings,
@@ -283,14 +282,15 @@ export function createEngine(deps: EngineDeps): EngineApi {
       decision === 'restart'
         ? applyAll(selection, { kind: 'decideRestart' }, FORGOTTEN)
         : applyAll(selection, { kind: 'decideKeep' }),
-    'url.probe': ({ url, options }) => probeUrl(url, options ?? {}, client),
+    'url.probe': ({ url, options }) =>
+      probeUrl(url, options ?? {}, (request) => lane.request({ ...request, buckets: [] })),
     'settings.get': () => settings,
     'settings.set': (patch) => {
       store.setSettings(patch)
       settings = readSettings(deps)
       globalBucket.setRate(settings.limitBytesPerSecond, clock.monotonic())
       hosts.setLimits(settings)
-      client.setSettings(httpSettings(settings, deps))
+      lane.setSettings(httpSettings(settings, deps))
       runner.settingsChanged()
       for (const listener of settingsListeners) listener(settings)
       schedulePump()
@@ -332,7 +332,7 @@ export function createEngine(deps: EngineDeps): EngineApi {
       runner.applyAll(store.getTasks(leased.ids), { kind: 'pause' })
       for (const id of leased.ids) store.releaseLease(id, deps.lease)
     }
-    await client.close()
+    await lane.close()
   }
 
   return {

@@ -34,6 +34,16 @@ export class PartFile {
     }
   }
 
+  /** A file that somebody else opened and closes. */
+  static over(path: string, file: OpenFile): PartFile {
+    return new PartFile(path, file)
+  }
+
+  /** null: only this object may write */
+  get descriptor(): number | null {
+    return this.#file.descriptor ?? null
+  }
+
   size(): Promise<number> {
     return onDisk(this.path, () => this.#file.size())
   }

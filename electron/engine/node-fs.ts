@@ -1,6 +1,15 @@
 /** The engine's FileSystem on Node's fs. Everything here is a thin translation; policy lives with the callers. */
 import { execFile } from 'node:child_process'
-import { constants, promises as fs } from 'node:fs'
+import {
+  constants,
+  fdatasyncSync,
+  promises as fs,
+  fstatSync,
+  ftruncateSync,
+  readSync,
+  writeSync,
+  writevSync,
+} from 'node:fs'
 import { writeFile } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import type { FileSystem, OpenFile } from './ports.ts'
@@ -72,6 +81,7 @@ export function createNodeFileSystem(platform: NodeJS.Platform = process.platfor
 
 function openFile(handle: fs.FileHandle): OpenFile {
   return {
+    descriptor: handle.fd,
     async write(buffers, position) {
       const first = buffers[0]
       if (buffers.length === 1 && first) return (await handle.write(first, 0, first.length, position)).bytesWritten
@@ -84,6 +94,27 @@ function openFile(handle: fs.FileHandle): OpenFile {
     truncate: (bytes) => handle.truncate(bytes),
     datasync: () => handle.datasync(),
     close: () => handle.close(),
+  }
+}
+
+/**
+ * A file that somebody else in this process opened and closes. Everything happens at once, in the calling thread: for
+ * threads that have nothing else to do.
+ */
+export function descriptorFile(fd: number): OpenFile {
+  return {
+    descriptor: fd,
+    async write(buffers, position) {
+      const first = buffers[0]
+      return buffers.length === 1 && first
+        ? writeSync(fd, first, 0, first.length, position)
+        : writevSync(fd, buffers as Uint8Array[], position)
+    },
+    read: async (buffer, position) => readSync(fd, buffer, 0, buffer.length, position),
+    size: async () => fstatSync(fd).size,
+    truncate: async (bytes) => ftruncateSync(fd, bytes),
+    datasync: async () => fdatasyncSync(fd),
+    close: async () => undefined,
   }
 }
 

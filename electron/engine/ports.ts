@@ -1,6 +1,8 @@
 /** What the engine is given instead of reaching for it: clock, random, logger, file system, identity of the boot. */
 import type { TaskStore } from '../../shared/records.ts'
 import type { SettingsPatch } from '../../shared/schemas.ts'
+import type { HttpSettings } from './http/http-client.ts'
+import type { Lane } from './lane/lane.ts'
 
 export interface Clock {
   /** epoch ms; may jump */
@@ -23,6 +25,8 @@ export interface Logger {
 
 /** An open file. Positions are absolute; `write` returns the number of bytes taken, which may be short. */
 export interface OpenFile {
+  /** of the process, for a worker that writes; left out where only this object may write */
+  readonly descriptor?: number
   write(buffers: readonly Uint8Array[], position: number): Promise<number>
   read(buffer: Uint8Array, position: number): Promise<number>
   /** size in bytes */
@@ -56,6 +60,8 @@ export interface FileSystem {
 export interface EngineDeps {
   store: TaskStore
   fs: FileSystem
+  /** what moves the bytes; workers where `fs` is the operating system's */
+  openLane(settings: HttpSettings): Lane
   clock: Clock
   /** [0, 1) */
   random: () => number

@@ -4,21 +4,24 @@ import { digestsFrom } from './digests.ts'
 import { filenameFrom } from './filename.ts'
 import { withoutCredentials } from './http/credentials.ts'
 import { statusError } from './http/errors.ts'
-import type { HttpClient } from './http/http-client.ts'
+import type { HttpReply, HttpRequest } from './http/http-client.ts'
 import { parseReply } from './reply.ts'
+
+/** Asks and hands over the head: an HTTP client, or a lane. */
+export type Ask = (request: HttpRequest) => Promise<Omit<HttpReply, 'consume' | 'pause' | 'resume'>>
 
 /** Throws network errors and, for a refusal by the server, the status' error (`http_status`, `not_found`, …). */
 export async function probeUrl(
   url: string,
   options: TaskOptions,
-  client: HttpClient,
+  ask: Ask,
   signal: AbortSignal = new AbortController().signal,
 ): Promise<ProbeResult> {
-  let reply = await client.request({ url, headers: { range: 'bytes=0-' }, options, signal })
+  let reply = await ask({ url, headers: { range: 'bytes=0-' }, options, signal })
   reply.abort()
   // Empty files cannot satisfy any range, and some servers refuse ranges with an error of their own.
   if (reply.status === 416) {
-    reply = await client.request({ url, headers: {}, options, signal })
+    reply = await ask({ url, headers: {}, options, signal })
     reply.abort()
   }
   const facts = parseReply(reply.status, reply.headers)

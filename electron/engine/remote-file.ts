@@ -6,8 +6,9 @@ import { NighthaulError } from '../../shared/errors.ts'
 import type { TaskPatch, TaskRecord } from '../../shared/records.ts'
 import type { TaskOptions } from '../../shared/schemas.ts'
 import { statusError } from './http/errors.ts'
-import type { HttpClient, HttpReply } from './http/http-client.ts'
+import type { Lane, LaneReply } from './lane/lane.ts'
 import type { Clock } from './ports.ts'
+import type { TokenBucket } from './rate-limiter.ts'
 import { isStrongDate, parseReply, type ReplyFacts } from './reply.ts'
 import {
   buildRequest,
@@ -34,21 +35,21 @@ export interface Wanted {
   complete: boolean
   /** no other connection works on the file now: only then may the whole body be taken */
   alone: () => boolean
-  /** how many bytes to read from the socket at once */
-  readBytes: () => number
+  /** limits that the body pays for */
+  buckets: readonly TokenBucket[]
 }
 
 /** A reply whose body may be used; its body is held back until somebody consumes it. */
 export interface Accepted {
   verdict: Extract<Verdict, { kind: 'append' | 'whole' | 'compare' | 'complete' }>
   facts: ReplyFacts
-  reply: HttpReply
+  reply: LaneReply
 }
 
 export class RemoteFile {
   readonly #link: string
   readonly #options: TaskOptions
-  readonly #client: HttpClient
+  readonly #lane: Lane
   readonly #clock: Clock
   #known: KnownFile
   #rung: Rung
@@ -61,10 +62,10 @@ export class RemoteFile {
   /** a 206 of this server was right: others may be asked for */
   rangesProven: boolean
 
-  constructor(task: TaskRecord, options: TaskOptions, client: HttpClient, clock: Clock) {
+  constructor(task: TaskRecord, options: TaskOptions, lane: Lane, clock: Clock) {
     this.#link = task.url
     this.#options = options
-    this.#client = client
+    this.#lane = lane
     this.#clock = clock
     this.#known = {
       size: task.sizeBytes,
@@ -109,12 +110,12 @@ export class RemoteFile {
       const plain = this.#plain
       const rung = fresh || plain ? 'none' : this.#rung
       const request = buildRequest(rung, this.#known, plain ? 0 : wanted.from, plain ? null : wanted.end, wanted.before)
-      const reply = await this.#client.request({
+      const reply = await this.#lane.request({
         url: this.#url,
         home: this.#link,
         headers: plain ? {} : rangeHeaders(request),
         options: this.#options,
-        readBytes: wanted.readBytes,
+        buckets: wanted.buckets,
         signal,
       })
       try {
@@ -132,7 +133,7 @@ export class RemoteFile {
   }
 
   /** What the first good reply of a fresh file taught; `size` null: not announced, or of a compressed form. */
-  begin(facts: ReplyFacts, reply: HttpReply, size: number | null, ranges: boolean): TaskPatch {
+  begin(facts: ReplyFacts, reply: LaneReply, size: number | null, ranges: boolean): TaskPatch {
     const { etag, lastModified, contentType, contentEncoding } = facts
     const lastModifiedStrong = isStrongDate(lastModified, facts.date)
     this.#known = { size, etag, lastModified, lastModifiedStrong, contentType }
@@ -154,7 +155,7 @@ export class RemoteFile {
   }
 
   /** Later requests of this run go where the redirect led: mirrors behind one link need not be equal. */
-  follow(reply: HttpReply): TaskPatch {
+  follow(reply: LaneReply): TaskPatch {
     if (reply.redirected) this.#url = reply.finalUrl
     return { finalUrl: reply.finalUrl }
   }
@@ -174,7 +175,7 @@ export class RemoteFile {
     return false
   }
 
-  #acceptable(verdict: Verdict, facts: ReplyFacts, reply: HttpReply, wanted: Wanted): Accepted['verdict'] {
+  #acceptable(verdict: Verdict, facts: ReplyFacts, reply: LaneReply, wanted: Wanted): Accepted['verdict'] {
     switch (verdict.kind) {
       case 'append':
       case 'complete':

@@ -50,6 +50,7 @@ const BY_CODE: Partial<Record<ErrorCode, Handling>> = {
   too_many_open_files: 'retry',
   store_busy: 'retry',
   engine_stopped: 'retry',
+  worker_lost: 'retry',
 }
 
 /** Codes outside the integrity kind that a second identical try hardly mends. */

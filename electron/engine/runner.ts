@@ -11,7 +11,7 @@ import type { Changes } from './changes.ts'
 import { Download, type DownloadOutcome } from './download.ts'
 import { eventOfFailure, MAX_RESTARTS } from './failure-event.ts'
 import type { HostController } from './host-controller.ts'
-import type { HttpClient } from './http/http-client.ts'
+import type { Lane } from './lane/lane.ts'
 import type { PlaceContext } from './place.ts'
 import type { EngineDeps } from './ports.ts'
 import { makeDurable, publish } from './publish.ts'
@@ -31,7 +31,7 @@ interface Run {
 }
 
 export interface RunnerDeps extends EngineDeps {
-  client: HttpClient
+  lane: Lane
   hosts: HostController
   changes: Changes
   settings: () => Settings

@@ -26,7 +26,7 @@ import {
 } from './resume-ladder.ts'
 import { retryDecision } from './retry-policy.ts'
 import { sleep } from './sleep.ts'
-import { type OrderedWriter, remoteChanged, startTransfer, type Transfer } from './transfer.ts'
+import { type OrderedWriter, remoteChanged, startTransfer, type Transfer, WHOLE_BODY } from './transfer.ts'
 
 export interface StreamDownloadInput {
   url: string
@@ -237,7 +237,7 @@ class InOrder implements OrderedWriter {
       writer: this,
       compare: { bytes: compare, read: async () => tail },
       bodyEnd: verdict.kind === 'append' ? verdict.end : decode ? null : verdict.size,
-      limit: () => null,
+      bounds: WHOLE_BODY,
       decode,
       clock: this.#clock,
       received: (bytes) => this.#received(bytes),

@@ -8,6 +8,7 @@ import type { Transform } from 'node:stream'
 import { createBrotliDecompress, createGunzip, createInflate, createZstdDecompress } from 'node:zlib'
 import { NighthaulError } from '../../shared/errors.ts'
 import type { HttpReply } from './http/http-client.ts'
+import type { TransferEnd } from './lane/lane.ts'
 import type { Clock } from './ports.ts'
 
 /** How long a rate limit makes a body wait before it is asked whether the limit still stands. */
@@ -28,8 +29,7 @@ export interface TransferInput {
   compare: { bytes: number; read: () => Promise<Buffer> }
   /** one past the last byte this body announced; null: not announced */
   bodyEnd: number | null
-  /** one past the last byte still wanted from this body, now that bytes up to `upTo` are at hand; null: all of it */
-  limit: (upTo: number) => number | null
+  bounds: Bounds
   /** Content-Encoding to undo, or null */
   decode: string | null
   clock: Clock
@@ -38,8 +38,15 @@ export interface TransferInput {
   signal: AbortSignal
 }
 
-/** How it ended: the segment's end was reached, or the body was over. */
-export type TransferEnd = 'limit' | 'body'
+/** How far a body is wanted; may move while it is read. Offsets in the file. */
+export interface Bounds {
+  /** Bytes up to `upTo` are at hand. One past the last that is wanted; null: all of them. */
+  claim(upTo: number): number | null
+  /** The end was reached and there is more: where it is now, or `stop`. */
+  reached(position: number): Promise<number | null | 'stop'>
+}
+
+export const WHOLE_BODY: Bounds = { claim: () => null, reached: async () => 'stop' }
 
 export interface Transfer {
   readonly ended: Promise<TransferEnd>
@@ -112,7 +119,7 @@ export function startTransfer(input: TransferInput): Transfer {
   decoder?.on('drain', () => unpause('decoder'))
 
   const take = (chunk: Buffer) => {
-    const limit = input.limit(writer.position + chunk.length)
+    const limit = input.bounds.claim(writer.position + chunk.length)
     const room = limit === null ? chunk.length : Math.max(0, limit - writer.position)
     if (input.bodyEnd !== null && writer.position + Math.min(chunk.length, room) > input.bodyEnd)
       return end(
@@ -123,7 +130,23 @@ export function startTransfer(input: TransferInput): Transfer {
       )
     const wanted = chunk.length > room ? chunk.subarray(0, room) : chunk
     if (wanted.length > 0 && !writer.push(wanted)) pause('writer')
-    if (limit !== null && writer.position >= limit) end('limit')
+    // With the body at its end as well there is nothing to ask, and the connection can be used again.
+    if (limit !== null && writer.position >= limit && writer.position !== input.bodyEnd)
+      atLimit(chunk.subarray(wanted.length))
+  }
+
+  /** Whoever split this range may have moved its end meanwhile; what came beyond it is held until that is known. */
+  const atLimit = (rest: Buffer) => {
+    pause('limit')
+    input.bounds.reached(writer.position).then((answer) => {
+      if (over) return
+      if (answer === 'stop') return end('limit')
+      pauses.delete('limit')
+      if (rest.length > 0) take(rest)
+      if (over || pauses.has('limit')) return
+      if (pauses.size === 0) reply.resume()
+      if (bodyOver) onBodyEnd()
+    }, end)
   }
 
   const takeOverlap = (chunk: Buffer) => {
@@ -144,14 +167,9 @@ export function startTransfer(input: TransferInput): Transfer {
 
   const onBodyEnd = () => {
     bodyOver = true
-    if (over || pauses.has('compare')) return
+    if (over || pauses.has('compare') || pauses.has('limit')) return
     if (decoder) return void decoder.end()
-    if (
-      overlap ||
-      (input.bodyEnd !== null &&
-        writer.position < Math.min(input.bodyEnd, input.limit(writer.position) ?? input.bodyEnd))
-    )
-      return end(closedEarly())
+    if (overlap || (input.bodyEnd !== null && writer.position < input.bodyEnd)) return end(closedEarly())
     end('body')
   }
 

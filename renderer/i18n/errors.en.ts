@@ -116,6 +116,7 @@ export const errorsEn: Record<ErrorCode, ErrorWords> = {
   disconnected: { title: 'The engine is away', next: 'Try again when it is back.' },
   frame_invalid: { title: 'The engine’s message was not understood', next: 'Reload the window.' },
   engine_stopped: { title: 'The engine is stopping', next: 'Try again when it is back.' },
+  worker_lost: { title: 'A part of the engine ended', next: 'It starts again by itself.' },
   internal: { title: 'Something unexpected happened', next: 'Retry; if it happens again, please report it.' },
   interrupted: { title: 'Interrupted', next: 'Resume: it continues from here.' },
 }

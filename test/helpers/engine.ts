@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { EngineApi } from '../../electron/engine/api.ts'
 import { createEngine } from '../../electron/engine/engine.ts'
+import { createInlineLane } from '../../electron/engine/lane/inline-lane.ts'
 import { createNodeFileSystem } from '../../electron/engine/node-fs.ts'
 import type { Clock, EngineDeps } from '../../electron/engine/ports.ts'
 import { openStore } from '../../electron/store/index.ts'
@@ -62,10 +63,12 @@ export async function startEngine(options: TestEngineOptions = {}): Promise<Test
   const profile = from?.profile ?? (await mkdtemp(join(tmpdir(), 'nighthaul-engine-')))
   const folder = from?.folder ?? join(profile, 'downloads')
   const { store } = openStore({ path: join(profile, 'nighthaul.db'), now: Date.now, logger: silent })
+  const clock = deps.clock ?? hastyClock
   const engine = createEngine({
     store: wrapStore(store),
     fs: createNodeFileSystem(),
-    clock: hastyClock,
+    clock,
+    openLane: (httpSettings) => createInlineLane({ settings: httpSettings, clock }),
     random: Math.random,
     logger: silent,
     bootId: 'boot-1',

@@ -96,7 +96,11 @@ export function createConnections(clock: Clock, maxIdle: () => number): Connecti
       ...CLIENT_OPTIONS,
       connect: (options, callback) => {
         const tls = options.protocol === 'https:' ? { secureContext, session: sessions.get(key) } : null
-        slabConnector(timeout, connection, tls)(options, (...result) => {
+        slabConnector(
+          timeout,
+          connection,
+          tls,
+        )(options, (...result) => {
           const socket = result[1]
           connection.socket = socket
           if (tls) socket?.on('session', (session: Buffer) => keep(sessions, key, session))

@@ -1,0 +1,158 @@
+/** A lane in the caller's thread: the one implementation, which a worker runs as well. */
+import { comparingTransfer } from '../comparing-body.ts'
+import { SegmentWriter } from '../file-sink.ts'
+import { createHttpClient, type HttpReply, type HttpSettings } from '../http/http-client.ts'
+import type { Clock } from '../ports.ts'
+import { readSize, type TokenBucket } from '../rate-limiter.ts'
+import * as plan from '../segment-plan.ts'
+import { type Bounds, startTransfer, type Transfer } from '../transfer.ts'
+import { LaneBounds } from './bounds.ts'
+import type {
+  CompareEvents,
+  CompareOrder,
+  Lane,
+  LaneReply,
+  LaneRequest,
+  LaneTransfer,
+  ReceiveEvents,
+  ReceiveOrder,
+} from './lane.ts'
+
+/** About what one write takes. */
+const LARGE_READ_BYTES = 1024 * 1024
+
+/** A reply in this thread, read for somebody in another one. */
+export interface InlineReply extends LaneReply {
+  receiveWithin(order: ReceiveOrder, events: AskingEvents, signal: AbortSignal, bounds: LaneBounds): LaneTransfer
+}
+
+interface AskingEvents extends Omit<ReceiveEvents, 'reached'> {
+  /** the answer stands in the bounds already */
+  reached: Bounds['reached']
+}
+
+export interface InlineLane extends Lane {
+  request(request: LaneRequest): Promise<InlineReply>
+}
+
+export function createInlineLane(deps: { settings: HttpSettings; clock: Clock }): InlineLane {
+  const { clock } = deps
+  const client = createHttpClient(deps)
+  return {
+    async request({ buckets, ...request }) {
+      const readBytes = () => readSize(buckets, LARGE_READ_BYTES)
+      const reply = await client.request({ ...request, readBytes })
+      const { consume: _, pause: __, resume: ___, ...head } = reply
+      const receiveWithin: InlineReply['receiveWithin'] = (order, events, signal, bounds) =>
+        receive(reply, { order, events, signal, clock, buckets }, bounds)
+      return {
+        ...head,
+        receiveWithin,
+        receive(order, events, signal) {
+          const bounds = new LaneBounds(order.start + order.compareBytes, order.end)
+          const reached = async (position: number) => bounds.answer(events.reached(position))
+          return receiveWithin(order, { ...events, reached }, signal, bounds)
+        },
+        compare: (order, events, signal) => compare(reply, { order, events, signal, clock, buckets }),
+      }
+    },
+    // The cookies go with the options object.
+    forget: () => undefined,
+    setSettings: (settings) => client.setSettings(settings),
+    dropIdle: () => client.dropIdle(),
+    close: () => client.close(),
+  }
+}
+
+interface Work<Order, Events> {
+  order: Order
+  events: Events
+  signal: AbortSignal
+  clock: Clock
+  buckets: readonly TokenBucket[]
+}
+
+function receive(
+  reply: HttpReply,
+  { order, events, signal, clock, buckets }: Work<ReceiveOrder, AskingEvents>,
+  bounds: LaneBounds,
+): LaneTransfer {
+  const { part, start, compareBytes, bodyEnd } = order
+  const from = start + compareBytes
+  let writer: SegmentWriter | null = null
+
+  const run = async (): Promise<{ how: 'limit' | 'body'; position: number }> => {
+    let transfer: Transfer | null = null
+    const target = await SegmentWriter.at(part, from, () => order.blockHeld, {
+      written: (position) => events.written(position),
+      drained: () => transfer?.drained(),
+      failed: (error) => transfer?.failed(error),
+    })
+    writer = target
+    transfer = startTransfer({
+      reply,
+      writer: target,
+      compare: { bytes: compareBytes, read: () => part.read(start, compareBytes) },
+      bodyEnd,
+      bounds: {
+        claim: (upTo) => bounds.claim(upTo),
+        reached: events.reached,
+      },
+      decode: order.decode,
+      clock,
+      received: (bytes) => {
+        bounds.received(bytes)
+        return pay(buckets, bytes, clock)
+      },
+      signal,
+    })
+    const how = await transfer.ended
+    const { position } = target
+    // The end of a range proves nothing about the end of the file.
+    if (position === order.size || (order.size === null && order.whole && how === 'body')) target.endOfFile()
+    return { how, position }
+  }
+
+  return {
+    ended: run(),
+    get position() {
+      return bounds.claimed
+    },
+    get receivedBytes() {
+      return bounds.receivedBytes
+    },
+    setEnd: (end) => bounds.setEnd(end),
+    flush: () => writer?.flush(),
+  }
+}
+
+function compare(
+  reply: HttpReply,
+  { order, events, signal, clock, buckets }: Work<CompareOrder, CompareEvents>,
+): Promise<number> {
+  let segments = [...order.segments]
+  return comparingTransfer({
+    reply,
+    part: order.part,
+    segments: () => segments,
+    size: order.size,
+    advance: (start, position) => {
+      segments = plan.advance(segments, start, position)
+      events.advanced(start, position)
+    },
+    clock,
+    received: (bytes) => {
+      events.received(bytes)
+      return pay(buckets, bytes, clock)
+    },
+    signal,
+  })
+}
+
+/** ms to wait before more may be read */
+function pay(buckets: readonly TokenBucket[], bytes: number, clock: Clock): number {
+  const now = clock.monotonic()
+  let waitMs = 0
+  for (const bucket of buckets) waitMs = Math.max(waitMs, bucket.take(bytes, now))
+  return waitMs
+}

@@ -1,0 +1,73 @@
+/**
+ * Lanes in workers, as many as are useful: a task's requests go to one of them. A worker is started when the others have
+ * enough to do, and started anew where one was lost.
+ */
+import { availableParallelism } from 'node:os'
+import type { TaskOptions } from '../../../shared/schemas.ts'
+import type { HttpSettings } from '../http/http-client.ts'
+import type { Logger } from '../ports.ts'
+import type { Lane, LaneReply, LaneRequest } from './lane.ts'
+import { WorkerLane } from './worker-lane.ts'
+
+/** A lane with fewer tasks takes the next one; a further worker costs memory and parts the pool of connections. */
+const TASKS_PER_LANE = 4
+const MOST_LANES = 4
+
+interface Place {
+  lane: WorkerLane
+  tasks: Set<TaskOptions>
+}
+
+export interface LanePoolDeps {
+  /** what a worker runs: lane-worker.ts, or what it was built to */
+  entry: URL
+  settings: HttpSettings
+  logger: Logger
+  /** the most workers; by the number of cores when left out */
+  most?: number
+}
+
+export function createLanePool({ entry, logger, ...deps }: LanePoolDeps): Lane {
+  // One core is for the engine itself and for the window.
+  const most = deps.most ?? Math.max(1, Math.min(MOST_LANES, availableParallelism() - 1))
+  let settings = deps.settings
+  let places: Place[] = []
+
+  const start = (): Place => {
+    const place: Place = {
+      lane: new WorkerLane(entry, settings, (error) => {
+        logger.error({ error: error.message }, 'a worker was lost')
+        places = places.filter((other) => other !== place)
+      }),
+      tasks: new Set(),
+    }
+    places.push(place)
+    return place
+  }
+
+  const placeOf = (options: TaskOptions): Place => {
+    const known = places.find(({ tasks }) => tasks.has(options))
+    if (known) return known
+    const [quietest] = places.toSorted((a, b) => a.tasks.size - b.tasks.size)
+    const place = quietest && (quietest.tasks.size < TASKS_PER_LANE || places.length >= most) ? quietest : start()
+    place.tasks.add(options)
+    return place
+  }
+
+  return {
+    request: async (request: LaneRequest): Promise<LaneReply> => placeOf(request.options).lane.request(request),
+    forget(options) {
+      for (const { lane, tasks } of places) if (tasks.delete(options)) lane.forget(options)
+    },
+    setSettings(next) {
+      settings = next
+      for (const { lane } of places) lane.setSettings(next)
+    },
+    dropIdle: () => {
+      for (const { lane } of places) lane.dropIdle()
+    },
+    close: async () => {
+      await Promise.all(places.map(({ lane }) => lane.close()))
+    },
+  }
+}

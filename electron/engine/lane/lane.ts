@@ -1,0 +1,91 @@
+/**
+ * A lane moves bytes: it asks servers and reads replies into files. What to ask for, what a reply is worth and who reads
+ * which bytes is decided by its callers. A lane runs in the caller's thread (inline-lane.ts) or in a worker of its own
+ * (worker-lane.ts), so that a slow disk or a fast line holds up neither the queue nor the window.
+ */
+import type { TaskOptions } from '../../../shared/schemas.ts'
+import type { PartFile } from '../file-sink.ts'
+import type { HttpReply, HttpRequest, HttpSettings } from '../http/http-client.ts'
+import type { TokenBucket } from '../rate-limiter.ts'
+import type { Segment } from '../segment-plan.ts'
+
+export interface LaneRequest extends Omit<HttpRequest, 'readBytes' | 'follow'> {
+  /** limits that the body pays for */
+  buckets: readonly TokenBucket[]
+}
+
+/** The head of a reply; its body is held back until `receive` or `compare`. One of the three ends it. */
+export interface LaneReply extends Omit<HttpReply, 'consume' | 'pause' | 'resume'> {
+  receive(order: ReceiveOrder, events: ReceiveEvents, signal: AbortSignal): LaneTransfer
+  /** ladder step 5; resolves with the position where the body ended */
+  compare(order: CompareOrder, events: CompareEvents, signal: AbortSignal): Promise<number>
+}
+
+/** One reply's body into a file. Offsets are of the file, in bytes. */
+export interface ReceiveOrder {
+  part: PartFile
+  /** of the body's first byte */
+  start: number
+  /** so many bytes at the start of the body are here already: they are compared, not written */
+  compareBytes: number
+  /** one past the last byte that the body announced; null: not announced */
+  bodyEnd: number | null
+  /** where reading ends for now; null: with the body */
+  end: number | null
+  /** content coding to undo; null: none */
+  decode: string | null
+  /** the block in which writing begins is here from its start: its checksum goes on */
+  blockHeld: boolean
+  /** of the file; null: not known */
+  size: number | null
+  /** the body is the whole file */
+  whole: boolean
+}
+
+export interface ReceiveEvents {
+  /** bytes below it are in the kernel's hands; the part holds the checksums of blocks that were finished */
+  written(position: number): void
+  /** reading came to its end: where it ends now, or `stop` */
+  reached(position: number): number | null | 'stop'
+}
+
+/** How it ended: the segment's end was reached, or the body was over. */
+export type TransferEnd = 'limit' | 'body'
+
+export interface LaneTransfer {
+  /** settles after every byte taken was written; rejects with a typed error or the signal's reason */
+  readonly ended: Promise<{ how: TransferEnd; position: number }>
+  /** one past the last byte that was read or is about to be */
+  readonly position: number
+  /** bytes that came from the network */
+  readonly receivedBytes: number
+  /** Moves the end. False: reading is beyond it already, and the end is where it was. */
+  setEnd(end: number | null): boolean
+  /** hands what was collected to the kernel */
+  flush(): void
+}
+
+export interface CompareOrder {
+  part: PartFile
+  segments: readonly Segment[]
+  /** of the file; null: not known */
+  size: number | null
+  buckets: readonly TokenBucket[]
+}
+
+export interface CompareEvents {
+  /** the segment that starts at `start` is written up to `position` */
+  advanced(start: number, position: number): void
+  received(bytes: number): void
+}
+
+export interface Lane {
+  /** As HttpClient.request. Requests with the same `options` object share its cookies. */
+  request(request: LaneRequest): Promise<LaneReply>
+  /** nothing more is asked with these options */
+  forget(options: TaskOptions): void
+  setSettings(settings: HttpSettings): void
+  /** closes idle connections */
+  dropIdle(): void
+  close(): Promise<void>
+}

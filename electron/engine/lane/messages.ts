@@ -1,0 +1,44 @@
+/** What crosses between an engine and the worker that runs its lane. Plain data; bounds are shared memory. */
+import type { ErrorInfo } from '../../../shared/errors.ts'
+import type { BlockChecksum } from '../../../shared/records.ts'
+import type { TaskOptions } from '../../../shared/schemas.ts'
+import type { HttpSettings } from '../http/http-client.ts'
+import type { CompareOrder, LaneReply, LaneRequest, ReceiveOrder, TransferEnd } from './lane.ts'
+
+export type RequestMessage = Omit<LaneRequest, 'options' | 'signal' | 'buckets'> & {
+  /** of the options told before */
+  options: number
+}
+
+/** A file that is open in this process: descriptors belong to all its threads. */
+export interface FileMessage {
+  fd: number
+  path: string
+}
+
+export type ReceiveMessage = Omit<ReceiveOrder, 'part'> & { file: FileMessage; bounds: SharedArrayBuffer }
+export type CompareMessage = Omit<CompareOrder, 'part' | 'buckets'> & { file: FileMessage }
+
+export type ToWorker =
+  | { kind: 'options'; id: number; options: TaskOptions }
+  | { kind: 'forget'; id: number }
+  | { kind: 'request'; id: number; request: RequestMessage }
+  | { kind: 'receive'; id: number; order: ReceiveMessage }
+  | { kind: 'compare'; id: number; order: CompareMessage }
+  | { kind: 'answer'; id: number; end: number | null | 'stop' }
+  | { kind: 'flush'; id: number }
+  /** ends a request, or the reading of its reply */
+  | { kind: 'abort'; id: number; reason: ErrorInfo }
+  | { kind: 'settings'; settings: HttpSettings }
+  | { kind: 'dropIdle' }
+
+export type HeadMessage = Omit<LaneReply, 'abort' | 'receive' | 'compare'>
+
+export type FromWorker =
+  | { kind: 'head'; id: number; head: HeadMessage }
+  | { kind: 'written'; id: number; position: number; blocks: BlockChecksum[] }
+  | { kind: 'advanced'; id: number; start: number; position: number; received: number; blocks: BlockChecksum[] }
+  | { kind: 'reached'; id: number; position: number }
+  | { kind: 'ended'; id: number; how: TransferEnd; position: number; received: number; blocks: BlockChecksum[] }
+  /** the request or the reading failed */
+  | { kind: 'failed'; id: number; error: ErrorInfo; blocks: BlockChecksum[] }

@@ -1,0 +1,216 @@
+/**
+ * The engine's side of a lane in a worker thread: every call becomes a message (messages.ts). A worker that ends
+ * unexpectedly takes its requests with it, which are tried again; what was written until then is known.
+ */
+import { Worker } from 'node:worker_threads'
+import { type ErrorInfo, NighthaulError } from '../../../shared/errors.ts'
+import type { TaskOptions } from '../../../shared/schemas.ts'
+import type { PartFile } from '../file-sink.ts'
+import type { HttpSettings } from '../http/http-client.ts'
+import { LaneBounds } from './bounds.ts'
+import type {
+  CompareEvents,
+  CompareOrder,
+  Lane,
+  LaneReply,
+  LaneRequest,
+  LaneTransfer,
+  ReceiveEvents,
+  ReceiveOrder,
+} from './lane.ts'
+import type { LaneWorkerData } from './lane-worker.ts'
+import type { FileMessage, FromWorker, ToWorker } from './messages.ts'
+
+/** What is under way under one id, and who hears of it. */
+type Listener = (message: Extract<FromWorker, { id: number }>) => void
+
+export class WorkerLane implements Lane {
+  readonly #worker: Worker
+  readonly #listeners = new Map<number, Listener>()
+  readonly #options = new WeakMap<TaskOptions, number>()
+  readonly #exited: Promise<void>
+  #lastId = 0
+  #closing = false
+  #lost: NighthaulError | null = null
+
+  /** `entry`: lane-worker.ts, or what it was built to. `onLost`: it ended unasked. */
+  constructor(entry: URL, settings: HttpSettings, onLost: (error: Error) => void) {
+    this.#worker = new Worker(entry, { workerData: { settings } satisfies LaneWorkerData })
+    this.#worker.on('message', (message: FromWorker) => {
+      this.#listeners.get(message.id)?.(message)
+    })
+    let failure: Error | null = null
+    this.#worker.on('error', (error) => {
+      failure = error as Error
+    })
+    this.#exited = new Promise((resolve) => {
+      this.#worker.once('exit', (code) => {
+        this.#lose(this.#closing ? 'it was closed' : (failure?.message ?? `exit code ${code}`))
+        if (!this.#closing) onLost(failure ?? new Error(`the worker ended with ${code}`))
+        resolve()
+      })
+    })
+  }
+
+  /** it ended, and takes no more requests */
+  get isLost(): boolean {
+    return this.#lost !== null
+  }
+
+  async request({ options, signal, buckets: _, ...asked }: LaneRequest): Promise<LaneReply> {
+    signal.throwIfAborted()
+    if (this.#lost) throw this.#lost
+    const id = ++this.#lastId
+    const request = { ...asked, options: this.#optionsId(options) }
+    return new Promise((resolve, reject) => {
+      const onAbort = () => {
+        this.#abandon(id, signal.reason)
+        reject(signal.reason)
+      }
+      signal.addEventListener('abort', onAbort, { once: true })
+      this.#listeners.set(id, (message) => {
+        signal.removeEventListener('abort', onAbort)
+        this.#listeners.delete(id)
+        if (message.kind === 'failed') reject(NighthaulError.from(message.error))
+        else if (message.kind === 'head') resolve(this.#reply(id, message.head))
+      })
+      this.#post({ kind: 'request', id, request })
+    })
+  }
+
+  forget(options: TaskOptions): void {
+    const id = this.#options.get(options)
+    if (id === undefined) return
+    this.#options.delete(options)
+    this.#post({ kind: 'forget', id })
+  }
+
+  setSettings(settings: HttpSettings): void {
+    this.#post({ kind: 'settings', settings })
+  }
+
+  dropIdle(): void {
+    this.#post({ kind: 'dropIdle' })
+  }
+
+  async close(): Promise<void> {
+    this.#closing = true
+    await this.#worker.terminate()
+    await this.#exited
+  }
+
+  #optionsId(options: TaskOptions): number {
+    let id = this.#options.get(options)
+    if (id === undefined) {
+      id = ++this.#lastId
+      this.#options.set(options, id)
+      this.#post({ kind: 'options', id, options })
+    }
+    return id
+  }
+
+  #reply(id: number, head: Omit<LaneReply, 'abort' | 'receive' | 'compare'>): LaneReply {
+    return {
+      ...head,
+      abort: () => this.#abandon(id, null),
+      receive: (order, events, signal) => this.#receive(id, order, events, signal),
+      compare: (order, events, signal) => this.#compare(id, order, events, signal),
+    }
+  }
+
+  #receive(id: number, { part, ...order }: ReceiveOrder, events: ReceiveEvents, signal: AbortSignal): LaneTransfer {
+    const bounds = new LaneBounds(order.start + order.compareBytes, order.end)
+    const ended = this.#listen<{ how: 'limit' | 'body'; position: number }>(id, part, signal, (message, resolve) => {
+      if (message.kind === 'written') events.written(message.position)
+      else if (message.kind === 'reached')
+        this.#post({ kind: 'answer', id, end: bounds.answer(events.reached(message.position)) })
+      else if (message.kind === 'ended') resolve({ how: message.how, position: message.position })
+    })
+    this.#post({ kind: 'receive', id, order: { ...order, file: fileOf(part), bounds: bounds.memory } })
+    return {
+      ended,
+      get position() {
+        return bounds.claimed
+      },
+      get receivedBytes() {
+        return bounds.receivedBytes
+      },
+      setEnd: (end) => bounds.setEnd(end),
+      flush: () => this.#post({ kind: 'flush', id }),
+    }
+  }
+
+  #compare(
+    id: number,
+    { part, buckets: _, ...order }: CompareOrder,
+    events: CompareEvents,
+    signal: AbortSignal,
+  ): Promise<number> {
+    const ended = this.#listen<number>(id, part, signal, (message, resolve) => {
+      if ('received' in message) events.received(message.received)
+      if (message.kind === 'advanced') events.advanced(message.start, message.position)
+      else if (message.kind === 'ended') resolve(message.position)
+    })
+    this.#post({ kind: 'compare', id, order: { ...order, file: fileOf(part) } })
+    return ended
+  }
+
+  /** Until the worker says that it is over, so that nobody closes the file under it. */
+  #listen<T>(
+    id: number,
+    part: PartFile,
+    signal: AbortSignal,
+    take: (message: Extract<FromWorker, { id: number }>, resolve: (value: T) => void) => void,
+  ): Promise<T> {
+    return new Promise<T>((resolve, reject) => {
+      const onAbort = () => this.#post({ kind: 'abort', id, reason: reasonOf(signal.reason) })
+      signal.addEventListener('abort', onAbort, { once: true })
+      if (signal.aborted) onAbort()
+      this.#listeners.set(id, (message) => {
+        if ('blocks' in message) for (const block of message.blocks) part.keepBlock(block)
+        if (message.kind === 'ended' || message.kind === 'failed') {
+          signal.removeEventListener('abort', onAbort)
+          this.#listeners.delete(id)
+        }
+        try {
+          if (message.kind === 'failed') reject(signal.aborted ? signal.reason : NighthaulError.from(message.error))
+          else take(message, resolve)
+        } catch (error) {
+          this.#abandon(id, error)
+          reject(error)
+        }
+      })
+    })
+  }
+
+  /** Nobody waits for an answer any more. */
+  #abandon(id: number, reason: unknown): void {
+    this.#listeners.delete(id)
+    this.#post({ kind: 'abort', id, reason: reasonOf(reason) })
+  }
+
+  #post(message: ToWorker): void {
+    if (!this.#lost) this.#worker.postMessage(message)
+  }
+
+  #lose(why: string): void {
+    this.#lost = new NighthaulError(
+      'worker_lost',
+      `The part of Nighthaul that reads from the network ended (${why}). What is here is kept; it starts again by itself.`,
+    )
+    const error = this.#lost.toInfo()
+    for (const [id, listener] of [...this.#listeners]) listener({ kind: 'failed', id, error, blocks: [] })
+  }
+}
+
+function fileOf(part: PartFile): FileMessage {
+  const { descriptor, path } = part
+  if (descriptor === null) throw new Error('a worker can only write into files of the operating system')
+  return { fd: descriptor, path }
+}
+
+function reasonOf(reason: unknown): ErrorInfo {
+  const typed =
+    reason instanceof NighthaulError ? reason : new NighthaulError('interrupted', 'The request was stopped.')
+  return typed.toInfo()
+}
