@@ -63,13 +63,16 @@ export async function buildIfStale({ force = false } = {}): Promise<string[]> {
   return built
 }
 
+/** Stay packages: native code, and what finds files of its own beside itself. */
+const EXTERNAL = ['better-sqlite3', '@node-rs/crc32', 'electron', 'pino', 'ws', 'open']
+
 function nodeConfig(outDir: string, entries: readonly string[], format: 'es' | 'cjs', fileName: string): InlineConfig {
   return {
     configFile: false,
     root: ROOT,
     logLevel: 'warn',
-    // `ssr` is vite's word for “runs in Node”: packages stay outside, the installed node_modules serves them.
-    ssr: { target: 'node', external: true },
+    // `ssr` is vite's word for “runs in Node”. Bundled packages start in half the time: one file instead of hundreds.
+    ssr: { target: 'node', noExternal: true, external: [...EXTERNAL] },
     build: {
       ssr: true,
       outDir,

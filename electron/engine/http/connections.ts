@@ -6,10 +6,11 @@
 import { X509Certificate } from 'node:crypto'
 import type { Socket } from 'node:net'
 import { createSecureContext, getCACertificates, type SecureContext } from 'node:tls'
-import { buildConnector, Client, type Dispatcher, Pool, ProxyAgent, Socks5ProxyAgent } from 'undici'
+import type { Dispatcher } from 'undici'
 import { NighthaulError } from '../../../shared/errors.ts'
 import type { Clock } from '../ports.ts'
 import { SLAB_BYTES, SlabReader } from './slabs.ts'
+import { buildConnector, Client, Pool, ProxyAgent, Socks5ProxyAgent } from './undici.ts'
 
 /** What a dispatcher depends on, beside the origin. */
 export interface RequestProfile {

@@ -18,7 +18,7 @@ import type {
   ReceiveEvents,
   ReceiveOrder,
 } from './lane.ts'
-import type { LaneWorkerData } from './lane-worker.ts'
+import type { LaneWorkerData } from './lane-service.ts'
 import type { FileMessage, FromWorker, ToWorker } from './messages.ts'
 
 /** What is under way under one id, and who hears of it. */

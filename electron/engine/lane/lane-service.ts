@@ -1,0 +1,159 @@
+/**
+ * What a lane's worker does: an inline lane behind messages. Files are written synchronously here, from the very
+ * memory that the socket was read into: cheaper than any hand-over, and nobody else waits on this thread.
+ */
+import { parentPort, workerData } from 'node:worker_threads'
+import { NighthaulError, toErrorInfo } from '../../../shared/errors.ts'
+import type { TaskOptions } from '../../../shared/schemas.ts'
+import { PartFile } from '../file-sink.ts'
+import type { HttpSettings } from '../http/http-client.ts'
+import { descriptorFile } from '../node-fs.ts'
+import { LaneBounds } from './bounds.ts'
+import { createInlineLane, type InlineReply } from './inline-lane.ts'
+import type { LaneTransfer } from './lane.ts'
+import type { CompareMessage, FileMessage, FromWorker, ReceiveMessage, RequestMessage, ToWorker } from './messages.ts'
+
+export interface LaneWorkerData {
+  settings: HttpSettings
+}
+
+interface Work {
+  abort: AbortController
+  reply: InlineReply | null
+  transfer: LaneTransfer | null
+  /** answers the question where reading ends now */
+  answer: ((end: number | null | 'stop') => void) | null
+}
+
+const port = parentPort!
+const lane = createInlineLane({
+  settings: (workerData as LaneWorkerData).settings,
+  clock: {
+    now: Date.now,
+    monotonic: () => Number(process.hrtime.bigint()) / 1e6,
+    setTimeout(callback, ms) {
+      const timer = setTimeout(callback, ms)
+      return { cancel: () => clearTimeout(timer) }
+    },
+  },
+})
+const options = new Map<number, TaskOptions>()
+const works = new Map<number, Work>()
+const tell = (message: FromWorker) => port.postMessage(message)
+
+port.on('message', (message: ToWorker) => {
+  switch (message.kind) {
+    case 'options':
+      options.set(message.id, message.options)
+      return
+    case 'forget':
+      options.delete(message.id)
+      return
+    case 'request':
+      void request(message.id, message.request)
+      return
+    case 'receive':
+      void receive(message.id, message.order)
+      return
+    case 'compare':
+      void compare(message.id, message.order)
+      return
+    case 'answer':
+      works.get(message.id)?.answer?.(message.end)
+      return
+    case 'flush':
+      works.get(message.id)?.transfer?.flush()
+      return
+    case 'abort':
+      abort(message.id, NighthaulError.from(message.reason))
+      return
+    case 'settings':
+      lane.setSettings(message.settings)
+      return
+    case 'dropIdle':
+      lane.dropIdle()
+  }
+})
+
+async function request(id: number, { options: optionsId, ...asked }: RequestMessage): Promise<void> {
+  const work: Work = { abort: new AbortController(), reply: null, transfer: null, answer: null }
+  works.set(id, work)
+  try {
+    const taskOptions = options.get(optionsId) ?? {}
+    const reply = await lane.request({ ...asked, options: taskOptions, buckets: [], signal: work.abort.signal })
+    work.reply = reply
+    const { abort: _, receive: __, compare: ___, receiveWithin: ____, ...head } = reply
+    tell({ kind: 'head', id, head })
+  } catch (error) {
+    works.delete(id)
+    tell({ kind: 'failed', id, error: toErrorInfo(error), blocks: [] })
+  }
+}
+
+async function receive(id: number, { file, bounds, ...order }: ReceiveMessage): Promise<void> {
+  const work = works.get(id)
+  if (!work?.reply) return
+  const part = open(file)
+  const transfer = work.reply.receiveWithin(
+    { ...order, part },
+    {
+      written: (position) => tell({ kind: 'written', id, position, blocks: part.takeBlocks() }),
+      reached: (position) =>
+        new Promise((resolve) => {
+          work.answer = resolve
+          tell({ kind: 'reached', id, position })
+        }),
+    },
+    work.abort.signal,
+    LaneBounds.over(bounds),
+  )
+  work.transfer = transfer
+  try {
+    const { how, position } = await transfer.ended
+    tell({ kind: 'ended', id, how, position, received: transfer.receivedBytes, blocks: part.takeBlocks() })
+  } catch (error) {
+    tell({ kind: 'failed', id, error: toErrorInfo(error), blocks: part.takeBlocks() })
+  }
+  works.delete(id)
+}
+
+async function compare(id: number, { file, ...order }: CompareMessage): Promise<void> {
+  const work = works.get(id)
+  if (!work?.reply) return
+  const part = open(file)
+  let received = 0
+  try {
+    const position = await work.reply.compare(
+      { ...order, part, buckets: [] },
+      {
+        advanced(start, at) {
+          tell({ kind: 'advanced', id, start, position: at, received, blocks: part.takeBlocks() })
+          received = 0
+        },
+        received: (bytes) => {
+          received += bytes
+        },
+      },
+      work.abort.signal,
+    )
+    tell({ kind: 'ended', id, how: 'body', position, received, blocks: part.takeBlocks() })
+  } catch (error) {
+    tell({ kind: 'failed', id, error: toErrorInfo(error), blocks: part.takeBlocks() })
+  }
+  works.delete(id)
+}
+
+function abort(id: number, reason: NighthaulError): void {
+  const work = works.get(id)
+  if (!work) return
+  work.abort.abort(reason)
+  // A head that nobody reads from: nothing else would say that it is over.
+  if (work.reply && !work.transfer) {
+    work.reply.abort()
+    works.delete(id)
+  }
+}
+
+function open({ fd, path }: FileMessage): PartFile {
+  return PartFile.over(path, descriptorFile(fd))
+}
