@@ -120,12 +120,8 @@ async function* chunksOf(input: ComparingInput): AsyncGenerator<Buffer> {
       if (signal.aborted) throw signal.reason
       const chunk = queue.shift()
       if (chunk) {
-        let waitMs = input.received(chunk.length)
-        while (waitMs > 0) {
-          const slice = Math.min(waitMs, RATE_CHECK_MS)
-          await sleep(input.clock, slice, signal)
-          waitMs = Math.min(waitMs - slice, input.received(0))
-        }
+        for (let waitMs = input.received(chunk.length); waitMs > 0; waitMs = input.received(0))
+          await sleep(input.clock, Math.min(waitMs, RATE_CHECK_MS), signal)
         yield chunk
       } else if (failure) throw failure
       else if (ended) return

@@ -13,6 +13,7 @@ import type { LaneTransfer } from './lane/lane.ts'
 import { SpeedMeter } from './metrics.ts'
 import type { EngineDeps } from './ports.ts'
 import type { Progress } from './progress.ts'
+import type { Draw, TokenBucket } from './rate-limiter.ts'
 import type { RemoteFile } from './remote-file.ts'
 import * as plan from './segment-plan.ts'
 
@@ -33,6 +34,8 @@ export interface Connection {
   transfer: LaneTransfer | null
   /** bytes of it that were counted */
   countedBytes: number
+  /** its part in the limits of its bytes; null while no body comes */
+  draw: Draw | null
   /** its segment was accepted by the server; until then the connection it was split from may still read into it */
   proven: boolean
 }
@@ -102,6 +105,14 @@ export class Connections implements SlotHolder {
     this.#cap = this.#deps.wanted()
     for (const connection of this.#kept().slice(this.#cap)) connection.abort.abort(SHED)
     this.#wake?.()
+  }
+
+  /** Bytes are paid for in other buckets from now on. */
+  limitsChanged(buckets: (host: string) => readonly TokenBucket[]): void {
+    for (const { draw, transfer, host } of this.#open) {
+      draw?.move(buckets(host))
+      transfer?.setBuckets(buckets(host))
+    }
   }
 
   /** Those that were not told to end. */
@@ -203,6 +214,7 @@ export class Connections implements SlotHolder {
       host: this.#deps.remote.host,
       transfer: null,
       countedBytes: 0,
+      draw: null,
       proven: false,
     }
     const forward = () => connection.abort.abort(this.#stop.reason)
@@ -221,7 +233,10 @@ export class Connections implements SlotHolder {
           connection.segment = next.kind === 'split' ? next.at : next.start
         }
         connection.meter = new SpeedMeter(clock.monotonic())
-        await this.#deps.fetch(connection)
+        await this.#deps.fetch(connection).finally(() => {
+          connection.draw?.end()
+          connection.draw = null
+        })
         connection.segment = null
         connection.proven = false
         this.#failuresInARow = 0

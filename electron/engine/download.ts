@@ -20,7 +20,7 @@ import { SpeedMeter } from './metrics.ts'
 import { beginPlace, type Place, restorePlace } from './place.ts'
 import type { EngineDeps } from './ports.ts'
 import { Progress } from './progress.ts'
-import type { TokenBucket } from './rate-limiter.ts'
+import { Draw, type TokenBucket } from './rate-limiter.ts'
 import { type Accepted, notResumable, RemoteFile } from './remote-file.ts'
 import { isHtml, type ReplyFacts } from './reply.ts'
 import * as plan from './segment-plan.ts'
@@ -38,8 +38,8 @@ export interface DownloadContext extends Pick<EngineDeps, 'fs' | 'clock' | 'rand
   lane: Lane
   hosts: HostController
   settings: () => Settings
-  /** limits of all and of the task */
-  buckets: readonly TokenBucket[]
+  /** the limits that hold for this task's bytes from a host */
+  buckets: (host: string) => readonly TokenBucket[]
   storedBlocks: () => BlockChecksum[]
   storedSegments: () => plan.Segment[]
   reserve: (filename: string) => boolean
@@ -162,6 +162,11 @@ export class Download {
     this.#connections.settingsChanged()
   }
 
+  /** Other limits hold from now on. */
+  limitsChanged(): void {
+    this.#connections.limitsChanged(this.#context.buckets)
+  }
+
   async run(): Promise<DownloadOutcome> {
     try {
       const published = await this.#restore()
@@ -188,7 +193,7 @@ export class Download {
   // ── before the first request ──
 
   async #restore(): Promise<string | null> {
-    const { bootId, clock } = this.#context
+    const { bootId } = this.#context
     const place = await restorePlace(this.#task, this.#context)
     if (place.kind === 'published') return place.path
     if (place.kind === 'nothing') {
@@ -215,10 +220,7 @@ export class Download {
       this.#heldAtStart = 0
       this.#context.forget()
     }
-    this.#context.logger.info(
-      { task: this.#task.id, heldBytes: this.#heldAtStart, at: clock.now() },
-      'partial restored',
-    )
+    this.#context.logger.info({ task: this.#task.id, heldBytes: this.#heldAtStart }, 'partial restored')
     return null
   }
 
@@ -254,7 +256,7 @@ export class Download {
         heldBytes: this.writtenBytes,
         complete: this.#progress.complete,
         alone: () => !this.#connections.othersWork(connection),
-        buckets: this.#context.buckets,
+        buckets: this.#context.buckets(connection.host),
       },
       async () => sleep(clock, hosts.spacing(connection.host), signal),
       signal,
@@ -262,6 +264,7 @@ export class Download {
     try {
       signal.throwIfAborted()
       await this.#moveSlot(connection, accepted.reply)
+      connection.draw = new Draw(this.#context.buckets(connection.host))
       await this.#take(accepted, connection)
     } catch (error) {
       accepted.reply.abort()
@@ -346,6 +349,7 @@ export class Download {
         blockHeld: this.#progress.bytesBefore(from) >= from % BLOCK_BYTES,
         size: this.#remote.size,
         whole: body.whole,
+        buckets: connection.draw!.buckets,
       },
       {
         written: (position) => this.#progress.advance(start, position),
@@ -366,7 +370,7 @@ export class Download {
         part: this.#place!.part,
         segments: this.#progress.segments,
         size: this.#remote.size,
-        buckets: this.#context.buckets,
+        buckets: connection.draw!.buckets,
       },
       {
         advanced: (start, position) => {

@@ -178,7 +178,7 @@ export class Runner {
     const download = new Download(task, {
       ...this.#deps,
       ...this.#placeContext(task),
-      buckets: [this.#deps.globalBucket, bucket],
+      buckets: () => [this.#deps.globalBucket, bucket],
       forget: () => store.clearProgress(id),
     })
     const abort = new AbortController()

@@ -10,7 +10,7 @@ import { statusError } from './http/errors.ts'
 import type { HttpClient, HttpReply } from './http/http-client.ts'
 import { SpeedMeter } from './metrics.ts'
 import type { Clock } from './ports.ts'
-import { TokenBucket } from './rate-limiter.ts'
+import { Limiter, TokenBucket } from './rate-limiter.ts'
 import { withRetryAfter } from './remote-file.ts'
 import { parseReply } from './reply.ts'
 import {
@@ -98,7 +98,7 @@ class InOrder implements OrderedWriter {
   readonly #clock: Clock
   readonly #hash
   readonly #meter: SpeedMeter
-  readonly #bucket: TokenBucket
+  readonly #limiter: Limiter
   #known: KnownFile = UNKNOWN_FILE
   #rung: Rung = 'overlap'
   #plain = false
@@ -119,7 +119,9 @@ class InOrder implements OrderedWriter {
     this.#out = out
     this.#clock = clock
     this.#meter = new SpeedMeter(clock.monotonic())
-    this.#bucket = new TokenBucket(input.options.limitBytesPerSecond ?? null, clock.monotonic())
+    const bucket = new TokenBucket(input.options.limitBytesPerSecond ?? null, clock.monotonic())
+    // Bytes are held in memory until the reader takes them, hence the small reads.
+    this.#limiter = new Limiter([bucket], input.url, 64 * 1024)
     this.#hash = input.options.checksum ? createHash(input.options.checksum.algorithm.replace('-', '')) : null
     this.finalUrl = input.url
     this.signal = AbortSignal.any([input.signal, this.#leave.signal])
@@ -177,6 +179,7 @@ class InOrder implements OrderedWriter {
         url: this.#input.url,
         headers: this.#plain ? {} : rangeHeaders(request),
         options: this.#input.options,
+        readBytes: () => this.#limiter.readBytes,
         signal: this.signal,
       })
       try {
@@ -255,7 +258,7 @@ class InOrder implements OrderedWriter {
       total: this.#known.size,
       bytesPerSecond: this.#meter.bytesPerSecond(now),
     })
-    return this.#bucket.take(bytes, now)
+    return this.#limiter.take(bytes, now)
   }
 }
 

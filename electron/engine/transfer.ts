@@ -33,7 +33,7 @@ export interface TransferInput {
   /** Content-Encoding to undo, or null */
   decode: string | null
   clock: Clock
-  /** counts bytes from the network and says how long to wait before reading on, in ms */
+  /** counts bytes from the network and says how long to wait before reading on, in ms; asked with 0 before the first */
   received: (bytes: number) => number
   signal: AbortSignal
 }
@@ -70,13 +70,10 @@ export function startTransfer(input: TransferInput): Transfer {
   let timer: { cancel(): void } | null = null
   /** The limit may be lifted before the wait is over: it is looked at again now and then. */
   const holdBack = (waitMs: number) => {
-    const slice = Math.min(waitMs, RATE_CHECK_MS)
     timer?.cancel()
-    timer = input.clock.setTimeout(() => {
-      const left = Math.min(waitMs - slice, input.received(0))
-      if (left > 0) holdBack(left)
-      else unpause('rate')
-    }, slice)
+    if (waitMs <= 0) return unpause('rate')
+    pause('rate')
+    timer = input.clock.setTimeout(() => holdBack(input.received(0)), Math.min(waitMs, RATE_CHECK_MS))
   }
   const { promise: ended, resolve, reject } = Promise.withResolvers<TransferEnd>()
 
@@ -175,15 +172,12 @@ export function startTransfer(input: TransferInput): Transfer {
 
   signal.addEventListener('abort', onAbort, { once: true })
   if (signal.aborted) onAbort()
-  else
+  else {
+    holdBack(input.received(0))
     reply.consume({
       onData(chunk) {
         if (over) return
-        const waitMs = input.received(chunk.length)
-        if (waitMs > 0) {
-          pause('rate')
-          holdBack(waitMs)
-        }
+        holdBack(input.received(chunk.length))
         if (decoder) {
           if (!decoder.write(chunk)) pause('decoder')
         } else if (overlap) takeOverlap(chunk)
@@ -192,6 +186,7 @@ export function startTransfer(input: TransferInput): Transfer {
       onEnd: onBodyEnd,
       onError: end,
     })
+  }
 
   return {
     ended,

@@ -1,5 +1,7 @@
 /** Speed limits through a whole engine. Bytes are counted against the engine's own clock; nothing here is timed. */
 import { describe, expect, it } from 'vitest'
+import { createLanePool } from '../../electron/engine/lane/lane-pool.ts'
+import { nodeClock } from '../../electron/platform/clock.ts'
 import { realClock, startEngine } from '../helpers/engine.ts'
 import { startFaultServer } from '../helpers/fault-server.ts'
 
@@ -65,10 +67,10 @@ describe('limits', () => {
     })
     server.add('/a', { size: 8 * SIZE, seed: 1 })
     const id = await engine.add(server.url('/a'), { connections: 1 })
-    // one chunk is taken: at this rate its debt would last for hours
+    // the reply is here, and at this rate the first read of its body is many minutes away
     await server.until(() => server.requests.some((request) => request.bytesSent > 0))
-    await engine.untilTask(id, (task) => task.bytesPerSecond > 0)
-    expect((await engine.get(id)).state).toBe('active')
+    await engine.untilTask(id, (task) => task.sizeBytes !== null && task.segments.some((segment) => segment.active))
+    expect(await engine.get(id)).toMatchObject({ state: 'active', writtenBytes: 0 })
     await engine.call('settings.set', { limitBytesPerSecond: null })
     expect((await engine.until(id, 'done', 'failed')).state).toBe('done')
   })
@@ -95,5 +97,30 @@ describe('limits', () => {
     expect(sent()).toBeLessThan(size)
     await engine.call('settings.set', { limitBytesPerSecond: null })
     await engine.until(id, 'done', 'failed')
+  })
+
+  it('hold in workers too, which share one bucket and give every download the same', async () => {
+    await using server = await startFaultServer()
+    const entry = new URL('../../electron/engine/lane/lane-worker.ts', import.meta.url)
+    const silent = { debug() {}, info() {}, warn() {}, error() {} }
+    await using engine = await startEngine({
+      clock: nodeClock,
+      openLane: (settings) => createLanePool({ entry, settings, logger: silent, most: 2 }),
+      settings: { limitBytesPerSecond: RATE, durability: 'background', downloadsAtOnce: 8, connectionsPerHost: 8 },
+    })
+    // More downloads than one worker takes.
+    const paths = Array.from({ length: 6 }, (_, index) => `/${index}.bin`)
+    for (const [seed, path] of paths.entries()) server.add(path, { size: 20 * SIZE, seed })
+    const ids = await Promise.all(paths.map((path) => engine.add(server.url(path), { connections: 1 })))
+    for (const id of ids) await engine.untilTask(id, (task) => task.bytesPerSecond > 0)
+    const { samples: before } = await engine.call('throughput.history')
+    const history = async () => (await engine.call('throughput.history')).samples
+    // the sample under way holds the start; the second after it is the limit's alone
+    await expect.poll(async () => (await history()).length, { timeout: 20_000 }).toBeGreaterThan(before.length + 1)
+    const sample = (await history())[before.length + 1]!
+    expect(sample.bytesPerSecond).toBeLessThanOrEqual(RATE * (1 + BURST_SECONDS) + CHUNK)
+    const rates = await Promise.all(ids.map(async (id) => (await engine.get(id)).bytesPerSecond))
+    // (Rates are sampled twice a second, each at its own time.)
+    expect(Math.min(...rates)).toBeGreaterThan(0.5 * Math.max(...rates))
   })
 })

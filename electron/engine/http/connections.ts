@@ -193,10 +193,12 @@ function slabConnector(
       if (!tls) return push()
       if (!pushPlanned) setImmediate(push)
       pushPlanned = true
-      return connection.socket !== null && connection.socket.readableLength + reader.pendingBytes < SLAB_BYTES
+      const waiting = (connection.socket?.readableLength ?? 0) + reader.pendingBytes
+      return connection.socket !== null && waiting < connection.readBytes()
     },
   }
-  const connect = buildConnector({ timeout, allowH2: false, onread, ...tls } as never)
+  // The stream behind the socket holds one read at a time: whoever pauses it is owed no more than that.
+  const connect = buildConnector({ timeout, allowH2: false, onread, highWaterMark: 1, ...tls } as never)
   return (options, callback) =>
     connect(options, (...result) => {
       const socket = result[1]

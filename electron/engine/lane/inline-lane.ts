@@ -3,7 +3,7 @@ import { comparingTransfer } from '../comparing-body.ts'
 import { SegmentWriter } from '../file-sink.ts'
 import { createHttpClient, type HttpReply, type HttpSettings } from '../http/http-client.ts'
 import type { Clock } from '../ports.ts'
-import { readSize, type TokenBucket } from '../rate-limiter.ts'
+import { Limiter, readSize } from '../rate-limiter.ts'
 import * as plan from '../segment-plan.ts'
 import { type Bounds, startTransfer, type Transfer } from '../transfer.ts'
 import { LaneBounds } from './bounds.ts'
@@ -17,9 +17,6 @@ import type {
   ReceiveEvents,
   ReceiveOrder,
 } from './lane.ts'
-
-/** About what one write takes. */
-const LARGE_READ_BYTES = 1024 * 1024
 
 /** A reply in this thread, read for somebody in another one. */
 export interface InlineReply extends LaneReply {
@@ -40,11 +37,16 @@ export function createInlineLane(deps: { settings: HttpSettings; clock: Clock })
   const client = createHttpClient(deps)
   return {
     async request({ buckets, ...request }) {
-      const readBytes = () => readSize(buckets, LARGE_READ_BYTES)
+      let limiter: Limiter | null = null
+      const readBytes = () => limiter?.readBytes ?? readSize(buckets)
       const reply = await client.request({ ...request, readBytes })
+      const limited = (order: ReceiveOrder | CompareOrder) => {
+        limiter = new Limiter(order.buckets, reply.finalUrl)
+        return limiter
+      }
       const { consume: _, pause: __, resume: ___, ...head } = reply
       const receiveWithin: InlineReply['receiveWithin'] = (order, events, signal, bounds) =>
-        receive(reply, { order, events, signal, clock, buckets }, bounds)
+        receive(reply, { order, events, signal, clock, limiter: limited(order) }, bounds)
       return {
         ...head,
         receiveWithin,
@@ -53,7 +55,7 @@ export function createInlineLane(deps: { settings: HttpSettings; clock: Clock })
           const reached = async (position: number) => bounds.answer(events.reached(position))
           return receiveWithin(order, { ...events, reached }, signal, bounds)
         },
-        compare: (order, events, signal) => compare(reply, { order, events, signal, clock, buckets }),
+        compare: (order, events, signal) => compare(reply, { order, events, signal, clock, limiter: limited(order) }),
       }
     },
     // The cookies go with the options object.
@@ -69,12 +71,12 @@ interface Work<Order, Events> {
   events: Events
   signal: AbortSignal
   clock: Clock
-  buckets: readonly TokenBucket[]
+  limiter: Limiter
 }
 
 function receive(
   reply: HttpReply,
-  { order, events, signal, clock, buckets }: Work<ReceiveOrder, AskingEvents>,
+  { order, events, signal, clock, limiter }: Work<ReceiveOrder, AskingEvents>,
   bounds: LaneBounds,
 ): LaneTransfer {
   const { part, start, compareBytes, bodyEnd } = order
@@ -102,7 +104,7 @@ function receive(
       clock,
       received: (bytes) => {
         bounds.received(bytes)
-        return pay(buckets, bytes, clock)
+        return limiter.take(bytes, clock.monotonic())
       },
       signal,
     })
@@ -114,7 +116,7 @@ function receive(
   }
 
   return {
-    ended: run(),
+    ended: run().finally(() => limiter.close(clock.monotonic())),
     get position() {
       return bounds.claimed
     },
@@ -122,13 +124,14 @@ function receive(
       return bounds.receivedBytes
     },
     setEnd: (end) => bounds.setEnd(end),
+    setBuckets: (buckets) => limiter.move(buckets, clock.monotonic()),
     flush: () => writer?.flush(),
   }
 }
 
 function compare(
   reply: HttpReply,
-  { order, events, signal, clock, buckets }: Work<CompareOrder, CompareEvents>,
+  { order, events, signal, clock, limiter }: Work<CompareOrder, CompareEvents>,
 ): Promise<number> {
   let segments = [...order.segments]
   return comparingTransfer({
@@ -143,16 +146,8 @@ function compare(
     clock,
     received: (bytes) => {
       events.received(bytes)
-      return pay(buckets, bytes, clock)
+      return limiter.take(bytes, clock.monotonic())
     },
     signal,
-  })
-}
-
-/** ms to wait before more may be read */
-function pay(buckets: readonly TokenBucket[], bytes: number, clock: Clock): number {
-  const now = clock.monotonic()
-  let waitMs = 0
-  for (const bucket of buckets) waitMs = Math.max(waitMs, bucket.take(bytes, now))
-  return waitMs
+  }).finally(() => limiter.close(clock.monotonic()))
 }

@@ -8,6 +8,7 @@ import type { TaskOptions } from '../../../shared/schemas.ts'
 import { PartFile } from '../file-sink.ts'
 import type { HttpSettings } from '../http/http-client.ts'
 import { descriptorFile } from '../node-fs.ts'
+import { TokenBucket } from '../rate-limiter.ts'
 import { LaneBounds } from './bounds.ts'
 import { createInlineLane, type InlineReply } from './inline-lane.ts'
 import type { LaneTransfer } from './lane.ts'
@@ -61,6 +62,9 @@ port.on('message', (message: ToWorker) => {
     case 'answer':
       works.get(message.id)?.answer?.(message.end)
       return
+    case 'buckets':
+      works.get(message.id)?.transfer?.setBuckets(message.buckets.map(TokenBucket.attach))
+      return
     case 'flush':
       works.get(message.id)?.transfer?.flush()
       return
@@ -75,12 +79,13 @@ port.on('message', (message: ToWorker) => {
   }
 })
 
-async function request(id: number, { options: optionsId, ...asked }: RequestMessage): Promise<void> {
+async function request(id: number, { options: optionsId, buckets, ...asked }: RequestMessage): Promise<void> {
   const work: Work = { abort: new AbortController(), reply: null, transfer: null, answer: null }
   works.set(id, work)
   try {
     const taskOptions = options.get(optionsId) ?? {}
-    const reply = await lane.request({ ...asked, options: taskOptions, buckets: [], signal: work.abort.signal })
+    const drawn = buckets.map(TokenBucket.attach)
+    const reply = await lane.request({ ...asked, options: taskOptions, buckets: drawn, signal: work.abort.signal })
     work.reply = reply
     const { abort: _, receive: __, compare: ___, receiveWithin: ____, ...head } = reply
     tell({ kind: 'head', id, head })
@@ -90,12 +95,12 @@ async function request(id: number, { options: optionsId, ...asked }: RequestMess
   }
 }
 
-async function receive(id: number, { file, bounds, ...order }: ReceiveMessage): Promise<void> {
+async function receive(id: number, { file, bounds, buckets, ...order }: ReceiveMessage): Promise<void> {
   const work = works.get(id)
   if (!work?.reply) return
   const part = open(file)
   const transfer = work.reply.receiveWithin(
-    { ...order, part },
+    { ...order, part, buckets: buckets.map(TokenBucket.attach) },
     {
       written: (position) => tell({ kind: 'written', id, position, blocks: part.takeBlocks() }),
       reached: (position) =>
@@ -117,14 +122,14 @@ async function receive(id: number, { file, bounds, ...order }: ReceiveMessage): 
   works.delete(id)
 }
 
-async function compare(id: number, { file, ...order }: CompareMessage): Promise<void> {
+async function compare(id: number, { file, buckets, ...order }: CompareMessage): Promise<void> {
   const work = works.get(id)
   if (!work?.reply) return
   const part = open(file)
   let received = 0
   try {
     const position = await work.reply.compare(
-      { ...order, part, buckets: [] },
+      { ...order, part, buckets: buckets.map(TokenBucket.attach) },
       {
         advanced(start, at) {
           tell({ kind: 'advanced', id, start, position: at, received, blocks: part.takeBlocks() })

@@ -10,7 +10,7 @@ import type { TokenBucket } from '../rate-limiter.ts'
 import type { Segment } from '../segment-plan.ts'
 
 export interface LaneRequest extends Omit<HttpRequest, 'readBytes' | 'follow'> {
-  /** limits that the body pays for */
+  /** limits by which the first bytes are read; whoever reads on names his own */
   buckets: readonly TokenBucket[]
 }
 
@@ -40,6 +40,8 @@ export interface ReceiveOrder {
   size: number | null
   /** the body is the whole file */
   whole: boolean
+  /** limits that the body pays for */
+  buckets: readonly TokenBucket[]
 }
 
 export interface ReceiveEvents {
@@ -61,6 +63,8 @@ export interface LaneTransfer {
   readonly receivedBytes: number
   /** Moves the end. False: reading is beyond it already, and the end is where it was. */
   setEnd(end: number | null): boolean
+  /** the body pays for other limits from now on */
+  setBuckets(buckets: readonly TokenBucket[]): void
   /** hands what was collected to the kernel */
   flush(): void
 }

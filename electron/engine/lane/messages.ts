@@ -6,6 +6,8 @@ import type { HttpSettings } from '../http/http-client.ts'
 import type { CompareOrder, LaneReply, LaneRequest, ReceiveOrder, TransferEnd } from './lane.ts'
 
 export type RequestMessage = Omit<LaneRequest, 'options' | 'signal' | 'buckets'> & {
+  /** the memory of each, here and below */
+  buckets: SharedArrayBuffer[]
   /** of the options told before */
   options: number
 }
@@ -16,8 +18,15 @@ export interface FileMessage {
   path: string
 }
 
-export type ReceiveMessage = Omit<ReceiveOrder, 'part'> & { file: FileMessage; bounds: SharedArrayBuffer }
-export type CompareMessage = Omit<CompareOrder, 'part' | 'buckets'> & { file: FileMessage }
+export type ReceiveMessage = Omit<ReceiveOrder, 'part' | 'buckets'> & {
+  file: FileMessage
+  bounds: SharedArrayBuffer
+  buckets: SharedArrayBuffer[]
+}
+export type CompareMessage = Omit<CompareOrder, 'part' | 'buckets'> & {
+  file: FileMessage
+  buckets: SharedArrayBuffer[]
+}
 
 export type ToWorker =
   | { kind: 'options'; id: number; options: TaskOptions }
@@ -26,6 +35,7 @@ export type ToWorker =
   | { kind: 'receive'; id: number; order: ReceiveMessage }
   | { kind: 'compare'; id: number; order: CompareMessage }
   | { kind: 'answer'; id: number; end: number | null | 'stop' }
+  | { kind: 'buckets'; id: number; buckets: SharedArrayBuffer[] }
   | { kind: 'flush'; id: number }
   /** ends a request, or the reading of its reply */
   | { kind: 'abort'; id: number; reason: ErrorInfo }

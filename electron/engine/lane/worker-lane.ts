@@ -7,6 +7,7 @@ import { type ErrorInfo, NighthaulError } from '../../../shared/errors.ts'
 import type { TaskOptions } from '../../../shared/schemas.ts'
 import type { PartFile } from '../file-sink.ts'
 import type { HttpSettings } from '../http/http-client.ts'
+import type { TokenBucket } from '../rate-limiter.ts'
 import { LaneBounds } from './bounds.ts'
 import type {
   CompareEvents,
@@ -57,11 +58,11 @@ export class WorkerLane implements Lane {
     return this.#lost !== null
   }
 
-  async request({ options, signal, buckets: _, ...asked }: LaneRequest): Promise<LaneReply> {
+  async request({ options, signal, buckets, ...asked }: LaneRequest): Promise<LaneReply> {
     signal.throwIfAborted()
     if (this.#lost) throw this.#lost
     const id = ++this.#lastId
-    const request = { ...asked, options: this.#optionsId(options) }
+    const request = { ...asked, options: this.#optionsId(options), buckets: memoryOf(buckets) }
     return new Promise((resolve, reject) => {
       const onAbort = () => {
         this.#abandon(id, signal.reason)
@@ -118,7 +119,12 @@ export class WorkerLane implements Lane {
     }
   }
 
-  #receive(id: number, { part, ...order }: ReceiveOrder, events: ReceiveEvents, signal: AbortSignal): LaneTransfer {
+  #receive(
+    id: number,
+    { part, buckets, ...order }: ReceiveOrder,
+    events: ReceiveEvents,
+    signal: AbortSignal,
+  ): LaneTransfer {
     const bounds = new LaneBounds(order.start + order.compareBytes, order.end)
     const ended = this.#listen<{ how: 'limit' | 'body'; position: number }>(id, part, signal, (message, resolve) => {
       if (message.kind === 'written') events.written(message.position)
@@ -126,7 +132,8 @@ export class WorkerLane implements Lane {
         this.#post({ kind: 'answer', id, end: bounds.answer(events.reached(message.position)) })
       else if (message.kind === 'ended') resolve({ how: message.how, position: message.position })
     })
-    this.#post({ kind: 'receive', id, order: { ...order, file: fileOf(part), bounds: bounds.memory } })
+    const shared = { file: fileOf(part), bounds: bounds.memory, buckets: memoryOf(buckets) }
+    this.#post({ kind: 'receive', id, order: { ...order, ...shared } })
     return {
       ended,
       get position() {
@@ -136,13 +143,14 @@ export class WorkerLane implements Lane {
         return bounds.receivedBytes
       },
       setEnd: (end) => bounds.setEnd(end),
+      setBuckets: (others) => this.#post({ kind: 'buckets', id, buckets: memoryOf(others) }),
       flush: () => this.#post({ kind: 'flush', id }),
     }
   }
 
   #compare(
     id: number,
-    { part, buckets: _, ...order }: CompareOrder,
+    { part, buckets, ...order }: CompareOrder,
     events: CompareEvents,
     signal: AbortSignal,
   ): Promise<number> {
@@ -151,7 +159,7 @@ export class WorkerLane implements Lane {
       if (message.kind === 'advanced') events.advanced(message.start, message.position)
       else if (message.kind === 'ended') resolve(message.position)
     })
-    this.#post({ kind: 'compare', id, order: { ...order, file: fileOf(part) } })
+    this.#post({ kind: 'compare', id, order: { ...order, file: fileOf(part), buckets: memoryOf(buckets) } })
     return ended
   }
 
@@ -207,6 +215,10 @@ function fileOf(part: PartFile): FileMessage {
   const { descriptor, path } = part
   if (descriptor === null) throw new Error('a worker can only write into files of the operating system')
   return { fd: descriptor, path }
+}
+
+function memoryOf(buckets: readonly TokenBucket[]): SharedArrayBuffer[] {
+  return buckets.map(({ shared }) => shared)
 }
 
 function reasonOf(reason: unknown): ErrorInfo {
