@@ -294,13 +294,9 @@ export class Connections implements SlotHolder {
       const bytes = (connection.transfer?.receivedBytes ?? 0) - connection.countedBytes
       if (connection.transfer === null || bytes <= 0) continue
       connection.countedBytes += bytes
-      this.received(connection, bytes)
+      connection.meter.add(bytes, this.#deps.clock.monotonic())
+      this.#deps.received(bytes)
     }
-  }
-
-  received(connection: Connection, bytes: number): void {
-    connection.meter.add(bytes, this.#deps.clock.monotonic())
-    this.#deps.received(bytes)
   }
 
   /** A connection's reading came to its end: where it ends now. An unproven follower loses the race. */

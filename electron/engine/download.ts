@@ -365,7 +365,7 @@ export class Download {
 
   /** Ladder step 5: the whole file comes again; compare what is here, write what is not. */
   async #compareWhole(reply: LaneReply, connection: Connection): Promise<void> {
-    const end = await reply.compare(
+    const transfer = reply.compare(
       {
         part: this.#place!.part,
         segments: this.#progress.segments,
@@ -377,10 +377,10 @@ export class Download {
           connection.segment = start
           this.#progress.advance(start, position)
         },
-        received: (bytes) => this.#connections.received(connection, bytes),
       },
       connection.abort.signal,
     )
+    const { position: end } = await this.#connections.reading(connection, transfer)
     if (this.#progress.segments.at(-1)?.end === null) this.#endKnown(end)
   }
 

@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import type { EngineApi } from '../../electron/engine/api.ts'
 import { createEngine } from '../../electron/engine/engine.ts'
 import { createInlineLane } from '../../electron/engine/lane/inline-lane.ts'
+import { createLanePool } from '../../electron/engine/lane/lane-pool.ts'
 import { createNodeFileSystem } from '../../electron/engine/node-fs.ts'
 import type { Clock, EngineDeps } from '../../electron/engine/ports.ts'
 import { openStore } from '../../electron/store/index.ts'
@@ -33,6 +34,10 @@ export const hastyClock: Clock = {
   setTimeout: (callback, ms) => realClock.setTimeout(callback, ms / HASTE),
 }
 
+/** Runs all tests of the engine as the programs do; otherwise only those that ask for it, because workers take time. */
+const WORKERS = process.env.NIGHTHAUL_TEST_WORKERS === '1'
+const LANE_WORKER = new URL('../../electron/engine/lane/lane-worker.ts', import.meta.url)
+
 const silent = { debug() {}, info() {}, warn() {}, error() {} }
 
 export interface TestEngine extends AsyncDisposable {
@@ -56,10 +61,12 @@ export interface TestEngineOptions extends Partial<EngineDeps> {
   settings?: InputOf<Contract, 'settings.set'>
   /** puts something between the engine and its store */
   wrapStore?: (store: TaskStore) => TaskStore
+  /** bytes are moved in worker threads, as in the programs; not where a test has its own disk */
+  workers?: boolean
 }
 
 export async function startEngine(options: TestEngineOptions = {}): Promise<TestEngine> {
-  const { from, settings, wrapStore = (store) => store, ...deps } = options
+  const { from, settings, wrapStore = (store) => store, workers = WORKERS, ...deps } = options
   const profile = from?.profile ?? (await mkdtemp(join(tmpdir(), 'nighthaul-engine-')))
   const folder = from?.folder ?? join(profile, 'downloads')
   const { store } = openStore({ path: join(profile, 'nighthaul.db'), now: Date.now, logger: silent })
@@ -68,7 +75,10 @@ export async function startEngine(options: TestEngineOptions = {}): Promise<Test
     store: wrapStore(store),
     fs: createNodeFileSystem(),
     clock,
-    openLane: (httpSettings) => createInlineLane({ settings: httpSettings, clock }),
+    openLane: (httpSettings) =>
+      workers && !deps.fs
+        ? createLanePool({ entry: LANE_WORKER, settings: httpSettings, logger: silent })
+        : createInlineLane({ settings: httpSettings, clock }),
     random: Math.random,
     logger: silent,
     bootId: 'boot-1',

@@ -21,6 +21,7 @@ import type {
 /** A reply in this thread, read for somebody in another one. */
 export interface InlineReply extends LaneReply {
   receiveWithin(order: ReceiveOrder, events: AskingEvents, signal: AbortSignal, bounds: LaneBounds): LaneTransfer
+  compareWithin(order: CompareOrder, events: CompareEvents, signal: AbortSignal, bounds: LaneBounds): LaneTransfer
 }
 
 interface AskingEvents extends Omit<ReceiveEvents, 'reached'> {
@@ -47,6 +48,8 @@ export function createInlineLane(deps: { settings: HttpSettings; clock: Clock })
       const { consume: _, pause: __, resume: ___, ...head } = reply
       const receiveWithin: InlineReply['receiveWithin'] = (order, events, signal, bounds) =>
         receive(reply, { order, events, signal, clock, limiter: limited(order) }, bounds)
+      const compareWithin: InlineReply['compareWithin'] = (order, events, signal, bounds) =>
+        compare(reply, { order, events, signal, clock, limiter: limited(order) }, bounds)
       return {
         ...head,
         receiveWithin,
@@ -55,7 +58,8 @@ export function createInlineLane(deps: { settings: HttpSettings; clock: Clock })
           const reached = async (position: number) => bounds.answer(events.reached(position))
           return receiveWithin(order, { ...events, reached }, signal, bounds)
         },
-        compare: (order, events, signal) => compare(reply, { order, events, signal, clock, limiter: limited(order) }),
+        compareWithin,
+        compare: (order, events, signal) => compareWithin(order, events, signal, new LaneBounds(0, null)),
       }
     },
     // The cookies go with the options object.
@@ -115,26 +119,16 @@ function receive(
     return { how, position }
   }
 
-  return {
-    ended: run().finally(() => limiter.close(clock.monotonic())),
-    get position() {
-      return bounds.claimed
-    },
-    get receivedBytes() {
-      return bounds.receivedBytes
-    },
-    setEnd: (end) => bounds.setEnd(end),
-    setBuckets: (buckets) => limiter.move(buckets, clock.monotonic()),
-    flush: () => writer?.flush(),
-  }
+  return transferOf(run(), bounds, limiter, clock, () => writer?.flush())
 }
 
 function compare(
   reply: HttpReply,
   { order, events, signal, clock, limiter }: Work<CompareOrder, CompareEvents>,
-): Promise<number> {
+  bounds: LaneBounds,
+): LaneTransfer {
   let segments = [...order.segments]
-  return comparingTransfer({
+  const ended = comparingTransfer({
     reply,
     part: order.part,
     segments: () => segments,
@@ -145,9 +139,32 @@ function compare(
     },
     clock,
     received: (bytes) => {
-      events.received(bytes)
+      bounds.received(bytes)
       return limiter.take(bytes, clock.monotonic())
     },
     signal,
-  }).finally(() => limiter.close(clock.monotonic()))
+  })
+  const whole = ended.then((position) => ({ how: 'body' as const, position }))
+  return transferOf(whole, bounds, limiter, clock, () => undefined)
+}
+
+function transferOf(
+  ended: LaneTransfer['ended'],
+  bounds: LaneBounds,
+  limiter: Limiter,
+  clock: Clock,
+  flush: () => void,
+): LaneTransfer {
+  return {
+    ended: ended.finally(() => limiter.close(clock.monotonic())),
+    get position() {
+      return bounds.claimed
+    },
+    get receivedBytes() {
+      return bounds.receivedBytes
+    },
+    setEnd: (end) => bounds.setEnd(end),
+    setBuckets: (buckets) => limiter.move(buckets, clock.monotonic()),
+    flush,
+  }
 }

@@ -54,10 +54,10 @@ port.on('message', (message: ToWorker) => {
       void request(message.id, message.request)
       return
     case 'receive':
-      void receive(message.id, message.order)
+      receive(message.id, message.order)
       return
     case 'compare':
-      void compare(message.id, message.order)
+      compare(message.id, message.order)
       return
     case 'answer':
       works.get(message.id)?.answer?.(message.end)
@@ -95,57 +95,48 @@ async function request(id: number, { options: optionsId, buckets, ...asked }: Re
   }
 }
 
-async function receive(id: number, { file, bounds, buckets, ...order }: ReceiveMessage): Promise<void> {
-  const work = works.get(id)
-  if (!work?.reply) return
+function receive(id: number, { file, bounds, buckets, ...order }: ReceiveMessage): void {
   const part = open(file)
-  const transfer = work.reply.receiveWithin(
-    { ...order, part, buckets: buckets.map(TokenBucket.attach) },
-    {
-      written: (position) => tell({ kind: 'written', id, position, blocks: part.takeBlocks() }),
-      reached: (position) =>
-        new Promise((resolve) => {
-          work.answer = resolve
-          tell({ kind: 'reached', id, position })
-        }),
-    },
-    work.abort.signal,
-    LaneBounds.over(bounds),
-  )
-  work.transfer = transfer
-  try {
-    const { how, position } = await transfer.ended
-    tell({ kind: 'ended', id, how, position, received: transfer.receivedBytes, blocks: part.takeBlocks() })
-  } catch (error) {
-    tell({ kind: 'failed', id, error: toErrorInfo(error), blocks: part.takeBlocks() })
-  }
-  works.delete(id)
-}
-
-async function compare(id: number, { file, buckets, ...order }: CompareMessage): Promise<void> {
-  const work = works.get(id)
-  if (!work?.reply) return
-  const part = open(file)
-  let received = 0
-  try {
-    const position = await work.reply.compare(
+  follow(id, part, (work, reply) =>
+    reply.receiveWithin(
       { ...order, part, buckets: buckets.map(TokenBucket.attach) },
       {
-        advanced(start, at) {
-          tell({ kind: 'advanced', id, start, position: at, received, blocks: part.takeBlocks() })
-          received = 0
-        },
-        received: (bytes) => {
-          received += bytes
-        },
+        written: (position) => tell({ kind: 'written', id, position, blocks: part.takeBlocks() }),
+        reached: (position) =>
+          new Promise((resolve) => {
+            work.answer = resolve
+            tell({ kind: 'reached', id, position })
+          }),
       },
       work.abort.signal,
+      LaneBounds.over(bounds),
+    ),
+  )
+}
+
+function compare(id: number, { file, bounds, buckets, ...order }: CompareMessage): void {
+  const part = open(file)
+  follow(id, part, (work, reply) =>
+    reply.compareWithin(
+      { ...order, part, buckets: buckets.map(TokenBucket.attach) },
+      { advanced: (start, position) => tell({ kind: 'advanced', id, start, position, blocks: part.takeBlocks() }) },
+      work.abort.signal,
+      LaneBounds.over(bounds),
+    ),
+  )
+}
+
+/** Starts a transfer and tells how it ends. */
+function follow(id: number, part: PartFile, start: (work: Work, reply: InlineReply) => LaneTransfer): void {
+  const work = works.get(id)
+  if (!work?.reply) return
+  work.transfer = start(work, work.reply)
+  work.transfer.ended
+    .then(
+      ({ how, position }) => tell({ kind: 'ended', id, how, position, blocks: part.takeBlocks() }),
+      (error) => tell({ kind: 'failed', id, error: toErrorInfo(error), blocks: part.takeBlocks() }),
     )
-    tell({ kind: 'ended', id, how: 'body', position, received, blocks: part.takeBlocks() })
-  } catch (error) {
-    tell({ kind: 'failed', id, error: toErrorInfo(error), blocks: part.takeBlocks() })
-  }
-  works.delete(id)
+    .finally(() => works.delete(id))
 }
 
 function abort(id: number, reason: NighthaulError): void {

@@ -17,8 +17,8 @@ export interface LaneRequest extends Omit<HttpRequest, 'readBytes' | 'follow'> {
 /** The head of a reply; its body is held back until `receive` or `compare`. One of the three ends it. */
 export interface LaneReply extends Omit<HttpReply, 'consume' | 'pause' | 'resume'> {
   receive(order: ReceiveOrder, events: ReceiveEvents, signal: AbortSignal): LaneTransfer
-  /** ladder step 5; resolves with the position where the body ended */
-  compare(order: CompareOrder, events: CompareEvents, signal: AbortSignal): Promise<number>
+  /** ladder step 5: the whole body, compared with what is here and written where nothing is */
+  compare(order: CompareOrder, events: CompareEvents, signal: AbortSignal): LaneTransfer
 }
 
 /** One reply's body into a file. Offsets are of the file, in bytes. */
@@ -80,7 +80,6 @@ export interface CompareOrder {
 export interface CompareEvents {
   /** the segment that starts at `start` is written up to `position` */
   advanced(start: number, position: number): void
-  received(bytes: number): void
 }
 
 export interface Lane {

@@ -18,15 +18,15 @@ export interface FileMessage {
   path: string
 }
 
-export type ReceiveMessage = Omit<ReceiveOrder, 'part' | 'buckets'> & {
+/** What both threads work on: an open file, and shared memory. */
+interface Shared {
   file: FileMessage
   bounds: SharedArrayBuffer
   buckets: SharedArrayBuffer[]
 }
-export type CompareMessage = Omit<CompareOrder, 'part' | 'buckets'> & {
-  file: FileMessage
-  buckets: SharedArrayBuffer[]
-}
+
+export type ReceiveMessage = Omit<ReceiveOrder, 'part' | 'buckets'> & Shared
+export type CompareMessage = Omit<CompareOrder, 'part' | 'buckets'> & Shared
 
 export type ToWorker =
   | { kind: 'options'; id: number; options: TaskOptions }
@@ -47,8 +47,8 @@ export type HeadMessage = Omit<LaneReply, 'abort' | 'receive' | 'compare'>
 export type FromWorker =
   | { kind: 'head'; id: number; head: HeadMessage }
   | { kind: 'written'; id: number; position: number; blocks: BlockChecksum[] }
-  | { kind: 'advanced'; id: number; start: number; position: number; received: number; blocks: BlockChecksum[] }
+  | { kind: 'advanced'; id: number; start: number; position: number; blocks: BlockChecksum[] }
   | { kind: 'reached'; id: number; position: number }
-  | { kind: 'ended'; id: number; how: TransferEnd; position: number; received: number; blocks: BlockChecksum[] }
+  | { kind: 'ended'; id: number; how: TransferEnd; position: number; blocks: BlockChecksum[] }
   /** the request or the reading failed */
   | { kind: 'failed'; id: number; error: ErrorInfo; blocks: BlockChecksum[] }

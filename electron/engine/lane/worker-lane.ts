@@ -126,14 +126,32 @@ export class WorkerLane implements Lane {
     signal: AbortSignal,
   ): LaneTransfer {
     const bounds = new LaneBounds(order.start + order.compareBytes, order.end)
-    const ended = this.#listen<{ how: 'limit' | 'body'; position: number }>(id, part, signal, (message, resolve) => {
+    const ended = this.#listen(id, part, signal, (message) => {
       if (message.kind === 'written') events.written(message.position)
       else if (message.kind === 'reached')
         this.#post({ kind: 'answer', id, end: bounds.answer(events.reached(message.position)) })
-      else if (message.kind === 'ended') resolve({ how: message.how, position: message.position })
     })
     const shared = { file: fileOf(part), bounds: bounds.memory, buckets: memoryOf(buckets) }
     this.#post({ kind: 'receive', id, order: { ...order, ...shared } })
+    return this.#transfer(id, ended, bounds)
+  }
+
+  #compare(
+    id: number,
+    { part, buckets, ...order }: CompareOrder,
+    events: CompareEvents,
+    signal: AbortSignal,
+  ): LaneTransfer {
+    const bounds = new LaneBounds(0, null)
+    const ended = this.#listen(id, part, signal, (message) => {
+      if (message.kind === 'advanced') events.advanced(message.start, message.position)
+    })
+    const shared = { file: fileOf(part), bounds: bounds.memory, buckets: memoryOf(buckets) }
+    this.#post({ kind: 'compare', id, order: { ...order, ...shared } })
+    return this.#transfer(id, ended, bounds)
+  }
+
+  #transfer(id: number, ended: LaneTransfer['ended'], bounds: LaneBounds): LaneTransfer {
     return {
       ended,
       get position() {
@@ -148,29 +166,9 @@ export class WorkerLane implements Lane {
     }
   }
 
-  #compare(
-    id: number,
-    { part, buckets, ...order }: CompareOrder,
-    events: CompareEvents,
-    signal: AbortSignal,
-  ): Promise<number> {
-    const ended = this.#listen<number>(id, part, signal, (message, resolve) => {
-      if ('received' in message) events.received(message.received)
-      if (message.kind === 'advanced') events.advanced(message.start, message.position)
-      else if (message.kind === 'ended') resolve(message.position)
-    })
-    this.#post({ kind: 'compare', id, order: { ...order, file: fileOf(part), buckets: memoryOf(buckets) } })
-    return ended
-  }
-
   /** Until the worker says that it is over, so that nobody closes the file under it. */
-  #listen<T>(
-    id: number,
-    part: PartFile,
-    signal: AbortSignal,
-    take: (message: Extract<FromWorker, { id: number }>, resolve: (value: T) => void) => void,
-  ): Promise<T> {
-    return new Promise<T>((resolve, reject) => {
+  #listen(id: number, part: PartFile, signal: AbortSignal, take: Listener): LaneTransfer['ended'] {
+    return new Promise((resolve, reject) => {
       const onAbort = () => this.#post({ kind: 'abort', id, reason: reasonOf(signal.reason) })
       signal.addEventListener('abort', onAbort, { once: true })
       if (signal.aborted) onAbort()
@@ -182,7 +180,8 @@ export class WorkerLane implements Lane {
         }
         try {
           if (message.kind === 'failed') reject(signal.aborted ? signal.reason : NighthaulError.from(message.error))
-          else take(message, resolve)
+          else if (message.kind === 'ended') resolve({ how: message.how, position: message.position })
+          else take(message)
         } catch (error) {
           this.#abandon(id, error)
           reject(error)
