@@ -87,8 +87,8 @@ async function request(id: number, { options: optionsId, buckets, ...asked }: Re
     const drawn = buckets.map(TokenBucket.attach)
     const reply = await lane.request({ ...asked, options: taskOptions, buckets: drawn, signal: work.abort.signal })
     work.reply = reply
-    const { abort: _, receive: __, compare: ___, receiveWithin: ____, ...head } = reply
-    tell({ kind: 'head', id, head })
+    const { status, headers, finalUrl, redirected, httpVersion, remoteAddress, reused } = reply
+    tell({ kind: 'head', id, head: { status, headers, finalUrl, redirected, httpVersion, remoteAddress, reused } })
   } catch (error) {
     works.delete(id)
     tell({ kind: 'failed', id, error: toErrorInfo(error), blocks: [] })
