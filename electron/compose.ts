@@ -50,7 +50,12 @@ export interface OpenedEngine {
 export async function openEngine(options: OpenEngineOptions): Promise<OpenedEngine> {
   const { profile, host, lease, version } = options
   const logger = options.logger ?? (await openLogFile(profile, host))
-  const { store, recovered } = await openStore({ path: databasePath(profile), now: nodeClock.now, logger })
+  const { store, recovered } = await openStore({
+    path: databasePath(profile),
+    now: nodeClock.now,
+    logger,
+    groupCommits: true,
+  })
   const engine = createEngine({
     store,
     fs: createNodeFileSystem(),

@@ -100,8 +100,8 @@ export interface TaskStore {
   getTask(id: TaskId): TaskRecord | null
   getTasks(ids: readonly TaskId[]): TaskRecord[]
   updateTask(id: TaskId, patch: TaskPatch, options?: { intent?: boolean }): void
-  /** intent; one transaction for all */
-  updateTasks(patches: readonly { id: TaskId; patch: TaskPatch }[]): void
+  /** intent unless told otherwise; one transaction for all */
+  updateTasks(patches: readonly { id: TaskId; patch: TaskPatch }[], options?: { intent?: boolean }): void
   /** intent; removes rows with their segments and blocks */
   removeTasks(ids: readonly TaskId[]): void
   listTasks(query: ListTasksInput): { total: number; rows: TaskRecord[] }
@@ -141,6 +141,11 @@ export interface TaskStore {
   setSettings(patch: SettingsPatch): void
   /** changes when another process wrote (PRAGMA data_version) */
   dataVersion(): number
+  /**
+   * Resolves when everything changed before it survives a killed process (`durable`: a power cut too): for what must not
+   * happen on the disk before it is remembered. Rejects where it could not be stored.
+   */
+  committed(durable: boolean): Promise<void>
   /** checkpoint the WAL and close; idempotent */
   close(): void
 }

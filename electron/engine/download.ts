@@ -43,6 +43,7 @@ export interface DownloadContext extends Pick<EngineDeps, 'fs' | 'clock' | 'rand
   storedBlocks: () => BlockChecksum[]
   storedSegments: () => plan.Segment[]
   reserve: (filename: string) => boolean
+  committed: () => Promise<void>
   /** facts for the store: validators, size, name */
   learned: (patch: TaskPatch) => void
   /** forget stored segments and blocks */

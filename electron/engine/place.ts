@@ -20,6 +20,8 @@ export interface PlaceContext {
   logger: Logger
   settings: () => Settings
   reserve: (filename: string) => boolean
+  /** what the store learnt survives a crash of this process */
+  committed: () => Promise<void>
   learned: (patch: TaskPatch) => void
   storedSegments: () => Segment[]
   storedBlocks: () => BlockChecksum[]
@@ -176,6 +178,7 @@ async function createPart(task: TaskRecord, context: PlaceContext, facts: FileFa
     }
     // Looked for before the name is ours: a crash in between must not leave us with somebody else's partial.
     if ((await onDisk(path, () => fs.stat(`${path}.part`))) || !context.reserve(name)) continue
+    await context.committed()
     try {
       const part = await PartFile.open(fs, `${path}.part`, 'create')
       context.learned({ filename: name })

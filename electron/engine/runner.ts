@@ -90,7 +90,10 @@ export class Runner {
     const persist = (effects: readonly Effect[]) => effects.indexOf('persist')
     for (const { id, effects } of moved)
       for (const effect of effects.slice(0, persist(effects))) this.#carryOut(effect, id)
-    store.updateTasks(moved.map(({ id, state }) => ({ id, patch: { ...patch, ...pick(state) } })))
+    store.updateTasks(
+      moved.map(({ id, state }) => ({ id, patch: { ...patch, ...pick(state) } })),
+      { intent: isUsersWord(event) },
+    )
     for (const { id, effects } of moved)
       for (const effect of effects.slice(persist(effects) + 1)) this.#carryOut(effect, id)
     const ids = moved.map(({ id }) => id)
@@ -202,6 +205,7 @@ export class Runner {
       logger: this.#deps.logger,
       settings: this.#deps.settings,
       reserve: (filename) => store.reserveFilename(task.id, task.folder, filename),
+      committed: () => store.committed(false),
       learned: (patch) => {
         store.updateTask(task.id, patch)
         changes.progressed([task.id])
@@ -292,8 +296,10 @@ export class Runner {
     const task = store.getTask(id)!
     const context = this.#placeContext(task)
     try {
-      const facts = await publish(task, partPath, context, run.abort.signal)
       const strict = (task.options.durability ?? this.#deps.settings().durability) === 'strict'
+      // Without this record a file that got its name just before a crash would not be known for ours.
+      await store.committed(strict)
+      const facts = await publish(task, partPath, context, run.abort.signal)
       if (!strict) this.#syncLater({ ...task, ...facts })
       const now = clock.now()
       return {
@@ -361,6 +367,11 @@ export class Runner {
     )
     this.applyTo(task, { kind: 'damaged', error: error.toInfo() }, { finishedAt: null })
   }
+}
+
+/** What a person asked for must not be forgotten by a power cut; what the engine met it would meet again. */
+function isUsersWord({ kind }: TaskEvent): boolean {
+  return kind === 'pause' || kind === 'resume' || kind === 'retry' || kind === 'decideRestart' || kind === 'decideKeep'
 }
 
 /** What a task no longer knows after it starts over. */

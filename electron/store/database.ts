@@ -4,6 +4,7 @@
  */
 import { chmodSync, closeSync, existsSync, openSync, statSync } from 'node:fs'
 import Database from 'better-sqlite3'
+import { createCommitGroup } from './commit-group.ts'
 import { isBusy } from './store-errors.ts'
 
 export interface StoreLogger {
@@ -18,8 +19,13 @@ export interface Connection {
   readonly db: Database.Database
   /** One transaction that is on the disk when this returns (synchronous=FULL). */
   intent<T>(work: () => T): T
-  /** One transaction that survives a killed process, and a power cut once a later `intent` returned (NORMAL). */
+  /**
+   * One transaction that survives a killed process, and a power cut once a later `intent` returned (NORMAL). With
+   * grouped commits it joins the others of this turn of the event loop: `committed` says when.
+   */
   progress<T>(work: () => T): T
+  /** Resolves when everything before it is committed, `durable`: on the disk; rejects where that failed. */
+  committed(durable: boolean): Promise<void>
   /** One consistent view for several reads. */
   read<T>(work: () => T): T
   /** Empties the write-ahead log into the database and closes. Idempotent. */
@@ -71,7 +77,11 @@ function switchToWal(db: Database.Database, busyTimeoutMs: number): unknown {
 /** Opens (or creates) the database at `path` for reading and writing. Throws SQLite's and Node's own errors. */
 export function openConnection(
   path: string,
-  { busyTimeoutMs = BUSY_TIMEOUT_MS, logger = SILENT }: { busyTimeoutMs?: number; logger?: StoreLogger } = {},
+  {
+    busyTimeoutMs = BUSY_TIMEOUT_MS,
+    logger = SILENT,
+    groupCommits = false,
+  }: { busyTimeoutMs?: number; logger?: StoreLogger; groupCommits?: boolean } = {},
 ): Connection {
   createPrivateFile(path)
   keepPrivate(path, logger)
@@ -91,30 +101,56 @@ export function openConnection(
     db.close()
     throw error
   }
-  return connectionOver(db, path, logger)
+  return connectionOver(db, path, logger, groupCommits)
 }
 
-function connectionOver(db: Database.Database, path: string, logger: StoreLogger): Connection {
+function connectionOver(db: Database.Database, path: string, logger: StoreLogger, groupCommits: boolean): Connection {
   // IMMEDIATE: the lock is taken up front, where the busy timeout applies; a read lock that becomes a write lock
   // halfway fails at once when another process wrote in between.
   const transaction = db.transaction((work: () => unknown) => work())
   let level: 'NORMAL' | 'FULL' = 'NORMAL'
-  const write = <T>(wanted: typeof level, work: () => T): T => {
+  const setLevel = (wanted: typeof level) => {
     // SQLite refuses to change this inside a transaction, and applies it while it prepares: so no prepared statement.
-    if (level !== wanted && !db.inTransaction) {
-      db.pragma(`synchronous = ${wanted}`)
-      level = wanted
-    }
+    if (level === wanted || db.inTransaction) return
+    db.pragma(`synchronous = ${wanted}`)
+    level = wanted
+  }
+  const write = <T>(wanted: typeof level, work: () => T): T => {
+    setLevel(wanted)
     return transaction.immediate(work) as T
   }
+  const group = createCommitGroup(
+    {
+      begin() {
+        setLevel('NORMAL')
+        db.exec('BEGIN IMMEDIATE')
+      },
+      commit: () => db.exec('COMMIT'),
+      rollBack: () => db.inTransaction && db.exec('ROLLBACK'),
+      // Within the group's transaction this is a savepoint: a work that throws takes back its own changes alone.
+      run: (work) => transaction(work),
+      flush: () => write('FULL', () => db.pragma(`user_version = ${db.pragma('user_version', { simple: true })}`)),
+    },
+    logger,
+  )
   return {
     path,
     db,
-    intent: (work) => write('FULL', work),
-    progress: (work) => write('NORMAL', work),
+    intent(work) {
+      group.commit()
+      return write('FULL', work)
+    },
+    progress: <T>(work: () => T) =>
+      groupCommits && !(db.inTransaction && !group.isOpen) ? (group.run(work) as T) : write('NORMAL', work),
+    committed: (durable) => group.committed(durable),
     read: <T>(work: () => T) => transaction.deferred(work) as T,
     close() {
       if (!db.open) return
+      try {
+        group.commit()
+      } catch (error) {
+        logger.warn({ path, error: String(error) }, 'the last changes could not be stored')
+      }
       try {
         db.pragma('wal_checkpoint(TRUNCATE)')
       } catch (error) {

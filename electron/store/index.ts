@@ -32,6 +32,8 @@ export interface StoreOptions {
   logger?: StoreLogger
   /** how long a call waits for another process before it throws `store_busy` */
   busyTimeoutMs?: number
+  /** writes of one turn of the event loop share a transaction; for a process with one store over a database */
+  groupCommits?: boolean
 }
 
 /**
@@ -40,13 +42,13 @@ export interface StoreOptions {
  *   `folder_not_writable`; every method of the store may throw these too, and `store_corrupt`
  */
 export function openStore(options: StoreOptions): { store: TaskStore; recovered: SalvageReport | null } {
-  const { path, now, logger = SILENT, busyTimeoutMs = BUSY_TIMEOUT_MS } = options
+  const { path, now, logger = SILENT, busyTimeoutMs = BUSY_TIMEOUT_MS, groupCommits = false } = options
   try {
     mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
     const { version, recovered } = ensureSound(path, { migrations: MIGRATIONS, now, logger, busyTimeoutMs })
     const known = MIGRATIONS.at(-1)?.version ?? 0
     if (version > known) throw newerStoreError(path, version, known)
-    const connection = openConnection(path, { busyTimeoutMs, logger })
+    const connection = openConnection(path, { busyTimeoutMs, logger, groupCommits })
     try {
       migrate(connection, MIGRATIONS, { now, logger })
       const onDamage = () => markSuspect(path, logger)
@@ -80,6 +82,7 @@ function assemble(connection: Connection, logger: StoreLogger): TaskStore {
     ...createProgress(connection, logger),
     ...createSettings(connection, logger),
     dataVersion: () => connection.db.pragma('data_version', { simple: true }) as number,
+    committed: (durable) => connection.committed(durable),
     close: () => connection.close(),
   }
 }

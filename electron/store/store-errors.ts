@@ -126,11 +126,15 @@ export function withTypedErrors<T extends object>(path: string, methods: T, onDa
   const wrapped = Object.entries(methods).map(([name, method]) => [
     name,
     (...parameters: unknown[]) => {
-      try {
-        return method(...parameters)
-      } catch (error) {
+      const typed = (error: unknown) => {
         if (isDamage(error)) onDamage()
-        throw toStoreError(error, path)
+        return toStoreError(error, path)
+      }
+      try {
+        const result = method(...parameters)
+        return result instanceof Promise ? result.catch((error) => Promise.reject(typed(error))) : result
+      } catch (error) {
+        throw typed(error)
       }
     },
   ])

@@ -99,8 +99,9 @@ export function createTasks(connection: Connection, logger: StoreLogger): Tasks 
       const commit = options?.intent === true ? connection.intent : connection.progress
       commit(() => update(id, patch))
     },
-    updateTasks(patches) {
-      connection.intent(() => {
+    updateTasks(patches, options) {
+      const commit = options?.intent === false ? connection.progress : connection.intent
+      commit(() => {
         for (const { id, patch } of patches) update(id, patch)
       })
     },

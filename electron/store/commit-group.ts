@@ -1,0 +1,119 @@
+/**
+ * Many small writes as one transaction: those of one turn of the event loop share a commit. A commit costs about as much
+ * as a dozen of the statements in it, and downloads of small files come by the hundred in a second.
+ *
+ * What was written is seen by this connection at once; whoever must know that it is stored (before a file is created or
+ * renamed, say) waits for `committed`. A commit that fails loses nothing: its works are done again with the next one.
+ */
+import type { StoreLogger } from './database.ts'
+
+interface Transactions {
+  begin(): void
+  commit(): void
+  rollBack(): void
+  /** runs a work in a savepoint */
+  run(work: () => unknown): unknown
+  /** brings everything committed to the disk */
+  flush(): void
+}
+
+export interface CommitGroup {
+  readonly isOpen: boolean
+  run(work: () => unknown): unknown
+  /** Commits now. Throws what the commit threw. */
+  commit(): void
+  committed(durable: boolean): Promise<void>
+}
+
+/** A commit that failed is tried again after so long, or with the next write. */
+const AGAIN_MS = 1_000
+
+export function createCommitGroup(transactions: Transactions, logger: StoreLogger): CommitGroup {
+  let isOpen = false
+  let works: (() => unknown)[] = []
+  /** of commits that failed */
+  let undone: (() => unknown)[] = []
+  let waiting: { durable: boolean; resolve: () => void; reject: (error: unknown) => void }[] = []
+  let planned = false
+
+  const open = () => {
+    if (isOpen) return
+    transactions.begin()
+    isOpen = true
+    setImmediate(commitQuietly)
+    for (const work of undone.splice(0)) {
+      works.push(work)
+      try {
+        transactions.run(work)
+      } catch (error) {
+        // Its task may be gone by now, or its name taken.
+        logger.warn({ error: String(error) }, 'a change could not be made again after a commit had failed')
+      }
+    }
+  }
+
+  const settle = (error: unknown) => {
+    const settled = waiting
+    waiting = []
+    for (const { resolve, reject } of settled)
+      if (error === null) resolve()
+      else reject(error)
+  }
+
+  const commit = () => {
+    if (!isOpen) return
+    isOpen = false
+    const done = works
+    works = []
+    try {
+      transactions.commit()
+      if (waiting.some(({ durable }) => durable)) transactions.flush()
+    } catch (error) {
+      transactions.rollBack()
+      undone = [...done, ...undone]
+      settle(error)
+      if (!planned)
+        setTimeout(() => {
+          planned = false
+          openQuietly()
+        }, AGAIN_MS).unref()
+      planned = true
+      throw error
+    }
+    settle(null)
+  }
+
+  const quietly = (step: () => void) => () => {
+    try {
+      step()
+    } catch (error) {
+      logger.warn({ error: String(error) }, 'a group of changes could not be committed; it will be tried again')
+    }
+  }
+  const commitQuietly = quietly(commit)
+  const openQuietly = quietly(open)
+
+  return {
+    get isOpen() {
+      return isOpen
+    },
+    run(work) {
+      open()
+      const result = transactions.run(work)
+      works.push(work)
+      return result
+    },
+    commit,
+    committed(durable) {
+      if (!isOpen && undone.length === 0 && !durable) return Promise.resolve()
+      return new Promise((resolve, reject) => {
+        waiting.push({ durable, resolve, reject })
+        try {
+          open()
+        } catch (error) {
+          settle(error)
+        }
+      })
+    },
+  }
+}
