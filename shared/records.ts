@@ -109,8 +109,8 @@ export interface TaskStore {
   selectIds(selection: Selection): TaskId[]
   /** kept incrementally: O(1) */
   countsByState(): Record<TaskState, number>
-  /** the next tasks of the queue without a lease, by position */
-  nextQueued(limit: number): TaskRecord[]
+  /** the next tasks of the queue without a lease, by position, and without those that `except` names */
+  nextQueued(limit: number, except?: (id: TaskId) => boolean): TaskRecord[]
   /** unleased tasks in one of these states (start-up: active, waiting, finishing) */
   tasksInStates(states: readonly TaskState[]): TaskRecord[]
   /** done under the `background` durability and not recorded as fsynced */

@@ -117,7 +117,7 @@ export class GetRun {
     }
     // A frame about very many tasks names none: ask for each.
     if (delta.rows.length === 0 && delta.listChanged) this.#refresh(engine).catch(this.#finished.reject)
-    this.#report.progress([...this.#followed.values()].map(({ row }) => row))
+    this.#report.progress(() => [...this.#followed.values()].map(({ row }) => row))
   }
 
   async #refresh(engine: EngineApi): Promise<void> {

@@ -32,7 +32,7 @@ export async function getStream(urls: readonly string[], flags: GetFlags): Promi
         onProgress: (progress) => {
           if (performance.now() - drawnAt < PROGRESS_MS) return
           drawnAt = performance.now()
-          report.progress([rowOf(url, progress)])
+          report.progress(() => [rowOf(url, progress)])
         },
       },
       process.stdout,

@@ -29,8 +29,8 @@ export interface Failed {
 }
 
 export interface Report {
-  /** the present state of all downloads of this command */
-  progress(tasks: readonly TaskRow[]): void
+  /** something moved; the present state of all downloads of this command is asked for where it is shown */
+  progress(tasks: () => readonly TaskRow[]): void
   done(result: Done): void
   failed(result: Failed): void
   /** something a person should know; shown above the live lines */
@@ -65,15 +65,15 @@ function complain({ code, message, url }: Failed): void {
   say(`nighthaul: ${printableLink(url)}: ${printable(message)}`)
 }
 
-function printProgress(tasks: readonly TaskRow[]): void {
-  for (const row of tasks) {
+function printProgress(tasks: () => readonly TaskRow[]): void {
+  for (const row of tasks()) {
     if (row.state !== 'active') continue
     const { id, url, writtenBytes: bytes, sizeBytes: size, bytesPerSecond } = row
     printJson({ type: 'progress', id, url, bytes, size, bytesPerSecond })
   }
 }
 
-function everySecond(act: (tasks: readonly TaskRow[]) => void): (tasks: readonly TaskRow[]) => void {
+function everySecond(act: Report['progress']): Report['progress'] {
   let last = performance.now()
   return (tasks) => {
     if (performance.now() - last < 1000) return

@@ -19,7 +19,7 @@ export function terminalReport(printResult: (done: Done) => void, complain: (fai
   return {
     progress(tasks) {
       block = progressBlock(
-        tasks,
+        tasks(),
         { columns: process.stderr.columns || 80, rows: process.stderr.rows || 24 },
         Date.now(),
       )

@@ -85,8 +85,7 @@ export function createEngine(deps: EngineDeps): EngineApi {
   }
 
   function nextQueued(limit: number): TaskRecord[] {
-    const candidates = queue.nextQueued(limit + runner.running)
-    return candidates.filter((task) => !runner.isRunning(task.id)).slice(0, limit)
+    return queue.nextQueued(limit, (id) => runner.isRunning(id))
   }
 
   function armRetryTimer(): void {
@@ -327,8 +326,8 @@ export function createEngine(deps: EngineDeps): EngineApi {
     await runner.settled(ids)
     // Only now: a file that got its name in the meantime is done.
     for (const id of ids) if (!runner.apply(id, event)) runner.apply(id, { kind: 'drained' })
-    if (deps.lease === null) await runner.backgroundDone()
-    else {
+    await runner.backgroundDone(deps.lease === null)
+    if (deps.lease !== null) {
       runner.applyAll(store.getTasks(leased.ids), { kind: 'pause' })
       for (const id of leased.ids) store.releaseLease(id, deps.lease)
     }

@@ -37,12 +37,13 @@ export class LeasedTasks implements Pick<TaskStore, 'nextQueued' | 'nextRetryAt'
     for (const id of ids) this.#unread.add(id)
   }
 
-  nextQueued(limit: number): TaskRecord[] {
+  nextQueued(limit: number, except: (id: TaskId) => boolean = () => false): TaskRecord[] {
     this.#read()
     const ids: TaskId[] = []
-    for (const id of this.#queued)
-      if (ids.length < limit) ids.push(id)
-      else break
+    for (const id of this.#queued) {
+      if (ids.length === limit) break
+      if (!except(id)) ids.push(id)
+    }
     return this.#store.getTasks(ids)
   }
 

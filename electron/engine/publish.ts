@@ -30,13 +30,8 @@ export async function publish(
   return { filename, ...(checksum ? { checksum } : {}) }
 }
 
-/** fsync of a file and of its folder. */
-export async function makeDurable(path: string, folder: string, context: Pick<PlaceContext, 'fs'>): Promise<void> {
-  await syncFile(path, context)
-  await onDisk(folder, () => context.fs.syncFolder(folder))
-}
-
-async function syncFile(path: string, context: Pick<PlaceContext, 'fs'>): Promise<void> {
+/** fdatasync of a file that nobody has open. */
+export async function syncFile(path: string, context: Pick<PlaceContext, 'fs'>): Promise<void> {
   const file = await PartFile.open(context.fs, path, 'open')
   try {
     await file.datasync()

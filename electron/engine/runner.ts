@@ -3,7 +3,6 @@
  * events of the task machine and carries its effects out; when to run what is the scheduler's.
  */
 
-import { join } from 'node:path'
 import { NighthaulError, toErrorInfo } from '../../shared/errors.ts'
 import type { TaskCheckpoint, TaskPatch, TaskRecord } from '../../shared/records.ts'
 import type { Settings, TaskId } from '../../shared/schemas.ts'
@@ -14,8 +13,9 @@ import type { HostController } from './host-controller.ts'
 import type { Lane } from './lane/lane.ts'
 import type { PlaceContext } from './place.ts'
 import type { EngineDeps } from './ports.ts'
-import { makeDurable, publish } from './publish.ts'
+import { publish } from './publish.ts'
 import { TokenBucket } from './rate-limiter.ts'
+import { SyncLater } from './sync-later.ts'
 import { type Effect, type TaskEvent, transition } from './task-machine.ts'
 import { checkUnsynced } from './unsynced.ts'
 
@@ -48,11 +48,11 @@ export class Runner {
   readonly #untold = new Map<TaskId, { event: TaskEvent; patch: TaskPatch }>()
   /** how often a task began anew by itself since it last was done */
   readonly #restarts = new Map<TaskId, number>()
-  /** files being fsynced after they were published */
-  readonly #background = new Set<Promise<void>>()
+  readonly #syncLater: SyncLater
 
   constructor(deps: RunnerDeps) {
     this.#deps = deps
+    this.#syncLater = new SyncLater(deps)
   }
 
   get running(): number {
@@ -166,8 +166,10 @@ export class Runner {
     )
   }
 
-  async backgroundDone(): Promise<void> {
-    await Promise.allSettled(this.#background)
+  /** `wait`: until finished files are on the disk; otherwise the next start looks after them. */
+  async backgroundDone(wait: boolean): Promise<void> {
+    if (wait) await this.#syncLater.finish()
+    else this.#syncLater.abandon()
   }
 
   // ── one run ──
@@ -282,7 +284,7 @@ export class Runner {
       case 'published': {
         this.apply(id, { kind: 'transferred' })
         const task = this.#deps.store.getTask(id)
-        if (task) this.#syncLater(task)
+        if (task) this.#syncLater.add(task)
         return { event: { kind: 'published' }, patch: { finishedAt: this.#deps.clock.now() } }
       }
       case 'transferred':
@@ -300,7 +302,7 @@ export class Runner {
       // Without this record a file that got its name just before a crash would not be known for ours.
       await store.committed(strict)
       const facts = await publish(task, partPath, context, run.abort.signal)
-      if (!strict) this.#syncLater({ ...task, ...facts })
+      if (!strict) this.#syncLater.add({ ...task, ...facts })
       const now = clock.now()
       return {
         event: { kind: 'published' },
@@ -340,25 +342,13 @@ export class Runner {
 
   // ── published before it was durable ──
 
-  #syncLater(task: TaskRecord): void {
-    const { store, logger, clock } = this.#deps
-    const path = join(task.folder, task.filename!)
-    const work = makeDurable(path, task.folder, this.#deps)
-      .then(() => store.updateTask(task.id, { fsyncedAt: clock.now() }))
-      .catch((error: unknown) =>
-        logger.warn({ task: task.id, error: toErrorInfo(error).message }, 'fsync of a finished file failed'),
-      )
-      .finally(() => this.#background.delete(work))
-    this.#background.add(work)
-  }
-
   /**
    * A file that was published without an fsync on record: under the same boot it is fsynced now; under another one
    * its blocks are compared first, and a damaged file goes back to NAME.part and its bad blocks are fetched again.
    */
   async checkUnsynced(task: TaskRecord): Promise<void> {
     const found = await checkUnsynced(task, { ...this.#deps, storedBlocks: () => this.#deps.store.blocks(task.id) })
-    if (found.kind === 'sound') return this.#syncLater(task)
+    if (found.kind === 'sound') return this.#syncLater.add(task)
     if (found.kind === 'gone') return this.#deps.store.updateTask(task.id, { fsyncedAt: 0 })
     const error = new NighthaulError(
       'blocks_damaged',

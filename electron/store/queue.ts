@@ -25,7 +25,7 @@ type Queue = Pick<
 const from = (index: string): string => `${SELECT_TASK} INDEXED BY ${index}`
 
 export const QUEUE_SQL = {
-  queued: `${from('tasks_queue')} WHERE state = 'queued' AND lease_owner IS NULL ORDER BY position LIMIT ?`,
+  queued: `${from('tasks_queue')} WHERE state = 'queued' AND lease_owner IS NULL ORDER BY position`,
   inState: `${from('tasks_queue')} WHERE state = ? AND lease_owner IS NULL ORDER BY position`,
   unsynced: `${from('tasks_unsynced')} WHERE state = 'done' AND fsynced_at IS NULL ORDER BY position`,
   earliestRetry: `SELECT min(retry_at) FROM tasks INDEXED BY tasks_retry
@@ -44,7 +44,7 @@ export function createQueue(connection: Connection, logger: StoreLogger): Queue 
   const { db } = connection
   const records = (rows: TaskRow[]): TaskRecord[] => rows.map((row) => toTask(row, logger))
 
-  const queued = db.prepare<[number], TaskRow>(QUEUE_SQL.queued)
+  const queued = db.prepare<[], TaskRow>(QUEUE_SQL.queued)
   const inState = db.prepare<[string], TaskRow>(QUEUE_SQL.inState)
   const unsynced = db.prepare<[], TaskRow>(QUEUE_SQL.unsynced)
   const earliestRetry = db.prepare<[], number | null>(QUEUE_SQL.earliestRetry).pluck()
@@ -58,7 +58,14 @@ export function createQueue(connection: Connection, logger: StoreLogger): Queue 
   )
 
   return {
-    nextQueued: (limit) => records(queued.all(limit)),
+    nextQueued(limit, except = () => false) {
+      const tasks: TaskRecord[] = []
+      for (const row of queued.iterate()) {
+        if (tasks.length === limit) break
+        if (!except(row.id)) tasks.push(toTask(row, logger))
+      }
+      return tasks
+    },
     tasksInStates: (states) =>
       connection
         .read(() => records([...new Set(states)].flatMap((state) => inState.all(state))))

@@ -13,6 +13,7 @@ import { LaneBounds } from './bounds.ts'
 import { createInlineLane, type InlineReply } from './inline-lane.ts'
 import type { LaneTransfer } from './lane.ts'
 import type { CompareMessage, FileMessage, FromWorker, ReceiveMessage, RequestMessage, ToWorker } from './messages.ts'
+import { Outbox } from './outbox.ts'
 
 export interface LaneWorkerData {
   settings: HttpSettings
@@ -40,9 +41,12 @@ const lane = createInlineLane({
 })
 const options = new Map<number, TaskOptions>()
 const works = new Map<number, Work>()
-const tell = (message: FromWorker) => port.postMessage(message)
+const outbox = new Outbox<FromWorker>((messages) => port.postMessage(messages))
+const tell = (message: FromWorker) => outbox.post(message)
 
-port.on('message', (message: ToWorker) => {
+port.on('message', (messages: ToWorker[]) => messages.forEach(take))
+
+function take(message: ToWorker): void {
   switch (message.kind) {
     case 'options':
       options.set(message.id, message.options)
@@ -77,7 +81,7 @@ port.on('message', (message: ToWorker) => {
     case 'dropIdle':
       lane.dropIdle()
   }
-})
+}
 
 async function request(id: number, { options: optionsId, buckets, ...asked }: RequestMessage): Promise<void> {
   const work: Work = { abort: new AbortController(), reply: null, transfer: null, answer: null }

@@ -21,12 +21,16 @@ import type {
 } from './lane.ts'
 import type { LaneWorkerData } from './lane-service.ts'
 import type { FileMessage, FromWorker, ToWorker } from './messages.ts'
+import { Outbox } from './outbox.ts'
 
 /** What is under way under one id, and who hears of it. */
 type Listener = (message: Extract<FromWorker, { id: number }>) => void
 
 export class WorkerLane implements Lane {
   readonly #worker: Worker
+  readonly #outbox = new Outbox<ToWorker>((messages) => {
+    if (!this.#lost) this.#worker.postMessage(messages)
+  })
   readonly #listeners = new Map<number, Listener>()
   readonly #options = new WeakMap<TaskOptions, number>()
   readonly #exited: Promise<void>
@@ -37,8 +41,8 @@ export class WorkerLane implements Lane {
   /** `entry`: lane-worker.ts, or what it was built to. `onLost`: it ended unasked. */
   constructor(entry: URL, settings: HttpSettings, onLost: (error: Error) => void) {
     this.#worker = new Worker(entry, { workerData: { settings } satisfies LaneWorkerData })
-    this.#worker.on('message', (message: FromWorker) => {
-      this.#listeners.get(message.id)?.(message)
+    this.#worker.on('message', (messages: FromWorker[]) => {
+      for (const message of messages) this.#listeners.get(message.id)?.(message)
     })
     let failure: Error | null = null
     this.#worker.on('error', (error) => {
@@ -197,7 +201,7 @@ export class WorkerLane implements Lane {
   }
 
   #post(message: ToWorker): void {
-    if (!this.#lost) this.#worker.postMessage(message)
+    this.#outbox.post(message)
   }
 
   #lose(why: string): void {

@@ -1,0 +1,87 @@
+/**
+ * Files that got their name before they were on the disk: brought there together, once things are a little quieter. Until
+ * the store says so, the next start checks them by their checksums.
+ */
+import { join } from 'node:path'
+import { toErrorInfo } from '../../shared/errors.ts'
+import type { TaskRecord } from '../../shared/records.ts'
+import { onDisk } from './disk-errors.ts'
+import type { EngineDeps, Timer } from './ports.ts'
+import { syncFile } from './publish.ts'
+
+/** From the last file that was finished; a stream of small files is not interrupted for each. */
+const QUIET_MS = 1_000
+/** However many files keep coming. */
+const LONGEST_MS = 5_000
+/** Disks take several at once; more only fill Node's threads. */
+const AT_ONCE = 4
+
+export class SyncLater {
+  readonly #deps: Pick<EngineDeps, 'fs' | 'clock' | 'store' | 'logger'>
+  #waiting: TaskRecord[] = []
+  #since = 0
+  #timer: Timer | null = null
+  #running: Promise<void> = Promise.resolve()
+
+  constructor(deps: Pick<EngineDeps, 'fs' | 'clock' | 'store' | 'logger'>) {
+    this.#deps = deps
+  }
+
+  add(task: TaskRecord): void {
+    const now = this.#deps.clock.monotonic()
+    if (this.#waiting.push(task) === 1) this.#since = now
+    this.#timer?.cancel()
+    const ms = Math.max(0, Math.min(QUIET_MS, this.#since + LONGEST_MS - now))
+    this.#timer = this.#deps.clock.setTimeout(() => this.#start(), ms)
+  }
+
+  /** Brings all that waits to the disk now. */
+  async finish(): Promise<void> {
+    this.#start()
+    await this.#running
+  }
+
+  /** What waits is left to the next start. */
+  abandon(): void {
+    this.#timer?.cancel()
+    this.#waiting = []
+  }
+
+  #start(): void {
+    this.#timer?.cancel()
+    this.#timer = null
+    const tasks = this.#waiting
+    this.#waiting = []
+    if (tasks.length > 0) this.#running = this.#running.then(() => this.#sync(tasks))
+  }
+
+  async #sync(tasks: readonly TaskRecord[]): Promise<void> {
+    const synced: TaskRecord[] = []
+    const left = [...tasks]
+    const worker = async () => {
+      for (let task = left.shift(); task; task = left.shift())
+        if (await this.#try(task.id, () => syncFile(join(task!.folder, task!.filename!), this.#deps))) synced.push(task)
+    }
+    await Promise.all(Array.from({ length: AT_ONCE }, worker))
+    for (const [folder, inFolder] of Map.groupBy(synced, (task) => task.folder))
+      await this.#try(inFolder[0]!.id, async () => {
+        await onDisk(folder, () => this.#deps.fs.syncFolder(folder))
+        const fsyncedAt = this.#deps.clock.now()
+        this.#deps.store.updateTasks(
+          inFolder.map(({ id }) => ({ id, patch: { fsyncedAt } })),
+          { intent: false },
+        )
+      })
+  }
+
+  /** False: it failed. Nobody waits for it, and the next start looks at the file again. */
+  async #try(task: number, work: () => Promise<void>): Promise<boolean> {
+    try {
+      await work()
+      return true
+    } catch (error) {
+      this.#deps.logger.warn({ task, error: toErrorInfo(error).message }, 'fsync of a finished file failed')
+      return false
+    }
+  }
+}
