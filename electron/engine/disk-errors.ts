@@ -10,6 +10,7 @@ const CODES: Readonly<Record<string, ErrorCode>> = {
   EROFS: 'read_only',
   ENOENT: 'folder_missing',
   ENOTDIR: 'folder_missing',
+  EEXIST: 'file_exists',
   ENAMETOOLONG: 'name_too_long',
   EMFILE: 'too_many_open_files',
   ENFILE: 'too_many_open_files',
@@ -21,6 +22,7 @@ const SENTENCES: Partial<Record<ErrorCode, (path: string) => string>> = {
   read_only: (path) => `${path} is on a read-only volume. Choose another folder.`,
   folder_missing: (path) =>
     `${path} is not there (was a drive unplugged?). Bring it back and resume, or choose another folder.`,
+  file_exists: (path) => `Another program made ${path} at this very moment. Nothing was changed; try again.`,
   name_too_long: (path) => `The name ${path} is too long for this file system. Choose a shorter one.`,
   too_many_open_files: () =>
     'Too many files are open at once. Fewer downloads at a time will work; what is here is kept.',

@@ -43,6 +43,7 @@ export interface DownloadContext extends Pick<EngineDeps, 'fs' | 'clock' | 'rand
   storedBlocks: () => BlockChecksum[]
   storedSegments: () => plan.Segment[]
   reserve: (filename: string) => boolean
+  makeRoom: (folder: string, bytes: number | null) => Promise<void>
   committed: () => Promise<void>
   /** facts for the store: validators, size, name */
   learned: (patch: TaskPatch) => void

@@ -16,49 +16,69 @@ const BUFFER_BYTES = 2 * WRITE_BYTES
 
 export class PartFile {
   readonly path: string
-  readonly #file: OpenFile
+  readonly #fs: FileSystem | null
+  /** null: whoever needs it first opens it */
+  #file: Promise<OpenFile> | null
+  #descriptor: number | null = null
+  #isNew = false
   #blocks: BlockChecksum[] = []
 
-  private constructor(path: string, file: OpenFile) {
+  private constructor(path: string, fs: FileSystem | null, file: OpenFile | null) {
     this.path = path
-    this.#file = file
+    this.#fs = fs
+    this.#file = file && Promise.resolve(file)
+    this.#descriptor = file?.descriptor ?? null
   }
 
   /** `create` fails with EEXIST (raw, so that callers can look for another name); other errors are typed. */
   static async open(fs: FileSystem, path: string, mode: 'create' | 'open'): Promise<PartFile> {
     try {
-      return new PartFile(path, await fs.open(path, mode))
+      return new PartFile(path, fs, await fs.open(path, mode))
     } catch (error) {
       if (mode === 'create' && (error as NodeJS.ErrnoException).code === 'EEXIST') throw error
       throw toDiskError(error, path)
     }
   }
 
-  /** A file that somebody else opened and closes. */
-  static over(path: string, file: OpenFile): PartFile {
-    return new PartFile(path, file)
+  /** A file that whoever writes first creates; EEXIST is typed there. For small ones, which are written in one go. */
+  static toCreate(fs: FileSystem, path: string): PartFile {
+    const part = new PartFile(path, fs, null)
+    part.#isNew = true
+    return part
   }
 
-  /** null: only this object may write */
+  /** A file that somebody else opened and closes. */
+  static over(path: string, file: OpenFile): PartFile {
+    return new PartFile(path, null, file)
+  }
+
+  /** for a worker that writes; null: not open here, or only this object may write */
   get descriptor(): number | null {
-    return this.#file.descriptor ?? null
+    return this.#descriptor
+  }
+
+  /** Answers whether the file is still to be created; the caller does it then. */
+  takeCreation(): boolean {
+    const isNew = this.#isNew
+    this.#isNew = false
+    return isNew
   }
 
   size(): Promise<number> {
-    return onDisk(this.path, () => this.#file.size())
+    return this.#on((file) => file.size())
   }
 
   /** Sets the length: sparse where the file system can. */
   resize(bytes: number): Promise<void> {
-    return onDisk(this.path, () => this.#file.truncate(bytes))
+    return this.#on((file) => file.truncate(bytes))
   }
 
   datasync(): Promise<void> {
-    return onDisk(this.path, () => this.#file.datasync())
+    return this.#on((file) => file.datasync())
   }
 
-  close(): Promise<void> {
-    return onDisk(this.path, () => this.#file.close())
+  async close(): Promise<void> {
+    if (this.#file) await this.#on((file) => file.close())
   }
 
   /** Reads exactly `bytes` bytes, or fewer at the end of the file. */
@@ -66,11 +86,18 @@ export class PartFile {
     const buffer = Buffer.allocUnsafe(bytes)
     let done = 0
     while (done < bytes) {
-      const got = await onDisk(this.path, () => this.#file.read(buffer.subarray(done), position + done))
+      const got = await this.#on((file) => file.read(buffer.subarray(done), position + done))
       if (got === 0) break
       done += got
     }
     return buffer.subarray(0, done)
+  }
+
+  #on<T>(operation: (file: OpenFile) => Promise<T>): Promise<T> {
+    return onDisk(this.path, async () => {
+      this.#file ??= this.#fs!.open(this.path, this.takeCreation() ? 'create' : 'open')
+      return operation(await this.#file)
+    })
   }
 
   /** CRC-32 of a block as it is on disk now. */
@@ -96,7 +123,7 @@ export class PartFile {
     let at = position
     while (buffers.length > 0) {
       const start = at
-      const taken = await onDisk(this.path, () => this.#file.write(buffers, start))
+      const taken = await this.#on((file) => file.write(buffers, start))
       at += taken
       buffers = skip(buffers, taken)
     }

@@ -5,7 +5,7 @@
  */
 import { join } from 'node:path'
 import { NighthaulError } from '../../shared/errors.ts'
-import type { BlockChecksum, TaskPatch, TaskRecord } from '../../shared/records.ts'
+import { BLOCK_BYTES, type BlockChecksum, type TaskPatch, type TaskRecord } from '../../shared/records.ts'
 import type { Settings } from '../../shared/schemas.ts'
 import { onDisk } from './disk-errors.ts'
 import { PartFile } from './file-sink.ts'
@@ -14,12 +14,16 @@ import type { FileSystem, Logger } from './ports.ts'
 import { isComplete, type Segment } from './segment-plan.ts'
 
 const MAX_NUMBERED_NAMES = 10_000
+/** Such a file is created, written and closed in one go by whoever reads it. */
+const SMALL_BYTES = BLOCK_BYTES
 
 export interface PlaceContext {
   fs: FileSystem
   logger: Logger
   settings: () => Settings
   reserve: (filename: string) => boolean
+  /** makes the folder and sees to it that so many bytes fit; throws `disk_full` or another disk error */
+  makeRoom: (folder: string, bytes: number | null) => Promise<void>
   /** what the store learnt survives a crash of this process */
   committed: () => Promise<void>
   learned: (patch: TaskPatch) => void
@@ -129,28 +133,17 @@ export async function beginPlace(
       `The server answered with a web page instead of ${linkName}: perhaps it wants a login first. Nothing was saved.`,
       { filename: linkName },
     )
-  const { fs } = context
-  await onDisk(task.folder, () => fs.mkdir(task.folder))
-  await checkSpace(fs, task.folder, facts.size)
+  await context.makeRoom(task.folder, facts.size)
   const place = existing ?? { part: await createPart(task, context, facts) }
+  const sparse = facts.size !== null && facts.size > SMALL_BYTES && context.settings().preallocate === 'sparse'
   try {
     if (existing) await place.part.resize(0)
-    if (facts.size !== null && context.settings().preallocate === 'sparse') await place.part.resize(facts.size)
+    if (sparse) await place.part.resize(facts.size!)
   } catch (error) {
     if (!existing) await place.part.close()
     throw error
   }
   return place
-}
-
-async function checkSpace(fs: FileSystem, folder: string, needed: number | null): Promise<void> {
-  const free = needed === null ? null : await fs.freeBytes(folder)
-  if (needed !== null && free !== null && needed > free)
-    throw new NighthaulError(
-      'disk_full',
-      `The disk is too full: ${folder} has ${free} bytes free and the file needs ${needed}. Free some space and resume.`,
-      { path: folder, neededBytes: needed, freeBytes: free },
-    )
 }
 
 async function createPart(task: TaskRecord, context: PlaceContext, facts: FileFacts): Promise<PartFile> {
@@ -180,7 +173,8 @@ async function createPart(task: TaskRecord, context: PlaceContext, facts: FileFa
     if ((await onDisk(path, () => fs.stat(`${path}.part`))) || !context.reserve(name)) continue
     await context.committed()
     try {
-      const part = await PartFile.open(fs, `${path}.part`, 'create')
+      const small = facts.size !== null && facts.size > 0 && facts.size <= SMALL_BYTES
+      const part = small ? PartFile.toCreate(fs, `${path}.part`) : await PartFile.open(fs, `${path}.part`, 'create')
       context.learned({ filename: name })
       return part
     } catch (error) {

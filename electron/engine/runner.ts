@@ -15,6 +15,7 @@ import type { PlaceContext } from './place.ts'
 import type { EngineDeps } from './ports.ts'
 import { publish } from './publish.ts'
 import { TokenBucket } from './rate-limiter.ts'
+import { Room } from './room.ts'
 import { SyncLater } from './sync-later.ts'
 import { type Effect, type TaskEvent, transition } from './task-machine.ts'
 import { checkUnsynced } from './unsynced.ts'
@@ -49,10 +50,12 @@ export class Runner {
   /** how often a task began anew by itself since it last was done */
   readonly #restarts = new Map<TaskId, number>()
   readonly #syncLater: SyncLater
+  readonly #room: Room
 
   constructor(deps: RunnerDeps) {
     this.#deps = deps
     this.#syncLater = new SyncLater(deps)
+    this.#room = new Room(deps)
   }
 
   get running(): number {
@@ -207,6 +210,7 @@ export class Runner {
       logger: this.#deps.logger,
       settings: this.#deps.settings,
       reserve: (filename) => store.reserveFilename(task.id, task.folder, filename),
+      makeRoom: (folder, bytes) => this.#room.make(folder, bytes),
       committed: () => store.committed(false),
       learned: (patch) => {
         store.updateTask(task.id, patch)

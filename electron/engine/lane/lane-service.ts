@@ -2,9 +2,11 @@
  * What a lane's worker does: an inline lane behind messages. Files are written synchronously here, from the very
  * memory that the socket was read into: cheaper than any hand-over, and nobody else waits on this thread.
  */
+import { closeSync, openSync } from 'node:fs'
 import { parentPort, workerData } from 'node:worker_threads'
 import { NighthaulError, toErrorInfo } from '../../../shared/errors.ts'
 import type { TaskOptions } from '../../../shared/schemas.ts'
+import { toDiskError } from '../disk-errors.ts'
 import { PartFile } from '../file-sink.ts'
 import type { HttpSettings } from '../http/http-client.ts'
 import { descriptorFile } from '../node-fs.ts'
@@ -100,8 +102,7 @@ async function request(id: number, { options: optionsId, buckets, ...asked }: Re
 }
 
 function receive(id: number, { file, bounds, buckets, ...order }: ReceiveMessage): void {
-  const part = open(file)
-  follow(id, part, (work, reply) =>
+  follow(id, file, (work, reply, part) =>
     reply.receiveWithin(
       { ...order, part, buckets: buckets.map(TokenBucket.attach) },
       {
@@ -119,8 +120,7 @@ function receive(id: number, { file, bounds, buckets, ...order }: ReceiveMessage
 }
 
 function compare(id: number, { file, bounds, buckets, ...order }: CompareMessage): void {
-  const part = open(file)
-  follow(id, part, (work, reply) =>
+  follow(id, file, (work, reply, part) =>
     reply.compareWithin(
       { ...order, part, buckets: buckets.map(TokenBucket.attach) },
       { advanced: (start, position) => tell({ kind: 'advanced', id, start, position, blocks: part.takeBlocks() }) },
@@ -131,16 +131,37 @@ function compare(id: number, { file, bounds, buckets, ...order }: CompareMessage
 }
 
 /** Starts a transfer and tells how it ends. */
-function follow(id: number, part: PartFile, start: (work: Work, reply: InlineReply) => LaneTransfer): void {
+function follow(
+  id: number,
+  file: FileMessage,
+  start: (work: Work, reply: InlineReply, part: PartFile) => LaneTransfer,
+): void {
   const work = works.get(id)
   if (!work?.reply) return
-  work.transfer = start(work, work.reply)
+  let fd: number | null = null
+  let part: PartFile | null = null
+  const failed = (error: unknown) =>
+    tell({ kind: 'failed', id, error: toErrorInfo(error), blocks: part?.takeBlocks() ?? [] })
+  const end = () => {
+    works.delete(id)
+    if (fd !== null) closeSync(fd)
+  }
+  try {
+    if (file.fd === null) fd = openSync(file.path, file.create ? 'wx+' : 'r+')
+    part = PartFile.over(file.path, descriptorFile(file.fd ?? fd!))
+  } catch (error) {
+    work.reply.abort()
+    failed(toDiskError(error, file.path))
+    end()
+    return
+  }
+  const opened = part
+  work.transfer = start(work, work.reply, opened)
   work.transfer.ended
-    .then(
-      ({ how, position }) => tell({ kind: 'ended', id, how, position, blocks: part.takeBlocks() }),
-      (error) => tell({ kind: 'failed', id, error: toErrorInfo(error), blocks: part.takeBlocks() }),
-    )
-    .finally(() => works.delete(id))
+    .then(({ how, position }) => {
+      tell({ kind: 'ended', id, how, position, blocks: opened.takeBlocks() })
+    }, failed)
+    .finally(end)
 }
 
 function abort(id: number, reason: NighthaulError): void {
@@ -152,8 +173,4 @@ function abort(id: number, reason: NighthaulError): void {
     work.reply.abort()
     works.delete(id)
   }
-}
-
-function open({ fd, path }: FileMessage): PartFile {
-  return PartFile.over(path, descriptorFile(fd))
 }

@@ -12,10 +12,12 @@ export type RequestMessage = Omit<LaneRequest, 'options' | 'signal' | 'buckets'>
   options: number
 }
 
-/** A file that is open in this process: descriptors belong to all its threads. */
+/** A file to write. `fd`: it is open in this process (descriptors belong to all its threads); null: open it by its path. */
 export interface FileMessage {
-  fd: number
   path: string
+  fd: number | null
+  /** it does not exist yet, and must not */
+  create: boolean
 }
 
 /** What both threads work on: an open file, and shared memory. */

@@ -1,4 +1,4 @@
-/** Messages of one moment go to the other thread together: waking it costs more than most of them are worth. */
+/** Messages of one turn of the event loop go to the other thread together: waking it costs more than most of them are worth. */
 export class Outbox<Message> {
   readonly #send: (messages: Message[]) => void
   #waiting: Message[] = []
@@ -9,7 +9,7 @@ export class Outbox<Message> {
 
   post(message: Message): void {
     if (this.#waiting.push(message) > 1) return
-    queueMicrotask(() => {
+    setImmediate(() => {
       const messages = this.#waiting
       this.#waiting = []
       this.#send(messages)

@@ -215,9 +215,7 @@ export class WorkerLane implements Lane {
 }
 
 function fileOf(part: PartFile): FileMessage {
-  const { descriptor, path } = part
-  if (descriptor === null) throw new Error('a worker can only write into files of the operating system')
-  return { fd: descriptor, path }
+  return { path: part.path, fd: part.descriptor, create: part.takeCreation() }
 }
 
 function memoryOf(buckets: readonly TokenBucket[]): SharedArrayBuffer[] {
