@@ -22,7 +22,8 @@ interface RunOptions {
 interface Followed {
   /** as they were given: several may mean one task (they differ in what comes after #) */
   urls: string[]
-  row: TaskRow
+  /** null: as it was added, nothing was heard of it yet */
+  row: TaskRow | null
   /** monotonic ms since when this run works on it */
   startedAt: number
   ended: boolean
@@ -72,7 +73,11 @@ export class GetRun {
     const urls = [...this.#open.keys()]
     try {
       const { items } = await engine.handlers['tasks.add'](inputFor(urls))
-      for (const [index, { id, duplicate }] of items.entries()) await this.#follow(engine, urls[index]!, id, duplicate)
+      // All of them before anything is heard: events come in later turns.
+      const adopted = items.flatMap(({ id, duplicate }, index) =>
+        this.#follow(urls[index]!, id, duplicate) ? [id] : [],
+      )
+      for (const id of adopted) await this.#takeUp(engine, id)
     } catch (error) {
       if (urls.length === 1 || !(error instanceof NighthaulError)) throw error
       // One URL that cannot be taken (another process is downloading it) must not keep the others from it.
@@ -84,26 +89,29 @@ export class GetRun {
     if (!this.#open.has(url)) return
     try {
       const { items } = await engine.handlers['tasks.add'](inputFor([url]))
-      await this.#follow(engine, url, items[0]!.id, items[0]!.duplicate)
+      const { id, duplicate } = items[0]!
+      if (this.#follow(url, id, duplicate)) await this.#takeUp(engine, id)
     } catch (error) {
       this.#failed(url, null, error)
     }
   }
 
-  /** Follows a task. One of an earlier run goes on wherever it stopped; only `changed` waits for a decision. */
-  async #follow(engine: EngineApi, url: string, id: TaskId, adopted: boolean): Promise<void> {
+  /** Follows a task; true: it is one of an earlier run and has to be taken up. */
+  #follow(url: string, id: TaskId, adopted: boolean): boolean {
     if (this.#open.has(url)) this.#open.set(url, id)
     const known = this.#followed.get(id)
-    if (known !== undefined) {
-      known.urls.push(url)
-      return
-    }
+    if (known === undefined)
+      this.#followed.set(id, { urls: [url], row: null, startedAt: performance.now(), ended: false })
+    else known.urls.push(url)
+    return known === undefined && adopted
+  }
+
+  /** A task of an earlier run goes on wherever it stopped; only `changed` waits for a decision. */
+  async #takeUp(engine: EngineApi, id: TaskId): Promise<void> {
     const { onChange } = this.#options
-    if (adopted && (onChange === 'restart' || onChange === 'keep')) {
+    if (onChange === 'restart' || onChange === 'keep')
       await engine.handlers['tasks.decide']({ selection: { ids: [id] }, decision: onChange })
-    }
-    const row = await engine.handlers['tasks.get']({ id })
-    this.#followed.set(id, { urls: [url], row, startedAt: performance.now(), ended: false })
+    this.#followed.get(id)!.row = await engine.handlers['tasks.get']({ id })
     this.#look(engine, id)
   }
 
@@ -111,13 +119,13 @@ export class GetRun {
     for (const row of delta.rows) {
       const followed = this.#followed.get(row.id)
       if (followed === undefined || followed.ended) continue
-      if (row.state === 'active' && followed.row.state === 'queued') followed.startedAt = performance.now()
+      if (row.state === 'active' && followed.row?.state !== 'active') followed.startedAt = performance.now()
       followed.row = row
       this.#look(engine, row.id)
     }
     // A frame about very many tasks names none: ask for each.
     if (delta.rows.length === 0 && delta.listChanged) this.#refresh(engine).catch(this.#finished.reject)
-    this.#report.progress(() => [...this.#followed.values()].map(({ row }) => row))
+    this.#report.progress(() => [...this.#followed.values()].flatMap(({ row }) => row ?? []))
   }
 
   async #refresh(engine: EngineApi): Promise<void> {
@@ -131,7 +139,7 @@ export class GetRun {
   /** Reports a task that has come to its end. */
   #look(engine: EngineApi, id: TaskId): void {
     const followed = this.#followed.get(id)!
-    const { state } = followed.row
+    const state = followed.row?.state
     if (followed.ended || (state !== 'done' && state !== 'failed' && state !== 'changed' && state !== 'paused')) return
     followed.ended = true
     const end = async () => {
@@ -143,12 +151,13 @@ export class GetRun {
 
   /** Whether the person wants to start over; the task is followed on then. */
   async #askForRestart(engine: EngineApi, followed: Followed): Promise<boolean> {
-    const question = `${printable(followed.row.filename)}: the file on the server is another one now. Start over with it? [y/N] `
+    const row = followed.row!
+    const question = `${printable(row.filename)}: the file on the server is another one now. Start over with it? [y/N] `
     this.#questions = this.#questions.then(() => this.#report.pauseFor(() => ask(question, this.#options.signal)))
     const answer = await this.#questions
     if (answer === null || !/^y(es)?$/i.test(answer.trim())) return false
     followed.ended = false
-    await engine.handlers['tasks.decide']({ selection: { ids: [followed.row.id] }, decision: 'restart' })
+    await engine.handlers['tasks.decide']({ selection: { ids: [row.id] }, decision: 'restart' })
     return true
   }
 

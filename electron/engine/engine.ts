@@ -80,7 +80,9 @@ export function createEngine(deps: EngineDeps): EngineApi {
     if (draining) return
     for (const task of queue.dueRetries(clock.now())) runner.applyTo(task, { kind: 'retryDue' })
     const free = settings.downloadsAtOnce - runner.running
-    if (free > 0) for (const task of nextQueued(free)) runner.applyTo(task, { kind: 'admitted' })
+    if (free > 0)
+      for (const task of nextQueued(free))
+        runner.applyTo(task, { kind: 'admitted' }, task.startedAt === null ? { startedAt: clock.now() } : {})
     armRetryTimer()
   }
 

@@ -11,7 +11,7 @@ import {
   writevSync,
 } from 'node:fs'
 import { writeFile } from 'node:fs/promises'
-import { dirname } from 'node:path'
+import { delimiter, dirname, isAbsolute, join } from 'node:path'
 import type { FileSystem, OpenFile } from './ports.ts'
 
 const FLAGS = {
@@ -151,17 +151,32 @@ async function markOrigin(
   }
 }
 
-/** Programs that are not installed: starting a process holds everything up for milliseconds, even one that is not there. */
-const missing = new Set<string>()
+/** Where programs are; null: not installed. Starting a process holds everything up for milliseconds, even one that is not there. */
+const programs = new Map<string, Promise<string | null>>()
 
-function run(command: string, args: string[]): Promise<void> {
-  if (missing.has(command)) return Promise.resolve()
-  return new Promise((resolve) => {
-    execFile(command, args, { timeout: 5_000 }, (error) => {
-      if (error?.code === 'ENOENT') missing.add(command)
-      resolve()
+async function run(command: string, args: string[]): Promise<void> {
+  const known = programs.get(command) ?? findProgram(command)
+  programs.set(command, known)
+  const path = await known
+  if (path !== null)
+    await new Promise<void>((resolve) => {
+      execFile(path, args, { timeout: 5_000 }, () => resolve())
     })
-  })
+}
+
+async function findProgram(command: string): Promise<string | null> {
+  for (const folder of (process.env.PATH ?? '').split(delimiter)) {
+    const path = join(folder, command)
+    if (
+      isAbsolute(path) &&
+      (await fs.access(path, constants.X_OK).then(
+        () => true,
+        () => false,
+      ))
+    )
+      return path
+  }
+  return null
 }
 
 /** Not `recursive`: Node never comes back from that where a folder refuses new ones with ENOENT, as those in /proc do. */

@@ -175,7 +175,6 @@ async function createPart(task: TaskRecord, context: PlaceContext, facts: FileFa
     try {
       const small = facts.size !== null && facts.size > 0 && facts.size <= SMALL_BYTES
       const part = small ? PartFile.toCreate(fs, `${path}.part`) : await PartFile.open(fs, `${path}.part`, 'create')
-      context.learned({ filename: name })
       return part
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error

@@ -227,17 +227,14 @@ export class Runner {
     let event: TaskEvent | null = null
     let patch: TaskPatch = {}
     try {
-      store.updateTask(id, { startedAt: task.startedAt ?? this.#deps.clock.now() })
       const outcome = await run.download.run()
       run.closing = true
       await run.synced
       const checkpoint = run.download.takeCheckpoint()
       await run.download.close()
       if (checkpoint) store.checkpoint([checkpoint])
-      store.updateTask(id, {
-        connectionsUsed: run.download.connectionsUsed,
-        resumedFromBytes: run.download.resumedFromBytes,
-      })
+      const { connectionsUsed, resumedFromBytes } = run.download
+      if (outcome.kind !== 'transferred') store.updateTask(id, { connectionsUsed, resumedFromBytes })
       ;({ event, patch } = await this.#conclude(id, outcome, run))
     } catch (error) {
       logger.error(
@@ -298,7 +295,9 @@ export class Runner {
 
   async #finish(id: TaskId, partPath: string, run: Run): Promise<{ event: TaskEvent | null; patch: TaskPatch }> {
     const { store, clock } = this.#deps
-    if (!this.apply(id, { kind: 'transferred' })) return { event: null, patch: {} }
+    const { connectionsUsed, resumedFromBytes } = run.download
+    if (!this.apply(id, { kind: 'transferred' }, { connectionsUsed, resumedFromBytes }))
+      return { event: null, patch: {} }
     const task = store.getTask(id)!
     const context = this.#placeContext(task)
     try {
