@@ -40,8 +40,8 @@ export interface TransferInput {
 
 /** How far a body is wanted; may move while it is read. Offsets in the file. */
 export interface Bounds {
-  /** Bytes up to `upTo` are at hand. One past the last that is wanted; null: all of them. */
-  claim(upTo: number): number | null
+  /** Bytes `from` to `upTo` are at hand. One past the last that is wanted; null: all of them. */
+  claim(from: number, upTo: number): number | null
   /** The end was reached and there is more: where it is now, or `stop`. */
   reached(position: number): Promise<number | null | 'stop'>
 }
@@ -116,7 +116,7 @@ export function startTransfer(input: TransferInput): Transfer {
   decoder?.on('drain', () => unpause('decoder'))
 
   const take = (chunk: Buffer) => {
-    const limit = input.bounds.claim(writer.position + chunk.length)
+    const limit = input.bounds.claim(writer.position, writer.position + chunk.length)
     const room = limit === null ? chunk.length : Math.max(0, limit - writer.position)
     if (input.bodyEnd !== null && writer.position + Math.min(chunk.length, room) > input.bodyEnd)
       return end(

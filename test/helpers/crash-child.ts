@@ -9,7 +9,7 @@ import Database from 'better-sqlite3'
 import { realClock, startEngine } from './engine.ts'
 
 const [profile, folder] = process.argv.slice(2) as [string, string]
-const engine = await startEngine({ clock: realClock, from: { profile, folder } })
+const engine = await startEngine({ clock: realClock, from: { profile, folder }, workers: true })
 
 createInterface({ input: process.stdin }).once('line', async (line) => {
   const { urls, connections } = JSON.parse(line) as { urls: string[]; connections: number }

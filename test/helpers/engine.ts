@@ -36,7 +36,8 @@ export const hastyClock: Clock = {
 
 /** Runs all tests of the engine as the programs do; otherwise only those that ask for it, because workers take time. */
 const WORKERS = process.env.NIGHTHAUL_TEST_WORKERS === '1'
-const LANE_WORKER = new URL('../../electron/engine/lane/lane-worker.ts', import.meta.url)
+/** What a lane's worker runs. */
+export const LANE_WORKER = new URL('../../electron/engine/lane/lane-worker.ts', import.meta.url)
 
 const silent = { debug() {}, info() {}, warn() {}, error() {} }
 
@@ -61,7 +62,7 @@ export interface TestEngineOptions extends Partial<EngineDeps> {
   settings?: InputOf<Contract, 'settings.set'>
   /** puts something between the engine and its store */
   wrapStore?: (store: TaskStore) => TaskStore
-  /** bytes are moved in worker threads, as in the programs; not where a test has its own disk */
+  /** as in the programs: writes are grouped, and bytes are moved in worker threads (not where a test has its own disk) */
   workers?: boolean
 }
 
@@ -69,7 +70,12 @@ export async function startEngine(options: TestEngineOptions = {}): Promise<Test
   const { from, settings, wrapStore = (store) => store, workers = WORKERS, ...deps } = options
   const profile = from?.profile ?? (await mkdtemp(join(tmpdir(), 'nighthaul-engine-')))
   const folder = from?.folder ?? join(profile, 'downloads')
-  const { store } = openStore({ path: join(profile, 'nighthaul.db'), now: Date.now, logger: silent })
+  const { store } = openStore({
+    path: join(profile, 'nighthaul.db'),
+    now: Date.now,
+    logger: silent,
+    groupCommits: workers,
+  })
   const clock = deps.clock ?? hastyClock
   const engine = createEngine({
     store: wrapStore(store),

@@ -41,12 +41,15 @@ export class LaneBounds {
     return Number(Atomics.load(this.#cells, RECEIVED))
   }
 
-  /** The reader's: bytes up to `upTo` are at hand. Answers where reading ends; null: with the body. */
-  claim(upTo: number): number | null {
+  /**
+   * The reader's: after those before `from`, bytes up to `upTo` are at hand. Answers where reading ends; null: with the
+   * body. What was read stays claimed, wherever an end that the planner takes back at once was for a moment.
+   */
+  claim(from: number, upTo: number): number | null {
     Atomics.store(this.#cells, CLAIMED, BigInt(upTo))
     const end = Atomics.load(this.#cells, END)
     if (end === OPEN) return null
-    if (BigInt(upTo) > end) Atomics.store(this.#cells, CLAIMED, end)
+    if (BigInt(upTo) > end) Atomics.store(this.#cells, CLAIMED, BigInt(Math.max(from, Number(end))))
     return Number(end)
   }
 

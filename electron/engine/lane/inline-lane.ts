@@ -101,7 +101,7 @@ function receive(
       compare: { bytes: compareBytes, read: () => part.read(start, compareBytes) },
       bodyEnd,
       bounds: {
-        claim: (upTo) => bounds.claim(upTo),
+        claim: (from, upTo) => bounds.claim(from, upTo),
         reached: events.reached,
       },
       decode: order.decode,

@@ -1,0 +1,115 @@
+/** Bytes moved in worker threads: the same files, whatever happens to the workers. */
+import { createHash } from 'node:crypto'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { Worker } from 'node:worker_threads'
+import { afterEach, expect, it, vi } from 'vitest'
+import { PartFile } from '../../electron/engine/file-sink.ts'
+import { LaneBounds } from '../../electron/engine/lane/bounds.ts'
+import { createLanePool } from '../../electron/engine/lane/lane-pool.ts'
+import { createNodeFileSystem } from '../../electron/engine/node-fs.ts'
+import { contentSha256 } from '../helpers/bytes.ts'
+import { LANE_WORKER, startEngine } from '../helpers/engine.ts'
+import { startFaultServer } from '../helpers/fault-server.ts'
+
+const MIB = 1024 * 1024
+const SIZE = 9 * MIB + 333
+const silent = { debug() {}, info() {}, warn() {}, error() {} }
+
+const sha256Of = async (path: string) =>
+  createHash('sha256')
+    .update(await readFile(path))
+    .digest('hex')
+
+afterEach(() => vi.unstubAllEnvs())
+
+it('reads large and small files in a worker, several at once', async () => {
+  await using server = await startFaultServer()
+  await using engine = await startEngine({ workers: true })
+  const sizes = [0, 1, 65_536, MIB, MIB + 1, SIZE]
+  const ids = []
+  for (const [seed, size] of sizes.entries()) {
+    server.add(`/${seed}.bin`, { size, seed })
+    ids.push(await engine.add(server.url(`/${seed}.bin`)))
+  }
+  for (const [seed, id] of ids.entries()) {
+    const task = await engine.until(id, 'done', 'failed')
+    expect(task.error).toBeNull()
+    expect(await sha256Of(task.path!)).toBe(contentSha256(seed, sizes[seed]!))
+  }
+})
+
+it('never writes into a file that another program made at the last moment', async () => {
+  await using server = await startFaultServer()
+  server.add('/a.bin', { size: 1000, seed: 1 })
+  const folder = await mkdtemp(join(tmpdir(), 'nighthaul-lane-'))
+  const path = join(folder, 'a.bin.part')
+  await writeFile(path, 'theirs')
+  const settings = { connectTimeoutMs: 1000, headersTimeoutMs: 1000, stallTimeoutMs: 1000 }
+  const lane = createLanePool({
+    entry: LANE_WORKER,
+    settings: { ...settings, connectionsPerHost: 6, userAgent: 'test' },
+    logger: silent,
+  })
+  const { signal } = new AbortController()
+  const reply = await lane.request({ url: server.url('/a.bin'), headers: {}, options: {}, buckets: [], signal })
+  const order = { start: 0, compareBytes: 0, bodyEnd: 1000, end: 1000, decode: null, blockHeld: true, buckets: [] }
+  const part = PartFile.toCreate(createNodeFileSystem(), path)
+  const events = { written: () => undefined, reached: () => 'stop' as const }
+  await expect(reply.receive({ ...order, part, size: 1000, whole: true }, events, signal).ended).rejects.toMatchObject({
+    code: 'file_exists',
+  })
+  expect(await readFile(path, 'utf8')).toBe('theirs')
+  await lane.close()
+  await rm(folder, { recursive: true })
+})
+
+it('goes on where it was when a worker is lost, again and again', async () => {
+  await using server = await startFaultServer()
+  const deaths = 3
+  await using engine = await startEngine({
+    openLane: (settings) =>
+      createLanePool({ entry: new URL('../helpers/dying-lane.ts', import.meta.url), settings, logger: silent }),
+  })
+  const list = join(engine.profile, 'deaths')
+  await writeFile(list, 'death\n'.repeat(deaths))
+  vi.stubEnv('NIGHTHAUL_TEST_DEATHS', list)
+  server.add('/a.bin', { size: SIZE, seed: 7, rateBytesPerSecond: 8 * MIB })
+  const id = await engine.add(server.url('/a.bin'), { connections: 2 })
+  const task = await engine.until(id, 'done', 'failed')
+  expect(task.error).toBeNull()
+  expect(await sha256Of(task.path!)).toBe(contentSha256(7, SIZE))
+  expect((await readFile(list, 'utf8')).trim()).toBe('')
+  const again = server.requests.filter(({ headers }) => headers.range !== undefined && headers.range !== 'bytes=0-')
+  expect(again.length).toBeGreaterThanOrEqual(deaths)
+})
+
+it('a range that is split while another thread reads it has one owner for each byte', async () => {
+  const STEP = 1000
+  for (let round = 0; round < 20; round++) {
+    const bounds = new LaneBounds(0, Number.MAX_SAFE_INTEGER)
+    const worker = new Worker(new URL('../helpers/bounds-reader.ts', import.meta.url), {
+      workerData: { memory: bounds.memory, step: STEP },
+    })
+    let end = Number.MAX_SAFE_INTEGER
+    const stopped = new Promise<number>((resolve, reject) => {
+      worker.on('error', reject)
+      worker.on('message', (position: number) => {
+        // It may have met an end that was taken back at once: then it reads on.
+        if (position >= end) resolve(position)
+        else {
+          bounds.answer(end)
+          worker.postMessage('on')
+        }
+      })
+    })
+    while (bounds.claimed < 100 * STEP) await new Promise((resolve) => setImmediate(resolve))
+    while (end === Number.MAX_SAFE_INTEGER) {
+      const at = bounds.claimed + 1 + ((round * 977) % (20 * STEP))
+      if (bounds.setEnd(at)) end = at
+    }
+    expect(await stopped).toBe(end)
+    await worker.terminate()
+  }
+})
