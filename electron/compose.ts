@@ -2,6 +2,7 @@
  * The one place where store, engine and the machine's clock, files and logs are put together. Only main.ts,
  * engine-process.ts, daemon.ts, cli.ts and their immediate helpers import it (scripts/house-rules.ts holds the list).
  */
+import { networkInterfaces } from 'node:os'
 import type { TaskStore } from '../shared/records.ts'
 import type { SettingsPatch } from '../shared/schemas.ts'
 import type { EngineApi } from './engine/api.ts'
@@ -31,6 +32,8 @@ export interface OpenEngineOptions {
   logger?: Logger
   /** settings of this process alone, above the stored ones */
   settingsOverride?: SettingsPatch
+  /** asks the system which proxies to use for a URL, as a PAC script answers; where there is somebody to ask */
+  resolveProxy?: (url: string) => Promise<string>
 }
 
 export interface OpenedEngine {
@@ -59,7 +62,8 @@ export async function openEngine(options: OpenEngineOptions): Promise<OpenedEngi
   const engine = createEngine({
     store,
     fs: createNodeFileSystem(),
-    openLane: (settings) => createLanePool({ entry: LANE_WORKER, settings, logger }),
+    openLane: (settings) =>
+      createLanePool({ entry: LANE_WORKER, settings, logger, resolveProxy: options.resolveProxy }),
     clock: nodeClock,
     random: Math.random,
     logger,
@@ -71,6 +75,7 @@ export async function openEngine(options: OpenEngineOptions): Promise<OpenedEngi
     profile,
     lease,
     settingsOverride: options.settingsOverride,
+    networkInterfaces,
     isOwnerAlive,
     isQueueOwned: () => isQueueOwned(profile),
   })

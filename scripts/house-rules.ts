@@ -36,7 +36,7 @@ export const LAYERS: readonly Layer[] = [
   {
     files: /^electron\/engine\//,
     own: [SHARED, /^electron\/engine\//],
-    packages: ['node:', 'undici', '@node-rs/crc32', 'content-disposition', 'tough-cookie'],
+    packages: ['node:', 'undici', '@node-rs/crc32', 'content-disposition', 'tough-cookie', 'shlex'],
   },
   { files: /^electron\/store\//, own: [SHARED, /^electron\/store\//], packages: ['node:', 'better-sqlite3'] },
   {

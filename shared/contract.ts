@@ -6,6 +6,8 @@ import {
   type AddTasksResult,
   type AppInfo,
   ListTasksInput,
+  NETWORK_CHANGES,
+  type ParsedCurl,
   ProbeInput,
   type ProbeResult,
   Selection,
@@ -38,6 +40,10 @@ export const contract = {
   }>(),
   /** One request, no download. */
   'url.probe': method(ProbeInput)<ProbeResult>(),
+  /** A command as browsers copy it (“Copy as cURL”); reads no files. */
+  'curl.parse': method(z.object({ command: z.string().min(1).max(2_000_000) }))<ParsedCurl>(),
+  /** Idle connections are dropped, downloads that wait because of the network go on at once: how many. */
+  'network.changed': method(z.object({ reason: z.enum(NETWORK_CHANGES) }))<{ retried: number }>(),
   'settings.get': method(Nothing)<Settings>(),
   'settings.set': method(SettingsPatch)<Settings>(),
   /** One sample a second for the last ten minutes, oldest first. */

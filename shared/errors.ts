@@ -34,6 +34,7 @@ export const ERROR_KINDS = {
   stalled: 'network',
   connection_reset: 'network',
   connection_closed: 'network',
+  no_free_connection: 'network',
   tls_failed: 'network',
   proxy_failed: 'network',
   protocol_error: 'network',
@@ -41,6 +42,7 @@ export const ERROR_KINDS = {
   redirect_invalid: 'network',
   // http: the server answered, and said no
   http_status: 'http',
+  redirect_refused: 'http',
   unauthorized: 'http',
   forbidden: 'http',
   not_found: 'http',

@@ -45,22 +45,62 @@ export const ON_CONFLICT = ['rename', 'overwrite', 'skip'] as const
 export const ON_CHANGE = ['ask', 'restart', 'keep'] as const
 export const DURABILITY = ['strict', 'background'] as const
 
+/** Methods that bring a file back. Anything but GET is one request, from the start, on one connection. */
+export const METHODS = ['GET', 'POST', 'PUT', 'PATCH'] as const
+
+const MOST_BODY_BYTES = 1024 * 1024
+
+/** What a request carries: text (sent as UTF-8) or any bytes. */
+export const RequestBody = z.union([
+  z.object({ text: z.string().max(MOST_BODY_BYTES) }).strict(),
+  z.object({ base64: z.base64().max(Math.ceil(MOST_BODY_BYTES / 3) * 4) }).strict(),
+])
+export type RequestBody = z.infer<typeof RequestBody>
+
+/** Who we are to a server that asks (TLS): certificate and key as PEM, or both as PKCS #12. */
+export const ClientCertificate = z.union([
+  z
+    .object({
+      certPem: z.string().min(1).max(1_000_000),
+      keyPem: z.string().min(1).max(1_000_000),
+      passphrase: z.string().max(1000).optional(),
+    })
+    .strict(),
+  z.object({ pfxBase64: z.base64().min(1).max(1_400_000), passphrase: z.string().max(1000).optional() }).strict(),
+])
+export type ClientCertificate = z.infer<typeof ClientCertificate>
+
+const TimeoutMs = z.int().min(100).max(3_600_000)
+
 /** Options of one task beyond its URL; every field may be left out, the settings then decide. */
 export const TaskOptions = z.object({
   connections: z.int().min(1).max(64).optional(),
+  method: z.enum(METHODS).optional(),
+  body: RequestBody.optional(),
   headers: HeaderList.optional(),
   user: z.string().max(1000).optional(),
   password: z.string().max(1000).optional(),
+  auth: z.enum(['basic', 'digest']).describe('digest: never send the password itself').optional(),
+  bearer: z
+    .string()
+    .max(16_384)
+    .regex(/^[\x21-\x7e]*$/, 'a token holds no spaces')
+    .optional(),
+  netrcFile: z.string().max(4096).describe('absolute path on the engine’s machine; empty: none').optional(),
   cookies: z.string().max(1_000_000).describe('a Netscape cookie file’s text').optional(),
   proxy: z.string().max(2000).describe('http://, https:// or socks5:// URL').optional(),
   caPem: z.string().max(1_000_000).describe('extra certificate authorities, PEM').optional(),
+  clientCertificate: ClientCertificate.optional(),
   checksum: Checksum.optional(),
   limitBytesPerSecond: z.int().positive().optional(),
   onConflict: z.enum(ON_CONFLICT).optional(),
   onChange: z.enum(ON_CHANGE).optional(),
   durability: z.enum(DURABILITY).optional(),
   retries: z.int().min(0).max(10_000).optional(),
-  timeoutMs: z.int().min(100).max(3_600_000).describe('for connect, headers and stall').optional(),
+  timeoutMs: TimeoutMs.describe('for connect, headers and stall').optional(),
+  connectTimeoutMs: TimeoutMs.optional(),
+  headersTimeoutMs: TimeoutMs.optional(),
+  stallTimeoutMs: TimeoutMs.optional(),
   acceptHtml: z.boolean().describe('save a web page even where the link names another kind of file').optional(),
 })
 export type TaskOptions = z.infer<typeof TaskOptions>
@@ -214,6 +254,8 @@ export interface ProbeResult {
   httpVersion: string
 }
 
+export const PROXY_MODES = ['system', 'environment', 'none'] as const
+
 export const Settings = z.object({
   downloadFolder: z.string().min(1).max(4096),
   downloadsAtOnce: z.int().min(1).max(100),
@@ -228,11 +270,26 @@ export const Settings = z.object({
   onConflict: z.enum(ON_CONFLICT),
   onChange: z.enum(ON_CHANGE),
   retries: z.int().min(0).max(10_000),
-  connectTimeoutMs: z.int().min(100).max(3_600_000),
-  headersTimeoutMs: z.int().min(100).max(3_600_000),
-  stallTimeoutMs: z.int().min(100).max(3_600_000),
+  connectTimeoutMs: TimeoutMs,
+  headersTimeoutMs: TimeoutMs,
+  stallTimeoutMs: TimeoutMs,
+  /** how long one address of a host (IPv6, then IPv4) may take before the next is tried beside it */
+  addressAttemptMs: z.int().min(10).max(60_000),
+  /** idle connections kept for later, for one host and in all, and for how long */
+  idleConnectionsPerHost: z.int().min(0).max(256),
+  idleConnections: z.int().min(0).max(1024),
+  keepAliveMs: z.int().min(0).max(3_600_000),
+  /** requests under way, whoever makes them, to one host and in all; further ones wait, at most so long */
+  busyConnectionsPerHost: z.int().min(1).max(256),
+  busyConnections: z.int().min(1).max(1024),
+  connectionWaitMs: TimeoutMs,
   userAgent: z.string().max(500).nullable(),
+  /** where `proxy` is null: as the system says (in the app; elsewhere as the environment), as the environment, or none */
+  proxyMode: z.enum(PROXY_MODES),
+  /** shown without its user and password: `http://…@host:port`; set so, these stay as they are */
   proxy: z.string().max(2000).nullable(),
+  /** logins by host, as curl reads them; null: none */
+  netrcFile: z.string().min(1).max(4096).nullable(),
   theme: z.enum(['system', 'light', 'dark']),
 })
 export type Settings = z.infer<typeof Settings>
@@ -254,9 +311,27 @@ export const DEFAULT_SETTINGS: Omit<Settings, 'downloadFolder'> = {
   connectTimeoutMs: 10_000,
   headersTimeoutMs: 30_000,
   stallTimeoutMs: 30_000,
+  addressAttemptMs: 250,
+  idleConnectionsPerHost: 6,
+  idleConnections: 32,
+  keepAliveMs: 15_000,
+  busyConnectionsPerHost: 64,
+  busyConnections: 256,
+  connectionWaitMs: 30_000,
   userAgent: null,
+  proxyMode: 'system',
   proxy: null,
+  netrcFile: null,
   theme: 'system',
+}
+
+/** Why connections may be dead without knowing it. `offline`: there is no use in trying yet. */
+export const NETWORK_CHANGES = ['wake', 'online', 'offline', 'interfaces'] as const
+export type NetworkChange = (typeof NETWORK_CHANGES)[number]
+
+/** A cURL command as what `tasks.add` takes. */
+export interface ParsedCurl {
+  items: AddItem[]
 }
 
 export interface AppInfo {

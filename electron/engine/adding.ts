@@ -48,14 +48,16 @@ export function addTasks(input: AddTasksInput, deps: AddingDeps): AddTasksResult
     const existing = known.has(item.url)
       ? deps.store.findUnfinished({ url: item.url, folder, requestedFilename: item.filename })
       : null
-    const twin = input.onDuplicate === 'skip' ? seen.get(`${item.url}\n${item.filename ?? ''}`) : undefined
-    if (existing) {
+    const { method, body } = item.options
+    const key = JSON.stringify([item.url, item.filename, method ?? 'GET', body])
+    const twin = input.onDuplicate === 'skip' ? seen.get(key) : undefined
+    if (existing && asksTheSame(existing.options, item.options)) {
       adoptions.push({ task: existing, item })
       result[index] = { id: existing.id, duplicate: true }
     } else if (twin !== undefined) {
       result[index] = { id: -1 - twin, duplicate: true }
     } else {
-      seen.set(`${item.url}\n${item.filename ?? ''}`, index)
+      seen.set(key, index)
       fresh.push({ index, task: newTask(item, folder, input.paused, deps) })
     }
   })
@@ -123,6 +125,12 @@ function adopt(task: TaskRecord, options: TaskOptions, deps: AddingDeps): void {
 
 /** What it takes to reach the file stays with a task that is taken over; how to go about it is the new command's. */
 function accessOf(options: TaskOptions): TaskOptions {
-  const { headers, user, password, cookies, proxy, caPem } = options
-  return { headers, user, password, cookies, proxy, caPem }
+  const { method, body, headers, user, password, auth, bearer, netrcFile } = options
+  const { cookies, proxy, caPem, clientCertificate } = options
+  return { method, body, headers, user, password, auth, bearer, netrcFile, cookies, proxy, caPem, clientCertificate }
+}
+
+/** Two tasks of one link are the same download only where they ask the same: a POST is told by its body. */
+function asksTheSame(a: TaskOptions, b: TaskOptions): boolean {
+  return (a.method ?? 'GET') === (b.method ?? 'GET') && JSON.stringify(a.body) === JSON.stringify(b.body)
 }

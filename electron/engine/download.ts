@@ -68,8 +68,7 @@ export class Download {
   constructor(task: TaskRecord, context: DownloadContext) {
     this.#task = task
     this.#context = context
-    const proxy = task.options.proxy ?? context.settings().proxy
-    this.#options = { ...task.options, ...(proxy ? { proxy } : {}) }
+    this.#options = task.options
     this.#meter = new SpeedMeter(context.clock.monotonic())
     this.#remote = new RemoteFile(task, this.#options, context.lane, context.clock)
     this.#connections = new Connections(

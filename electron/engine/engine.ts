@@ -7,19 +7,21 @@ import type { Contract } from '../../shared/contract.ts'
 import { NighthaulError, toErrorInfo } from '../../shared/errors.ts'
 import type { TaskRecord } from '../../shared/records.ts'
 import type { EventHub, EventNames, Handlers, PayloadOf, Subscription } from '../../shared/rpc.ts'
-import type { Selection, Settings, TaskId, ThroughputSample } from '../../shared/schemas.ts'
+import type { NetworkChange, Selection, Settings, TaskId, ThroughputSample } from '../../shared/schemas.ts'
 import { addTasks } from './adding.ts'
 import type { EngineApi } from './api.ts'
 import { Changes } from './changes.ts'
 import { HostController } from './host-controller.ts'
 import { LeasedTasks } from './leased-tasks.ts'
 import { ThroughputHistory } from './metrics.ts'
+import { openNetwork, waitsForTheNetwork } from './network.ts'
+import { watchNetwork } from './network-watch.ts'
 import { filesOf } from './place.ts'
 import type { EngineDeps, Timer } from './ports.ts'
 import { probeUrl } from './probe.ts'
 import { TokenBucket } from './rate-limiter.ts'
 import { FORGOTTEN, Runner } from './runner.ts'
-import { httpSettings, readSettings } from './settings.ts'
+import { httpSettings, readSettings, shownSettings, storedPatch } from './settings.ts'
 import type { TaskEvent } from './task-machine.ts'
 import { detailOf, rowOf } from './task-view.ts'
 
@@ -32,7 +34,7 @@ export function createEngine(deps: EngineDeps): EngineApi {
   const { store, clock, logger } = deps
   let settings = readSettings(deps)
   const hosts = new HostController(clock, settings)
-  const lane = deps.openLane(httpSettings(settings, deps))
+  const lane = openNetwork(deps, () => settings)
   const history = new ThroughputHistory()
   const globalBucket = new TokenBucket(settings.limitBytesPerSecond, clock.monotonic())
   const throughputListeners = new Set<(sample: ThroughputSample) => void>()
@@ -44,6 +46,7 @@ export function createEngine(deps: EngineDeps): EngineApi {
   let pumpScheduled = false
   let retryTimer: Timer | null = null
   const tickers: Timer[] = []
+  let networkWatch: { stop(): void } | null = null
 
   const changes = new Changes(clock, {
     rows: (ids) => store.getTasks(ids).map((task) => rowOf(task, runner.live(task.id))),
@@ -141,6 +144,17 @@ export function createEngine(deps: EngineDeps): EngineApi {
         schedulePump()
       })
     })
+  }
+
+  // ── the network ──
+
+  /** What waits because of the network need not wait any longer; what a server asked to wait for stays. */
+  function networkChanged(reason: NetworkChange): { retried: number } {
+    logger.info({ reason }, 'the network changed')
+    lane.networkChanged()
+    if (reason === 'offline') return { retried: 0 }
+    const waiting = deps.lease === null ? store.tasksInStates(['waiting']) : store.getTasks(leased.ids)
+    return { retried: runner.applyAll(waiting.filter(waitsForTheNetwork), { kind: 'retry' }) }
   }
 
   /** False: it failed. Nobody waits for the clockwork, and the store may be full or busy for a while. */
@@ -285,17 +299,21 @@ export function createEngine(deps: EngineDeps): EngineApi {
         : applyAll(selection, { kind: 'decideKeep' }),
     'url.probe': ({ url, options }) =>
       probeUrl(url, options ?? {}, (request) => lane.request({ ...request, buckets: [] })),
-    'settings.get': () => settings,
-    'settings.set': (patch) => {
-      store.setSettings(patch)
+    // Needed now and then, and no part of what starts.
+    'curl.parse': async ({ command }) => ({ items: (await import('./curl-command.ts')).parseCurl(command) }),
+    'network.changed': ({ reason }) => networkChanged(reason),
+    'settings.get': () => shownSettings(settings),
+    'settings.set': (shown) => {
+      store.setSettings(storedPatch(shown, settings))
       settings = readSettings(deps)
       globalBucket.setRate(settings.limitBytesPerSecond, clock.monotonic())
       hosts.setLimits(settings)
-      lane.setSettings(httpSettings(settings, deps))
+      lane.setSettings(httpSettings(settings, deps.version))
       runner.settingsChanged()
-      for (const listener of settingsListeners) listener(settings)
+      const result = shownSettings(settings)
+      for (const listener of settingsListeners) listener(result)
       schedulePump()
-      return settings
+      return result
     },
     'throughput.history': () => ({ samples: history.samples }),
   }
@@ -319,6 +337,7 @@ export function createEngine(deps: EngineDeps): EngineApi {
 
   async function drain(): Promise<void> {
     for (const timer of tickers) timer.cancel()
+    networkWatch?.stop()
     retryTimer?.cancel()
     const ids = runner.runningIds()
     await runner.syncMarks()
@@ -345,6 +364,11 @@ export function createEngine(deps: EngineDeps): EngineApi {
       if (draining) return
       started = true
       startTicking()
+      const { networkInterfaces } = deps
+      if (networkInterfaces)
+        networkWatch = watchNetwork(clock, networkInterfaces, (reason) =>
+          guard('network', () => networkChanged(reason)),
+        )
       schedulePump()
     },
     drain: () => {

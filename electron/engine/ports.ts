@@ -3,6 +3,7 @@ import type { TaskStore } from '../../shared/records.ts'
 import type { SettingsPatch } from '../../shared/schemas.ts'
 import type { HttpSettings } from './http/http-client.ts'
 import type { Lane } from './lane/lane.ts'
+import type { Interfaces } from './network-watch.ts'
 
 export interface Clock {
   /** epoch ms; may jump */
@@ -82,6 +83,8 @@ export interface EngineDeps {
   lease: string | null
   /** settings of this process alone, never stored (`get` and its flags) */
   settingsOverride?: SettingsPatch
+  /** as os.networkInterfaces(): looked at to notice another network; left out: `network.changed` alone tells */
+  networkInterfaces?: () => Interfaces
   /** whether the process behind a lease still runs */
   isOwnerAlive(owner: string): boolean
   /** whether some process owns the profile's queue now */

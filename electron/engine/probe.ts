@@ -17,10 +17,12 @@ export async function probeUrl(
   ask: Ask,
   signal: AbortSignal = new AbortController().signal,
 ): Promise<ProbeResult> {
-  let reply = await ask({ url, headers: { range: 'bytes=0-' }, options, signal })
+  // Whether a POST may be asked for parts is not found out by asking it for one.
+  const whole = (options.method ?? 'GET') !== 'GET'
+  let reply = await ask({ url, headers: whole ? {} : { range: 'bytes=0-' }, options, signal })
   reply.abort()
   // Empty files cannot satisfy any range, and some servers refuse ranges with an error of their own.
-  if (reply.status === 416) {
+  if (reply.status === 416 && !whole) {
     reply = await ask({ url, headers: {}, options, signal })
     reply.abort()
   }
@@ -28,7 +30,7 @@ export async function probeUrl(
   if (reply.status !== 200 && reply.status !== 206)
     throw statusError(reply.status, reply.finalUrl, { redirected: reply.redirected })
   const proven = reply.status === 206 && facts.contentRange.kind === 'range' && facts.contentRange.start === 0
-  const whole = facts.contentEncoding === null ? facts.contentLength : null
+  const announced = facts.contentEncoding === null ? facts.contentLength : null
   const disposition = reply.headers['content-disposition']
   return {
     url: withoutCredentials(url),
@@ -40,7 +42,7 @@ export async function probeUrl(
       originalUrl: url,
       contentType: facts.contentType,
     }),
-    size: facts.contentRange.kind === 'range' ? facts.contentRange.total : whole,
+    size: facts.contentRange.kind === 'range' ? facts.contentRange.total : announced,
     ranges: proven,
     etag: facts.etag,
     lastModified: facts.lastModified,

@@ -53,8 +53,11 @@ export class RemoteFile {
   readonly #clock: Clock
   #known: KnownFile
   #rung: Rung
-  #plain = false
+  /** asked without Range: ranges were refused, or the request is none that may be repeated in parts */
+  #plain: boolean
   #url: string
+  /** what a redirect led to may be asked directly */
+  readonly #followed: boolean
   /** nothing is held and no reply was accepted in this run */
   fresh = true
   /** what comes is a compressed form, decoded on the way: of no use to the next run */
@@ -75,8 +78,12 @@ export class RemoteFile {
       contentType: task.contentType,
     }
     this.#rung = firstRung(this.#known)
-    this.#url = task.finalUrl ?? task.url
-    this.rangesProven = task.acceptsRanges === true
+    // A POST is one request, from the start, to the link itself: what answers it need not answer a part of it.
+    const wholeOnly = (options.method ?? 'GET') !== 'GET'
+    this.#plain = wholeOnly
+    this.#followed = !wholeOnly
+    this.#url = wholeOnly ? task.url : (task.finalUrl ?? task.url)
+    this.rangesProven = !wholeOnly && task.acceptsRanges === true
   }
 
   /** null: not known (yet) */
@@ -156,7 +163,7 @@ export class RemoteFile {
 
   /** Later requests of this run go where the redirect led: mirrors behind one link need not be equal. */
   follow(reply: LaneReply): TaskPatch {
-    if (reply.redirected) this.#url = reply.finalUrl
+    if (reply.redirected && this.#followed) this.#url = reply.finalUrl
     return { finalUrl: reply.finalUrl }
   }
 

@@ -1,6 +1,8 @@
 /** Settings as the engine uses them: defaults, what is stored, and what holds for this process alone. */
-import { DEFAULT_SETTINGS, type Settings } from '../../shared/schemas.ts'
+import { NighthaulError } from '../../shared/errors.ts'
+import { DEFAULT_SETTINGS, type Settings, type SettingsPatch } from '../../shared/schemas.ts'
 import type { HttpSettings } from './http/http-client.ts'
+import { maskProxy, parseProxy } from './http/proxies.ts'
 import type { EngineDeps } from './ports.ts'
 
 /** The stored settings over the defaults, and this process' own over both. */
@@ -13,13 +15,50 @@ export function readSettings(deps: EngineDeps): Settings {
   }
 }
 
+/** The settings as clients see them: the proxy's user and password can be set and not read. */
+export function shownSettings(settings: Settings): Settings {
+  return { ...settings, proxy: settings.proxy && maskProxy(settings.proxy) }
+}
+
+/**
+ * What a client's patch means for the store: a proxy that comes back as it was shown stays what it is. Throws
+ * `invalid_input` where another address is given with the credentials left out as they were shown.
+ */
+export function storedPatch(patch: SettingsPatch, settings: Settings): SettingsPatch {
+  const { proxy, ...rest } = patch
+  if (!proxy) return patch
+  if (proxy === shownSettings(settings).proxy) return rest
+  if (proxy.includes('…@')) throw hiddenCredentials()
+  parseProxy(proxy)
+  return patch
+}
+
+function hiddenCredentials(): NighthaulError {
+  return new NighthaulError(
+    'invalid_input',
+    'The proxy’s user and password are not shown, so they cannot go along to another address. Nothing was changed; type them again.',
+    { field: 'proxy' },
+  )
+}
+
 /** What of them the network needs. */
-export function httpSettings(settings: Settings, deps: EngineDeps): HttpSettings {
+export function httpSettings(settings: Omit<Settings, 'downloadFolder'>, version: string): HttpSettings {
+  const { connectTimeoutMs, headersTimeoutMs, stallTimeoutMs, addressAttemptMs, proxyMode, proxy } = settings
   return {
-    connectTimeoutMs: settings.connectTimeoutMs,
-    headersTimeoutMs: settings.headersTimeoutMs,
-    stallTimeoutMs: settings.stallTimeoutMs,
-    connectionsPerHost: settings.connectionsPerHost,
-    userAgent: settings.userAgent ?? `Nighthaul/${deps.version}`,
+    connectTimeoutMs,
+    headersTimeoutMs,
+    stallTimeoutMs,
+    addressAttemptMs,
+    proxyMode,
+    proxy,
+    pool: {
+      idlePerHost: settings.idleConnectionsPerHost,
+      idleInAll: settings.idleConnections,
+      busyPerHost: settings.busyConnectionsPerHost,
+      busyInAll: settings.busyConnections,
+      keepAliveMs: settings.keepAliveMs,
+      waitMs: settings.connectionWaitMs,
+    },
+    userAgent: settings.userAgent ?? `Nighthaul/${version}`,
   }
 }

@@ -101,7 +101,8 @@ class InOrder implements OrderedWriter {
   readonly #limiter: Limiter
   #known: KnownFile = UNKNOWN_FILE
   #rung: Rung = 'overlap'
-  #plain = false
+  #plain: boolean
+  readonly #wholeOnly: boolean
   /** a compressed reply was begun: its bytes have no positions on the server */
   #decoding = false
   #tail: Buffer = Buffer.alloc(0)
@@ -124,6 +125,9 @@ class InOrder implements OrderedWriter {
     this.#limiter = new Limiter([bucket], input.url, 64 * 1024)
     this.#hash = input.options.checksum ? createHash(input.options.checksum.algorithm.replace('-', '')) : null
     this.finalUrl = input.url
+    // A POST is one request from the start: what came before is passed over, after comparing its end.
+    this.#wholeOnly = (input.options.method ?? 'GET') !== 'GET'
+    this.#plain = this.#wholeOnly
     this.signal = AbortSignal.any([input.signal, this.#leave.signal])
     out.on('drain', this.#onDrain)
     out.on('error', this.#onGone)
@@ -227,7 +231,7 @@ class InOrder implements OrderedWriter {
     const size = verdict.kind === 'append' ? verdict.total : verdict.size
     if (fresh) {
       this.#known = learn(UNKNOWN_FILE, facts, size)
-      this.#rung = firstRung(this.#known)
+      if (!this.#wholeOnly) this.#rung = firstRung(this.#known)
     }
     const decode = verdict.kind === 'append' ? null : verdict.decoded ? facts.contentEncoding : null
     this.#decoding = decode !== null

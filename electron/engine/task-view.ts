@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import type { TaskRecord } from '../../shared/records.ts'
 import type { SegmentView, TaskDetail, TaskOptions, TaskRow } from '../../shared/schemas.ts'
 import { filenameFrom } from './filename.ts'
+import { maskProxy } from './http/proxies.ts'
 import { partPathOf } from './place.ts'
 
 /** What a running download knows better than the store. */
@@ -62,11 +63,11 @@ export function detailOf(task: TaskRecord, live: LiveProgress | undefined, store
 
 /** Headers that may hold a secret are named, their values are not shown. */
 export function withoutSecrets(options: TaskOptions): TaskOptions {
-  const { password: _password, cookies: _cookies, headers, proxy, ...rest } = options
+  const { password: _p, cookies: _c, bearer: _b, body: _d, clientCertificate: _k, headers, proxy, ...rest } = options
   return {
     ...rest,
     ...(headers ? { headers: headers.map(([name]) => [name, '…'] as [string, string]) } : {}),
-    ...(proxy ? { proxy: proxy.replace(/^([a-z][a-z0-9+.-]*:\/\/)?.*@/is, '$1…@') } : {}),
+    ...(proxy ? { proxy: maskProxy(proxy) } : {}),
   }
 }
 

@@ -28,6 +28,10 @@ export const errorsEn: Record<ErrorCode, ErrorWords> = {
   stalled: { title: 'No data arrived for too long', next: 'Retry: it continues from here.' },
   connection_reset: { title: 'The connection was cut', next: 'Retry: it continues from here.' },
   connection_closed: { title: 'The server closed the connection early', next: 'Retry: it continues from here.' },
+  no_free_connection: {
+    title: 'All connections are in use',
+    next: 'It is tried again; the settings say how many there may be.',
+  },
   tls_failed: {
     title: 'No secure connection',
     next: 'The certificate was not accepted: check the address and your clock.',
@@ -38,6 +42,10 @@ export const errorsEn: Record<ErrorCode, ErrorWords> = {
   redirect_invalid: { title: 'The link leads nowhere', next: 'Get a fresh link from the website.' },
 
   http_status: { title: 'The server refused (status {{status}})', next: 'Check the link, then retry.' },
+  redirect_refused: {
+    title: 'The site sent the form data elsewhere',
+    next: 'Nothing was sent there: copy the request again from the browser.',
+  },
   unauthorized: { title: 'The server wants a name and password', next: 'Add the link again with your login.' },
   forbidden: {
     title: 'The server denies access',

@@ -66,7 +66,7 @@ describe('connections', () => {
 
   test('are opened as needed, and no request waits for another', async () => {
     await using server = await startFaultServer()
-    await using client = startClient({ connectionsPerHost: 2 })
+    await using client = startClient({ pool: { idlePerHost: 2 } })
     server.add('/f', { size: 10_000, seed: 1 })
     server.fault('/f', () => faults.stallAt(10))
     const replies = await Promise.all(Array.from({ length: 5 }, () => client.request(server.url('/f'))))

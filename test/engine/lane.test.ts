@@ -9,6 +9,8 @@ import { PartFile } from '../../electron/engine/file-sink.ts'
 import { LaneBounds } from '../../electron/engine/lane/bounds.ts'
 import { createLanePool } from '../../electron/engine/lane/lane-pool.ts'
 import { createNodeFileSystem } from '../../electron/engine/node-fs.ts'
+import { httpSettings } from '../../electron/engine/settings.ts'
+import { DEFAULT_SETTINGS } from '../../shared/schemas.ts'
 import { contentSha256 } from '../helpers/bytes.ts'
 import { LANE_WORKER, startEngine } from '../helpers/engine.ts'
 import { startFaultServer } from '../helpers/fault-server.ts'
@@ -46,10 +48,9 @@ it('never writes into a file that another program made at the last moment', asyn
   const folder = await mkdtemp(join(tmpdir(), 'nighthaul-lane-'))
   const path = join(folder, 'a.bin.part')
   await writeFile(path, 'theirs')
-  const settings = { connectTimeoutMs: 1000, headersTimeoutMs: 1000, stallTimeoutMs: 1000 }
   const lane = createLanePool({
     entry: LANE_WORKER,
-    settings: { ...settings, connectionsPerHost: 6, userAgent: 'test' },
+    settings: httpSettings({ ...DEFAULT_SETTINGS, proxyMode: 'none' }, 'test'),
     logger: silent,
   })
   const { signal } = new AbortController()

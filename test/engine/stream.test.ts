@@ -2,8 +2,9 @@
 import { Writable } from 'node:stream'
 import { afterEach, describe, expect, it } from 'vitest'
 import { createHttpClient, type HttpClient } from '../../electron/engine/http/http-client.ts'
+import { httpSettings } from '../../electron/engine/settings.ts'
 import { type StreamDownloadInput, streamDownload } from '../../electron/engine/stream-download.ts'
-import type { TaskOptions } from '../../shared/schemas.ts'
+import { DEFAULT_SETTINGS, type TaskOptions } from '../../shared/schemas.ts'
 import { contentBytes, contentSha256 } from '../helpers/bytes.ts'
 import { hastyClock } from '../helpers/engine.ts'
 import { type FaultServer, faults, startFaultServer } from '../helpers/fault-server.ts'
@@ -55,13 +56,11 @@ afterEach(async () => {
 function stream(url: string, out: Writable, rest: Partial<StreamDownloadInput> & { options?: TaskOptions } = {}) {
   const client = createHttpClient({
     clock: hastyClock,
-    settings: {
-      connectTimeoutMs: 100_000,
-      headersTimeoutMs: 100_000,
-      stallTimeoutMs: 100_000,
-      connectionsPerHost: 6,
-      userAgent: 'Nighthaul/test',
-    },
+    // the clock is hasty
+    settings: httpSettings(
+      { ...DEFAULT_SETTINGS, connectTimeoutMs: 100_000, headersTimeoutMs: 100_000, stallTimeoutMs: 100_000 },
+      'test',
+    ),
   })
   clients.push(client)
   const { options, ...input } = rest

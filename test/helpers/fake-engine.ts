@@ -154,6 +154,12 @@ export function createFakeEngine(options: { tasks: number; now?: number }): Fake
     'url.probe': () => {
       throw new NighthaulError('internal', 'the fake engine has no network')
     },
+    'curl.parse': ({ command }) => {
+      const url = /https?:\/\/[^\s'"]+/.exec(command)?.[0]
+      if (!url) throw new NighthaulError('invalid_input', 'The cURL command cannot be used (no URL in it).')
+      return { items: [{ url, options: { method: 'POST', body: { text: 'a=1' } } }] }
+    },
+    'network.changed': () => ({ retried: 0 }),
     'settings.get': () => settings,
     'settings.set': (patch) => {
       settings = { ...settings, ...patch }

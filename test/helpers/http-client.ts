@@ -1,6 +1,8 @@
 /** The engine's HTTP client for one test, and bodies read to their end. */
+import type { PoolLimits } from '../../electron/engine/http/connection-pool.ts'
 import {
   createHttpClient,
+  type HttpClientDeps,
   type HttpReply,
   type HttpRequest,
   type HttpSettings,
@@ -21,18 +23,37 @@ export interface TestClient extends AsyncDisposable {
   /** status, headers and the whole body; rejects with the body's error */
   read(url: string, rest?: Partial<HttpRequest>): Promise<{ reply: HttpReply; body: Buffer }>
   dropIdle(): void
+  networkChanged(): void
   close(): Promise<void>
 }
 
-export function startClient(settings: Partial<HttpSettings> = {}): TestClient {
+const POOL: PoolLimits = {
+  idlePerHost: 6,
+  idleInAll: 32,
+  busyPerHost: 64,
+  busyInAll: 256,
+  keepAliveMs: 15_000,
+  waitMs: 5000,
+}
+
+type TestSettings = Partial<Omit<HttpSettings, 'pool'>> & { pool?: Partial<PoolLimits> }
+
+export function startClient(
+  { pool, ...settings }: TestSettings = {},
+  deps: Partial<Omit<HttpClientDeps, 'settings'>> = {},
+): TestClient {
   const client = createHttpClient({
     clock,
+    ...deps,
     settings: {
       connectTimeoutMs: 5000,
       headersTimeoutMs: 5000,
       stallTimeoutMs: 5000,
-      connectionsPerHost: 6,
+      addressAttemptMs: 250,
+      proxyMode: 'environment',
+      proxy: null,
       userAgent: 'Nighthaul/test',
+      pool: { ...POOL, ...pool },
       ...settings,
     },
   })
@@ -45,6 +66,7 @@ export function startClient(settings: Partial<HttpSettings> = {}): TestClient {
       return { reply, body: await bodyOf(reply) }
     },
     dropIdle: () => client.dropIdle(),
+    networkChanged: () => client.networkChanged(),
     close: () => client.close(),
     [Symbol.asyncDispose]: () => client.close(),
   }

@@ -2,7 +2,13 @@
 import { errors } from 'undici'
 import { describe, expect, test } from 'vitest'
 import { createTaskCookies, parseNetscapeCookies } from '../../electron/engine/http/cookies.ts'
-import { headersFor, splitCredentials, withoutCredentials } from '../../electron/engine/http/credentials.ts'
+import {
+  basic,
+  headersFor,
+  loginFor,
+  splitCredentials,
+  withoutCredentials,
+} from '../../electron/engine/http/credentials.ts'
 import { statusError, toNetworkError, toProxiedError } from '../../electron/engine/http/errors.ts'
 import { parseProxy, proxyFor } from '../../electron/engine/http/proxies.ts'
 import { NighthaulError } from '../../shared/errors.ts'
@@ -225,19 +231,24 @@ describe('headers of a hop', () => {
       ['X-Wide', '文'],
     ] as [string, string][],
   }
-  const hop = (url: string, authorization: string | null = null, cookie: string | null = null) =>
-    headersFor({
-      url: new URL(url),
+  const hop = (text: string, cookie: string | null = null) => {
+    const url = new URL(text)
+    const netrc = [{ host: null, user: 'any', password: 'secret' }]
+    const login = loginFor({ url, start, options, embedded: null, netrc })
+    return headersFor({
+      url,
       start,
       options,
-      authorization,
+      authorization: login && basic(login.user, login.password),
       cookie,
       userAgent: 'ours',
+      hasBody: false,
       range: { range: 'bytes=5-' },
     })
+  }
 
   test('at home everything goes along, but what the engine owns', () => {
-    expect(hop('https://home.test/x', null, 'jar=2')).toEqual({
+    expect(hop('https://home.test/x', 'jar=2')).toEqual({
       accept: '*/*',
       'accept-encoding': 'identity',
       authorization: `Basic ${Buffer.from('ü:p:w').toString('base64')}`,
@@ -264,9 +275,9 @@ describe('headers of a hop', () => {
   )
 
   test('user and password leave the URL', () => {
-    const { url, authorization } = splitCredentials(new URL('https://us%40er:p%25w@h.test/a?b#c'))
+    const { url, login } = splitCredentials(new URL('https://us%40er:p%25w@h.test/a?b#c'))
     expect(url.href).toBe('https://h.test/a?b')
-    expect(authorization).toBe(`Basic ${Buffer.from('us@er:p%w').toString('base64')}`)
+    expect(login).toEqual({ user: 'us@er', password: 'p%w' })
     expect(withoutCredentials('https://u:p@h.test/a#c')).toBe('https://h.test/a#c')
   })
 })

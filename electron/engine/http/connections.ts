@@ -1,25 +1,34 @@
 /**
- * Keep-alive connections by origin and profile. Each holds one undici dispatcher that runs one request at a time (a
- * Client, or a proxy agent around one), so that a request made as another ends finds its connection free; undici's own
- * Pool would open a second one. How many may be open at once is the caller's business (host slots).
+ * Opens connections: each holds one undici dispatcher that runs one request at a time (a Client, or a proxy agent around
+ * one), so that a request made as another ends finds its connection free; undici's own Pool would open a second one.
+ * Which may be used again, and how many there may be, is connection-pool.ts's to know.
  */
-import { X509Certificate } from 'node:crypto'
-import type { Socket } from 'node:net'
+import { createHash, X509Certificate } from 'node:crypto'
+import type { LookupFunction, Socket } from 'node:net'
 import { createSecureContext, getCACertificates, type SecureContext } from 'node:tls'
 import type { Dispatcher } from 'undici'
 import { NighthaulError } from '../../../shared/errors.ts'
+import type { ClientCertificate } from '../../../shared/schemas.ts'
 import type { Clock } from '../ports.ts'
+import { ConnectionPool, type Pooled, type PoolLimits } from './connection-pool.ts'
 import { SLAB_BYTES, SlabReader } from './slabs.ts'
 import { buildConnector, Client, Pool, ProxyAgent, Socks5ProxyAgent } from './undici.ts'
 
-/** What a dispatcher depends on, beside the origin. */
-export interface RequestProfile {
-  proxy: string | null
+/** Whom a TLS connection trusts, and as whom it presents itself. */
+interface Trust {
   caPem: string | null
-  connectTimeoutMs: number
+  clientCertificate: ClientCertificate | null
 }
 
-export interface Connection {
+/** What a dispatcher depends on, beside the origin. */
+export interface RequestProfile extends Trust {
+  proxy: string | null
+  connectTimeoutMs: number
+  /** how long one address of a name may take before the next is tried beside it (RFC 8305) */
+  addressAttemptMs: number
+}
+
+export interface Connection extends Pooled {
   readonly dispatcher: Dispatcher
   readonly origin: string
   /** origin and profile */
@@ -30,13 +39,8 @@ export interface Connection {
   served: number
   /** how many bytes the present request wants to read at once */
   readBytes: () => number
-  idleSinceMs: number
 }
 
-/** An idle connection is kept this long, unless the server announced less. */
-const KEEP_ALIVE_MS = 10_000
-/** A server may announce more, up to this. */
-const KEEP_ALIVE_MAX_MS = 60_000
 const MAX_HEADER_BYTES = 64 * 1024
 const MAX_CACHED = 16
 
@@ -44,45 +48,46 @@ const CLIENT_OPTIONS = {
   pipelining: 1,
   // One big file over HTTP/2 costs twice the CPU of HTTP/1.1 (PERFORMANCE.md).
   allowH2: false,
-  keepAliveTimeout: KEEP_ALIVE_MS,
-  keepAliveMaxTimeout: KEEP_ALIVE_MAX_MS,
   maxHeaderSize: MAX_HEADER_BYTES,
 } satisfies Client.Options
 
 export interface Connections {
-  /** an idle connection, the last used first, or a new one (not connected yet) */
-  acquire(origin: string, profile: RequestProfile): Connection
+  /** an idle connection, the last used first, or a new one (not connected yet); waits where as many are busy as may be */
+  acquire(origin: string, profile: RequestProfile, how: { fresh?: boolean; signal: AbortSignal }): Promise<Connection>
   /** gives a connection back after a reply that was read to its end */
   release(connection: Connection): void
   /** closes a connection at once, whatever it is doing */
   discard(connection: Connection): void
   /** closes idle connections, of one origin or of all */
   dropIdle(origin?: string): void
+  setLimits(limits: PoolLimits): void
   /** closes all connections, also those in use; their requests fail */
   close(): Promise<void>
 }
 
-/** `maxIdle`: how many idle connections are kept for one origin and profile. */
-export function createConnections(clock: Clock, maxIdle: () => number): Connections {
-  const idle = new Map<string, Connection[]>()
-  const inUse = new Set<Connection>()
+/** `lookup`: how names become addresses; Node's own where left out. */
+export function createConnections(clock: Clock, limits: PoolLimits, lookup?: LookupFunction): Connections {
   /** TLS sessions by origin and profile: a further connection need not verify the certificate again */
   const sessions = new Map<string, Buffer>()
   const contexts = new Map<string, SecureContext>()
-
-  const destroy = (connection: Connection): Promise<void> => connection.dispatcher.destroy()
-  const discard = (connection: Connection) => {
-    inUse.delete(connection)
-    void destroy(connection)
-  }
-
-  const contextFor = (caPem: string | null): SecureContext | undefined =>
-    // Node's default certificates need no context of our own; parsing all of them takes milliseconds, hence the cache.
-    caPem === null ? undefined : cached(contexts, caPem, () => contextWith(caPem))
+  const pool = new ConnectionPool<Connection>(clock, limits, ({ dispatcher }) => void dispatcher.destroy())
 
   const open = (origin: string, profile: RequestProfile, key: string): Connection => {
-    const secureContext = contextFor(profile.caPem)
+    // Node's default certificates need no context of our own; parsing all of them takes milliseconds, hence the cache.
+    const contextOf = (trust: Trust) => {
+      const identity = identityOf(trust)
+      return identity === null ? undefined : cached(contexts, identity, () => contextFor(trust))
+    }
+    const secureContext = contextOf(profile)
     const timeout = profile.connectTimeoutMs
+    const racing = {
+      autoSelectFamily: true,
+      autoSelectFamilyAttemptTimeout: profile.addressAttemptMs,
+      ...(lookup && { lookup }),
+    }
+    const keepAliveMs = Math.max(1, pool.limits.keepAliveMs)
+    // A server may announce less, which undici obeys, and never more.
+    const keepAlive = { keepAliveTimeout: keepAliveMs, keepAliveMaxTimeout: keepAliveMs }
     const connectionOf = (dispatcher: Dispatcher): Connection => ({
       dispatcher,
       origin,
@@ -90,15 +95,22 @@ export function createConnections(clock: Clock, maxIdle: () => number): Connecti
       socket: null,
       served: 0,
       readBytes: () => SLAB_BYTES,
-      idleSinceMs: 0,
+      get alive() {
+        return this.socket?.destroyed !== true
+      },
     })
-    if (profile.proxy !== null) return connectionOf(proxied(profile.proxy, timeout, secureContext))
+    if (profile.proxy !== null) {
+      // Who we are is the server's business, not the proxy's.
+      const toProxy = contextOf({ caPem: profile.caPem, clientCertificate: null })
+      return connectionOf(proxied(profile.proxy, { ...racing, timeout }, { secureContext, toProxy }, keepAlive))
+    }
     const client = new Client(origin, {
       ...CLIENT_OPTIONS,
+      ...keepAlive,
       connect: (options, callback) => {
         const tls = options.protocol === 'https:' ? { secureContext, session: sessions.get(key) } : null
         slabConnector(
-          timeout,
+          { ...racing, timeout },
           connection,
           tls,
         )(options, (...result) => {
@@ -113,56 +125,31 @@ export function createConnections(clock: Clock, maxIdle: () => number): Connecti
     return connection
   }
 
-  const isStale = (connection: Connection) =>
-    clock.monotonic() - connection.idleSinceMs > KEEP_ALIVE_MAX_MS ||
-    connection.socket?.destroyed === true ||
-    // Behind a proxy nothing can be seen of the socket: count on the shortest time.
-    (connection.socket === null && clock.monotonic() - connection.idleSinceMs > KEEP_ALIVE_MS)
-
-  const prune = () => {
-    for (const [key, list] of idle) {
-      const kept = list.filter((connection) => {
-        const stale = isStale(connection)
-        if (stale) discard(connection)
-        return !stale
-      })
-      if (kept.length > 0) idle.set(key, kept)
-      else idle.delete(key)
-    }
-  }
-
   return {
-    acquire(origin, profile) {
-      const key = JSON.stringify([origin, profile.proxy, profile.caPem, profile.connectTimeoutMs])
-      prune()
-      const connection = idle.get(key)?.pop() ?? open(origin, profile, key)
-      inUse.add(connection)
-      return connection
+    acquire(origin, profile, how) {
+      const { proxy, connectTimeoutMs, addressAttemptMs } = profile
+      const key = JSON.stringify([origin, proxy, identityOf(profile), connectTimeoutMs, addressAttemptMs])
+      return pool.acquire({ origin, key, ...how }, () => open(origin, profile, key))
     },
     release(connection) {
-      if (!inUse.delete(connection)) return
       connection.served++
-      connection.idleSinceMs = clock.monotonic()
-      const list = idle.get(connection.key) ?? []
-      if (list.length >= maxIdle()) return discard(connection)
-      list.push(connection)
-      idle.set(connection.key, list)
+      pool.release(connection)
     },
-    discard,
-    dropIdle(origin) {
-      for (const [key, list] of idle) {
-        if (origin !== undefined && list[0]?.origin !== origin) continue
-        idle.delete(key)
-        list.forEach(discard)
-      }
-    },
+    discard: (connection) => pool.discard(connection),
+    dropIdle: (origin) => pool.dropIdle(origin),
+    setLimits: (next) => pool.setLimits(next),
     async close() {
-      const all = [...inUse, ...[...idle.values()].flat()]
-      inUse.clear()
-      idle.clear()
-      await Promise.all(all.map(destroy))
+      await Promise.all(pool.clear().map(({ dispatcher }) => dispatcher.destroy()))
     },
   }
+}
+
+/** Who we trust and who we are, as a key that holds no secret; null: what is usual. */
+function identityOf({ caPem, clientCertificate }: Trust): string | null {
+  if (caPem === null && clientCertificate === null) return null
+  return createHash('sha256')
+    .update(JSON.stringify([caPem, clientCertificate]))
+    .digest('base64')
 }
 
 /**
@@ -170,7 +157,7 @@ export function createConnections(clock: Clock, maxIdle: () => number): Connecti
  * hands over one record of 16 KiB at a time: they are collected and pushed once a turn of the event loop.
  */
 function slabConnector(
-  timeout: number,
+  connecting: object,
   connection: Connection,
   tls: { secureContext: SecureContext | undefined; session: Buffer | undefined } | null,
 ): buildConnector.connector {
@@ -198,7 +185,7 @@ function slabConnector(
     },
   }
   // The stream behind the socket holds one read at a time: whoever pauses it is owed no more than that.
-  const connect = buildConnector({ timeout, allowH2: false, onread, highWaterMark: 1, ...tls } as never)
+  const connect = buildConnector({ ...connecting, allowH2: false, onread, highWaterMark: 1, ...tls } as never)
   return (options, callback) =>
     connect(options, (...result) => {
       const socket = result[1]
@@ -216,15 +203,28 @@ function slabConnector(
     })
 }
 
-function proxied(proxy: string, timeout: number, secureContext: SecureContext | undefined): Dispatcher {
-  const tls = { timeout, allowH2: false, ...(secureContext && { secureContext }) }
-  if (proxy.startsWith('socks5:')) return new Socks5ProxyAgent(proxy, { connectTimeout: timeout, requestTls: tls })
+function proxied(
+  proxy: string,
+  connecting: { timeout: number },
+  contexts: { secureContext: SecureContext | undefined; toProxy: SecureContext | undefined },
+  keepAlive: Client.Options,
+): Dispatcher {
+  const { timeout } = connecting
+  const tlsWith = (secureContext: SecureContext | undefined) =>
+    ({ ...connecting, allowH2: false, ...(secureContext && { secureContext }) }) as buildConnector.BuildOptions
+  if (proxy.startsWith('socks5:'))
+    return new Socks5ProxyAgent(proxy, {
+      connectTimeout: timeout,
+      connect: buildConnector({ ...connecting, allowH2: false } as never),
+      requestTls: tlsWith(contexts.secureContext),
+    })
   return new ProxyAgent({
     ...CLIENT_OPTIONS,
+    ...keepAlive,
     uri: proxy,
     connectTimeout: timeout,
-    proxyTls: tls,
-    requestTls: tls,
+    proxyTls: tlsWith(contexts.toProxy),
+    requestTls: tlsWith(contexts.secureContext),
     // One request at a time, so one client; undici would put a pool here.
     factory: (origin, options) => new Client(origin, options),
     // The proxy's answer to CONNECT belongs to the time that connecting may take.
@@ -232,20 +232,37 @@ function proxied(proxy: string, timeout: number, secureContext: SecureContext | 
   })
 }
 
-/** An extra authority adds to those trusted anyway: Node's, those of NODE_EXTRA_CA_CERTS, and the system's. */
-function contextWith(caPem: string): SecureContext {
+/**
+ * An extra authority adds to those trusted anyway: Node's, those of NODE_EXTRA_CA_CERTS, and the system's. Throws
+ * `invalid_input` where a certificate or key cannot be read.
+ */
+function contextFor({ caPem, clientCertificate }: Trust): SecureContext {
   const trusted = new Set([...getCACertificates('default'), ...getCACertificates('system')])
-  try {
-    // createSecureContext takes any text without a word.
-    new X509Certificate(caPem)
-    return createSecureContext({ ca: [...trusted, caPem] })
-  } catch (error) {
-    throw new NighthaulError(
-      'invalid_input',
+  if (caPem !== null)
+    readable(
       'The extra certificate authority cannot be read. Nothing was sent; give a file with certificates in PEM format.',
-      {},
-      { cause: error },
+      () =>
+        // createSecureContext takes any text without a word.
+        void new X509Certificate(caPem),
     )
+  return readable(
+    'The client certificate cannot be used: it, its key and its passphrase do not belong together or cannot be read. Nothing was sent.',
+    () => createSecureContext({ ca: [...trusted, ...(caPem === null ? [] : [caPem])], ...keysOf(clientCertificate) }),
+  )
+}
+
+function keysOf(certificate: ClientCertificate | null): object {
+  if (certificate === null) return {}
+  const { passphrase } = certificate
+  if ('pfxBase64' in certificate) return { pfx: Buffer.from(certificate.pfxBase64, 'base64'), passphrase }
+  return { cert: certificate.certPem, key: certificate.keyPem, passphrase }
+}
+
+function readable<T>(sentence: string, read: () => T): T {
+  try {
+    return read()
+  } catch (error) {
+    throw new NighthaulError('invalid_input', sentence, {}, { cause: error })
   }
 }
 

@@ -94,15 +94,3 @@ export function createTaskCookies(text: string | undefined): TaskCookies {
     },
   }
 }
-
-const byOptions = new WeakMap<object, TaskCookies>()
-
-/** The jar that belongs to a task's options object: parsed once, and it learns over all requests made with it. */
-export function cookiesOf(options: { cookies?: string }): TaskCookies {
-  let cookies = byOptions.get(options)
-  if (!cookies) {
-    cookies = createTaskCookies(options.cookies)
-    byOptions.set(options, cookies)
-  }
-  return cookies
-}

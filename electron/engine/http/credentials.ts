@@ -3,8 +3,14 @@
  * which origin. Credentials never leave the origin they were given for. Pure.
  */
 import type { TaskOptions } from '../../../shared/schemas.ts'
+import { type NetrcLogin, netrcLogin } from './netrc.ts'
 
 export type RequestHeaders = Record<string, string | string[]>
+
+export interface Login {
+  user: string
+  password: string
+}
 
 /** The only headers given by hand that follow a redirect to another origin; any other may carry a secret. */
 const HARMLESS = new Set(['accept', 'accept-language', 'referer', 'user-agent'])
@@ -26,18 +32,20 @@ const OWNED = new Set([
   'upgrade',
 ])
 
-/** The URL without `user:password@`, and these as an Authorization value (RFC 7617); `#fragment` goes as well. */
-export function splitCredentials(url: URL): { url: URL; authorization: string | null } {
+/** What a body was sent as: means nothing where a redirect made a GET of the request. */
+const OF_THE_BODY = new Set(['content-type', 'content-encoding', 'content-language', 'content-location'])
+
+/** The URL without `user:password@`, and these as a login; `#fragment` goes as well. */
+export function splitCredentials(url: URL): { url: URL; login: Login | null } {
   const clean = new URL(url)
   clean.username = ''
   clean.password = ''
   clean.hash = ''
-  const login = loginOf(url)
-  return { url: clean, authorization: login ? basic(login.user, login.password) : null }
+  return { url: clean, login: loginOf(url) }
 }
 
 /** `user:password@` of a URL, decoded; null: it has none. */
-export function loginOf(url: URL): { user: string; password: string } | null {
+export function loginOf(url: URL): Login | null {
   if (url.username === '' && url.password === '') return null
   return { user: decode(url.username), password: decode(url.password) }
 }
@@ -51,15 +59,38 @@ export function withoutCredentials(url: string): string {
   return parsed.href
 }
 
-export interface HopInput {
+/** Whose login a request may carry. */
+export interface LoginInput {
   url: URL
   /** where the user pointed us: their credentials belong to its origin */
   start: URL
-  options: TaskOptions
+  options: Pick<TaskOptions, 'user' | 'password'>
   /** from `user:password@` in this hop's own URL, or in the start's while still at its origin */
+  embedded: Login | null
+  netrc: readonly NetrcLogin[]
+}
+
+/** The login for one hop: what was given for the task, then what stands in the URL, then the netrc file's. */
+export function loginFor({ url, start, options, embedded, netrc }: LoginInput): Login | null {
+  const home = url.origin === start.origin
+  const { user, password } = options
+  if (home && (user !== undefined || password !== undefined)) return { user: user ?? '', password: password ?? '' }
+  if (embedded) return embedded
+  // Downgraded to http: these were not meant to go in the open.
+  return start.protocol === 'https:' && url.protocol === 'http:' ? null : netrcLogin(netrc, url.hostname, home)
+}
+
+export interface HopInput {
+  url: URL
+  /** where the user pointed us: their headers belong to its origin */
+  start: URL
+  options: TaskOptions
+  /** value of Authorization; null: none */
   authorization: string | null
   cookie: string | null
   userAgent: string
+  /** a body goes along */
+  hasBody: boolean
   /** range and if-range, lower-case */
   range: Readonly<Record<string, string>>
 }
@@ -68,14 +99,11 @@ export interface HopInput {
 export function headersFor(hop: HopInput): RequestHeaders {
   const home = hop.url.origin === hop.start.origin
   const headers: RequestHeaders = { accept: '*/*', 'user-agent': hop.userAgent }
-  const { user, password } = hop.options
-  const own = home && (user !== undefined || password !== undefined) ? basic(user ?? '', password ?? '') : null
-  const authorization = own ?? hop.authorization
-  if (authorization) headers.authorization = authorization
+  if (hop.authorization) headers.authorization = hop.authorization
   const given: RequestHeaders = {}
   for (const [rawName, rawValue] of hop.options.headers ?? []) {
     const name = rawName.toLowerCase()
-    if (OWNED.has(name) || !(home || HARMLESS.has(name))) continue
+    if (OWNED.has(name) || !(home || HARMLESS.has(name)) || (!hop.hasBody && OF_THE_BODY.has(name))) continue
     const value = latin1(rawValue.trim())
     const before = given[name]
     given[name] = before === undefined ? value : [...(Array.isArray(before) ? before : [before]), value]
@@ -87,7 +115,13 @@ export function headersFor(hop: HopInput): RequestHeaders {
   return headers
 }
 
-function basic(user: string, password: string): string {
+/** Whether the user wrote an Authorization of their own, which is sent as it is to where they pointed us. */
+export function hasOwnAuthorization({ headers }: Pick<TaskOptions, 'headers'>): boolean {
+  return headers?.some(([name]) => name.toLowerCase() === 'authorization') ?? false
+}
+
+/** RFC 7617, in UTF-8. */
+export function basic(user: string, password: string): string {
   return `Basic ${Buffer.from(`${user}:${password}`, 'utf8').toString('base64')}`
 }
 

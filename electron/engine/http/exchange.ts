@@ -24,13 +24,28 @@ export interface BodySink {
 export interface ExchangeInput {
   origin: string
   path: string
+  method: Dispatcher.HttpMethod
   headers: RequestHeaders
+  /** null: none */
+  body: Buffer | null
   headersTimeoutMs: number
   stallTimeoutMs: number
   signal: AbortSignal
   toError(error: unknown): NighthaulError
+  /** called once, before anything is sent */
+  onStart?(request: OpenRequest): void
   /** called once: the connection is free again (`reusable`), or of no more use */
   onDone(reusable: boolean): void
+}
+
+/** A request under way, for whoever watches over the network. */
+export interface OpenRequest {
+  /** grows with whatever comes from the server */
+  readonly progress: number
+  /** nothing comes because we ask for nothing */
+  readonly heldBack: boolean
+  /** Ends everything with this error, at once. */
+  fail(error: NighthaulError): void
 }
 
 export interface Exchange {
@@ -50,11 +65,13 @@ export function exchange(dispatcher: Dispatcher, input: ExchangeInput): Promise<
   return new Promise((resolve, reject) => {
     const handler = new ExchangeHandler(input, resolve, reject)
     if (handler.isOver) return
+    input.onStart?.(handler)
     const options = {
       origin: input.origin,
       path: input.path,
-      method: 'GET',
+      method: input.method,
       headers: input.headers,
+      body: input.body,
       headersTimeout: input.headersTimeoutMs,
       bodyTimeout: input.stallTimeoutMs,
       // read by the SOCKS agent when it makes its pool: one request at a time, so one connection
@@ -68,7 +85,8 @@ export function exchange(dispatcher: Dispatcher, input: ExchangeInput): Promise<
   })
 }
 
-class ExchangeHandler implements Dispatcher.DispatchHandler, Exchange {
+class ExchangeHandler implements Dispatcher.DispatchHandler, Exchange, OpenRequest {
+  progress = 0
   status = 0
   headers: Headers = {}
   readonly #input: ExchangeInput
@@ -100,14 +118,20 @@ class ExchangeHandler implements Dispatcher.DispatchHandler, Exchange {
     return this.#over
   }
 
+  get heldBack(): boolean {
+    return this.#hasHead && (this.#paused || !this.#sink || this.#backlog.length > 0 || this.#outcome !== null)
+  }
+
   // undici's side
 
   onRequestStart(controller: Dispatcher.DispatchController): void {
     this.#controller = controller
+    this.progress++
     if (this.#over) controller.abort(new Error('aborted'))
   }
 
   onResponseStart(controller: Dispatcher.DispatchController, status: number, headers: object): void {
+    this.progress++
     if (status < 200 || this.#over) return
     this.status = status
     this.headers = headers as Headers
@@ -119,6 +143,7 @@ class ExchangeHandler implements Dispatcher.DispatchHandler, Exchange {
   onResponseData(_controller: Dispatcher.DispatchController, chunk: Buffer): void {
     // undici's parser announces nothing again whenever it is resumed
     if (this.#over || chunk.length === 0) return
+    this.progress += chunk.length
     if (!this.#sink || this.#paused || this.#backlog.length > 0) this.#backlog.push(chunk)
     else this.#deliver(chunk)
   }
@@ -232,13 +257,14 @@ class ExchangeHandler implements Dispatcher.DispatchHandler, Exchange {
   }
 
   readonly #onAbort = (): void => {
-    const { reason } = this.#input.signal
-    this.fail(
-      reason instanceof NighthaulError
-        ? reason
-        : new NighthaulError('interrupted', 'The request was stopped. What is already here is kept.'),
-    )
+    this.fail(interruption(this.#input.signal))
   }
+}
+
+/** Why an aborted request ends: the signal's own reason where that is one of our errors. */
+export function interruption({ reason }: AbortSignal): NighthaulError {
+  if (reason instanceof NighthaulError) return reason
+  return new NighthaulError('interrupted', 'The request was stopped. What is already here is kept.')
 }
 
 /** undici would swallow what a taker throws at the end; there is nobody left to tell but the process. */

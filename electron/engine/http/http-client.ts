@@ -1,25 +1,40 @@
 /**
- * The engine's way to the network: GET requests with redirects followed, credentials kept at home, typed errors and
- * bodies with backpressure. What a reply means for a file is decided elsewhere (probe.ts, resume-ladder.ts).
+ * The engine's way to the network: requests with redirects followed, challenges answered, credentials kept at home, typed
+ * errors and bodies with backpressure. What a reply means for a file is decided elsewhere (probe.ts, resume-ladder.ts).
  */
+import type { LookupFunction } from 'node:net'
 import { NighthaulError } from '../../../shared/errors.ts'
-import type { TaskOptions } from '../../../shared/schemas.ts'
-import type { Clock } from '../ports.ts'
+import type { RequestBody, TaskOptions } from '../../../shared/schemas.ts'
+import type { Clock, Timer } from '../ports.ts'
+import type { PoolLimits } from './connection-pool.ts'
 import { type Connection, createConnections, type RequestProfile } from './connections.ts'
-import { cookiesOf } from './cookies.ts'
-import { headersFor, splitCredentials } from './credentials.ts'
+import { hasOwnAuthorization, headersFor, type Login, loginFor, splitCredentials } from './credentials.ts'
 import { toNetworkError, toProxiedError } from './errors.ts'
-import { type BodySink, type Exchange, exchange } from './exchange.ts'
-import { proxyFor } from './proxies.ts'
+import { type BodySink, type Exchange, exchange, interruption, type OpenRequest } from './exchange.ts'
+import type { NetrcLogin } from './netrc.ts'
+import { ProxyChoice, type ProxySettings, type ResolveProxy } from './proxy-choice.ts'
+import {
+  type Asked,
+  askedAfter,
+  isRedirect,
+  MAX_REDIRECTS,
+  redirectCircle,
+  redirectTarget,
+  tooManyRedirects,
+} from './redirects.ts'
+import { type Authorization, type Session, sessionOf } from './session.ts'
 
 export type { BodySink, RequestProfile }
 
-export interface HttpSettings {
+/** Plain data, like HttpRequest but for its few callbacks: both may cross to another thread. */
+export interface HttpSettings extends ProxySettings {
   connectTimeoutMs: number
   headersTimeoutMs: number
   /** no bytes for this long ends a reply with `stalled` */
   stallTimeoutMs: number
-  connectionsPerHost: number
+  /** how long one address of a name may take before the next is tried beside it */
+  addressAttemptMs: number
+  pool: PoolLimits
   userAgent: string
 }
 
@@ -27,11 +42,13 @@ export interface HttpRequest {
   url: string
   /** lower-case; range, if-range: sent again after every redirect */
   headers: Record<string, string>
-  /** headers, user, password, cookies, proxy, caPem, timeoutMs; one object per task: cookies are learned by it */
+  /** method, body, headers, credentials, proxy, certificates, timeouts; one object per task: cookies are learned by it */
   options: TaskOptions
   signal: AbortSignal
   /** the link the user gave, where `url` is what it redirected to: credentials belong to its origin */
   home?: string
+  /** logins by host, for what has none of its own */
+  netrc?: readonly NetrcLogin[]
   /** How many bytes to read from the socket at once: small reads for what is held in memory or paid for by the byte. */
   readBytes?: () => number
   /** told before each redirect is followed; may throw to stay */
@@ -62,59 +79,143 @@ export interface HttpReply {
 
 export interface HttpClient {
   /**
-   * Resolves with the reply's head (any status but a followed redirect). Rejects with network errors, `redirect_invalid`,
-   * `too_many_redirects`, `invalid_input` (cookies, proxy), or with the signal's reason, `interrupted` where that is
-   * not a NighthaulError.
+   * Resolves with the reply's head (any status but a followed redirect or an answered challenge). Rejects with network
+   * errors, `no_free_connection`, `redirect_invalid`, `redirect_refused`, `too_many_redirects`, `invalid_input` (cookies,
+   * proxy, certificates), or with the signal's reason, `interrupted` where that is not a NighthaulError.
    */
   request(request: HttpRequest): Promise<HttpReply>
   setSettings(settings: HttpSettings): void
-  /** closes idle connections: after a change of network or a wake from sleep they are dead without knowing it */
+  /** closes idle connections */
   dropIdle(): void
+  /**
+   * After a change of network or a wake from sleep connections are dead without knowing it: idle ones are closed, what is
+   * known of proxies is forgotten, and GET requests that hear nothing for a few seconds now fail with `connection_reset`.
+   */
+  networkChanged(): void
   close(): Promise<void>
 }
 
-const MAX_REDIRECTS = 20
 const SMALL_READS = () => 64 * 1024
-const REDIRECTS = new Set([301, 302, 303, 307, 308])
 /** A longer redirect body costs more to read than a new connection. */
 const MAX_DRAINED_BYTES = 64 * 1024
+/** After a change of network, a request that hears nothing for so long is not waited for. */
+const SUSPECT_MS = 5_000
 
-export function createHttpClient(deps: { settings: HttpSettings; clock: Clock }): HttpClient {
+export interface HttpClientDeps {
+  settings: HttpSettings
+  clock: Clock
+  /** asks the system for the proxies of a URL, where there is somebody to ask */
+  resolveProxy?: ResolveProxy
+  /** how names become addresses; Node's own where left out */
+  lookup?: LookupFunction
+}
+
+/** One request of a chain of redirects. */
+interface Hop {
+  url: URL
+  start: URL
+  asked: Asked
+  /** a login from a URL, while it belongs to this hop */
+  embedded: Login | null
+}
+
+interface Sent {
+  reply: Exchange
+  reused: boolean
+  remoteAddress: string | null
+}
+
+export function createHttpClient(deps: HttpClientDeps): HttpClient {
+  const { clock } = deps
   let settings = deps.settings
-  const connections = createConnections(deps.clock, () => settings.connectionsPerHost)
+  const connections = createConnections(clock, settings.pool, deps.lookup)
+  const proxies = new ProxyChoice({ clock, environment: process.env, resolveProxy: deps.resolveProxy })
+  const openRequests = new Set<OpenRequest>()
+  const watches = new Set<Timer>()
 
-  /** One hop: a request and the head of its reply. */
-  const send = async (url: URL, headers: Parameters<typeof headersFor>[0], request: HttpRequest) => {
+  /** One hop over one way to the server. */
+  const sendThrough = async (proxy: URL | null, hop: Hop, headers: Headers, request: HttpRequest): Promise<Sent> => {
     const { options, signal } = request
-    const proxy = proxyFor(url, options.proxy, process.env)
+    const { url, asked } = hop
+    const repeatable = asked.method === 'GET'
     const profile: RequestProfile = {
       proxy: proxy?.href ?? null,
       caPem: options.caPem ?? null,
-      connectTimeoutMs: options.timeoutMs ?? settings.connectTimeoutMs,
+      // Who the user is belongs where they pointed us, like their password.
+      clientCertificate: url.origin === hop.start.origin ? (options.clientCertificate ?? null) : null,
+      connectTimeoutMs: options.connectTimeoutMs ?? options.timeoutMs ?? settings.connectTimeoutMs,
+      addressAttemptMs: settings.addressAttemptMs,
     }
+    // What must not be sent twice is not sent where the server may just have hung up.
+    const acquire = () => connections.acquire(url.origin, profile, { fresh: !repeatable, signal })
     const attempt = async (connection: Connection) => {
       const reused = connection.served > 0
       connection.readBytes = request.readBytes ?? SMALL_READS
+      let open: OpenRequest | null = null
       const reply = await exchange(connection.dispatcher, {
         origin: url.origin,
         path: url.pathname + url.search,
-        headers: headersFor(headers),
-        headersTimeoutMs: options.timeoutMs ?? settings.headersTimeoutMs,
-        stallTimeoutMs: options.timeoutMs ?? settings.stallTimeoutMs,
+        method: asked.method,
+        headers,
+        body: asked.body ? bytesOf(asked.body) : null,
+        headersTimeoutMs: options.headersTimeoutMs ?? options.timeoutMs ?? settings.headersTimeoutMs,
+        stallTimeoutMs: options.stallTimeoutMs ?? options.timeoutMs ?? settings.stallTimeoutMs,
         signal,
         toError: (error) => (proxy ? toProxiedError(error, url.href, proxy.host) : toNetworkError(error, url.href)),
-        onDone: (reusable) => (reusable ? connections.release(connection) : connections.discard(connection)),
+        onStart: (started) => {
+          open = started
+          if (repeatable) openRequests.add(started)
+        },
+        onDone: (reusable) => {
+          if (open) openRequests.delete(open)
+          if (reusable) connections.release(connection)
+          else connections.discard(connection)
+        },
       })
       return { reply, reused, remoteAddress: connection.socket?.remoteAddress ?? null }
     }
-    const connection = connections.acquire(url.origin, profile)
+    const connection = await acquire()
     try {
       return await attempt(connection)
     } catch (error) {
       // A kept connection that the server closed meanwhile says nothing about the server (RFC 9112 §9.3.1): ask again.
       if (connection.served === 0 || signal.aborted || !isConnectionLoss(error)) throw error
       connections.dropIdle(url.origin)
-      return attempt(connections.acquire(url.origin, profile))
+      return attempt(await acquire())
+    }
+  }
+
+  /** One hop, over the first way that leads to the server. */
+  const send = async (hop: Hop, headers: Headers, request: HttpRequest): Promise<Sent> => {
+    const ways = await proxies.choose(hop.url, request.options.proxy, settings)
+    for (const [index, way] of ways.entries()) {
+      try {
+        return await sendThrough(way, hop, headers, request)
+      } catch (error) {
+        if (request.signal.aborted) throw interruption(request.signal)
+        if (index === ways.length - 1 || !isUnreachable(error, way)) throw error
+        proxies.failed(way)
+      }
+    }
+    throw new Error('there is always a way to try')
+  }
+
+  /** One hop, its challenge answered where we can. */
+  const ask = async (hop: Hop, session: Session, request: HttpRequest, cookie: string | null): Promise<Sent> => {
+    const { url, start, asked } = hop
+    const { options } = request
+    const { userAgent } = settings
+    const home = url.origin === start.origin
+    for (let answers = 0; ; answers++) {
+      const authorization = authorizationFor(hop, session, request)
+      const value = home && options.bearer !== undefined ? `Bearer ${options.bearer}` : (authorization?.value ?? null)
+      const range = request.headers
+      const hasBody = asked.body !== null
+      const headers = headersFor({ url, start, options, authorization: value, cookie, userAgent, hasBody, range })
+      const sent = await send(hop, headers, request)
+      if (sent.reply.status !== 401 || answers === MAX_ANSWERS || !hasLogin(hop, request)) return sent
+      if (!session.learn(url, sent.reply.headers['www-authenticate'], authorization)) return sent
+      await drain(sent.reply)
     }
   }
 
@@ -122,23 +223,22 @@ export function createHttpClient(deps: { settings: HttpSettings; clock: Clock })
     const first = splitCredentials(parseUrl(asked.url))
     const home = asked.home === undefined ? first : splitCredentials(parseUrl(asked.home))
     const start = home.url
-    const cookies = cookiesOf(asked.options)
+    const session = sessionOf(asked.options)
+    const { method = 'GET', body = null } = asked.options
     const seen = new Set<string>()
-    let url = first.url
-    let authorization = first.authorization ?? (url.origin === start.origin ? home.authorization : null)
+    const embeddedAt = (url: URL, own: Login | null) => own ?? (url.origin === start.origin ? home.login : null)
+    let hop: Hop = { url: first.url, start, asked: { method, body }, embedded: embeddedAt(first.url, first.login) }
     for (let redirects = 0; ; redirects++) {
+      const { url } = hop
       // Downgraded to http: whatever the cookies' flags say, they were given for a secure link.
       const downgraded = start.protocol === 'https:' && url.protocol === 'http:'
-      const cookie = downgraded ? null : cookies.header(url)
-      const visit = `${url.href} ${cookie ?? ''}`
-      if (seen.has(visit)) throw circle(start)
+      const cookie = downgraded ? null : session.cookies.header(url)
+      const visit = `${hop.asked.method} ${url.href} ${cookie ?? ''}`
+      if (seen.has(visit)) throw redirectCircle(start)
       seen.add(visit)
-
-      const { userAgent } = settings
-      const hop = { url, start, options: asked.options, authorization, cookie, userAgent, range: asked.headers }
-      const { reply, reused, remoteAddress } = await send(url, hop, asked)
-      cookies.learn(url, reply.headers['set-cookie'])
-      if (!REDIRECTS.has(reply.status)) {
+      const { reply, reused, remoteAddress } = await ask(hop, session, asked, cookie)
+      session.cookies.learn(url, reply.headers['set-cookie'])
+      if (!isRedirect(reply.status)) {
         return Object.assign(methodsOf(reply), {
           status: reply.status,
           headers: reply.headers,
@@ -150,27 +250,68 @@ export function createHttpClient(deps: { settings: HttpSettings; clock: Clock })
         })
       }
       await drain(reply)
-      if (redirects === MAX_REDIRECTS)
-        throw new NighthaulError(
-          'too_many_redirects',
-          `“${start.host}” redirected more than ${MAX_REDIRECTS} times. What is already here is kept; check the link.`,
-          { host: start.host, loop: false },
-        )
+      if (redirects === MAX_REDIRECTS) throw tooManyRedirects(start)
       const target = redirectTarget(reply, url)
+      const next = askedAfter(reply.status, hop.asked, url, target.url)
       asked.follow?.(url, target.url)
-      authorization = target.authorization ?? (target.url.origin === start.origin ? home.authorization : null)
-      url = target.url
+      hop = { url: target.url, start, asked: next, embedded: embeddedAt(target.url, target.login) }
     }
+  }
+
+  const dropSuspects = () => {
+    const heard = new Map([...openRequests].map((open) => [open, open.progress]))
+    if (heard.size === 0) return
+    const watch = clock.setTimeout(() => {
+      watches.delete(watch)
+      for (const [open, progress] of heard)
+        if (openRequests.has(open) && open.progress === progress && !open.heldBack) open.fail(networkChanged())
+    }, SUSPECT_MS)
+    watches.add(watch)
   }
 
   return {
     request,
     setSettings(next) {
       settings = next
+      connections.setLimits(next.pool)
     },
     dropIdle: () => connections.dropIdle(),
-    close: () => connections.close(),
+    networkChanged() {
+      connections.dropIdle()
+      proxies.forget()
+      dropSuspects()
+    },
+    close() {
+      for (const watch of watches) watch.cancel()
+      return connections.close()
+    },
   }
+}
+
+type Headers = ReturnType<typeof headersFor>
+
+/** A challenge, and once more where the server's nonce had grown old meanwhile. */
+const MAX_ANSWERS = 2
+
+function loginOf({ url, start, embedded }: Hop, { options, netrc = [] }: HttpRequest): Login | null {
+  return loginFor({ url, start, options, embedded, netrc })
+}
+
+/** What answers for the user, unless they wrote their own Authorization or gave a token. */
+function hasLogin(hop: Hop, request: HttpRequest): boolean {
+  const { options } = request
+  const home = hop.url.origin === hop.start.origin
+  if (home && (options.bearer !== undefined || hasOwnAuthorization(options))) return false
+  return loginOf(hop, request) !== null
+}
+
+function authorizationFor(hop: Hop, session: Session, request: HttpRequest): Authorization | null {
+  const login = loginOf(hop, request)
+  return login && session.authorize(hop.url, hop.asked.method, login, request.options.auth)
+}
+
+function bytesOf(body: RequestBody): Buffer {
+  return 'text' in body ? Buffer.from(body.text, 'utf8') : Buffer.from(body.base64, 'base64')
 }
 
 function methodsOf(reply: Exchange): Pick<HttpReply, 'consume' | 'pause' | 'resume' | 'abort'> {
@@ -195,29 +336,6 @@ function parseUrl(text: string): URL {
   return url
 }
 
-/** Where a redirect leads (RFC 9110 §10.2.2). Throws `redirect_invalid`. */
-function redirectTarget(reply: Exchange, from: URL): { url: URL; authorization: string | null } {
-  const [location] = [reply.headers.location ?? []].flat()
-  const refuse = (why: string) =>
-    new NighthaulError(
-      'redirect_invalid',
-      `“${from.host}” redirects ${why}. What is already here is kept; check the link.`,
-      { host: from.host, status: reply.status },
-    )
-  if (!location) throw refuse('without saying where')
-  const target = URL.parse(utf8OrLatin1(location), from.href)
-  if (!target) throw refuse('to an address that is no URL')
-  if (target.protocol !== 'http:' && target.protocol !== 'https:')
-    throw refuse(`to a link beginning with ${target.protocol}, which is not supported`)
-  return splitCredentials(target)
-}
-
-/** Servers put raw UTF-8 into Location. */
-function utf8OrLatin1(value: string): string {
-  const utf8 = Buffer.from(value, 'latin1').toString('utf8')
-  return utf8.includes('\ufffd') ? value : utf8
-}
-
 /**
  * Frees the connection of a reply that nobody wants, by reading what little there is or by closing it. Waits one turn
  * of the event loop: a body that came with the head is read by then, and the next hop finds its connection.
@@ -237,14 +355,26 @@ function drain(reply: Exchange): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve))
 }
 
-function circle(start: URL): NighthaulError {
-  return new NighthaulError(
-    'too_many_redirects',
-    `“${start.host}” redirects in a circle. What is already here is kept; check the link, it may need a login.`,
-    { host: start.host, loop: true },
-  )
-}
-
 function isConnectionLoss(error: unknown): boolean {
   return error instanceof NighthaulError && (error.code === 'connection_reset' || error.code === 'connection_closed')
+}
+
+/** The way to the server is no good, and nothing was sent: another proxy may do. */
+function isUnreachable(error: unknown, proxy: URL | null): boolean {
+  if (!(error instanceof NighthaulError)) return false
+  return proxy ? error.code === 'proxy_failed' : CONNECTING.has(error.code)
+}
+
+const CONNECTING: ReadonlySet<string> = new Set<NighthaulError['code']>([
+  'dns_not_found',
+  'connect_refused',
+  'connect_timeout',
+  'network_unreachable',
+])
+
+function networkChanged(): NighthaulError {
+  return new NighthaulError(
+    'connection_reset',
+    'The network changed and the connection was silent since. What is already here is kept; the download goes on from there.',
+  )
 }

@@ -1,4 +1,7 @@
-/** Which proxy a request goes through: the one chosen by the user, or the environment's (as curl reads it). Pure. */
+/**
+ * Which proxies a request may go through: the one chosen by the user, the environment's (as curl reads it), or those that
+ * the system answers (PAC). Pure.
+ */
 import { BlockList, isIP } from 'node:net'
 import { NighthaulError } from '../../../shared/errors.ts'
 
@@ -15,6 +18,45 @@ export function proxyFor(url: URL, chosen: string | null | undefined, env: Envir
   const found = read(url.protocol === 'https:' ? 'https_proxy' : 'http_proxy') ?? read('all_proxy')
   if (!found || isExempt(url, read('no_proxy') ?? '')) return null
   return parseProxy(found)
+}
+
+const PAC_SCHEMES: Readonly<Record<string, string>> = {
+  PROXY: 'http',
+  HTTP: 'http',
+  HTTPS: 'https',
+  // By the letter SOCKS is version 4; what still answers so speaks 5 as well.
+  SOCKS: 'socks5',
+  SOCKS5: 'socks5',
+}
+
+/**
+ * What a PAC script answers (`PROXY a:1; SOCKS5 b:2; DIRECT`) as proxies in order, null for none. Kinds that nobody here
+ * speaks are passed over; an empty answer means none at all. Throws `proxy_failed` where nothing usable is left.
+ */
+export function parsePacResult(text: string): (URL | null)[] {
+  const entries = text
+    .split(';')
+    .map((entry) => entry.trim())
+    .filter((entry) => entry !== '')
+  if (entries.length === 0) return [null]
+  const usable = entries.flatMap((entry) => {
+    const [, kind = '', host = ''] = /^(\S+)(?:\s+(\S+))?$/.exec(entry) ?? []
+    if (kind.toUpperCase() === 'DIRECT') return [null]
+    const scheme = PAC_SCHEMES[kind.toUpperCase()]
+    const url = scheme && host ? URL.parse(`${scheme}://${host}`) : null
+    return url?.hostname ? [url] : []
+  })
+  if (usable.length > 0) return usable
+  throw new NighthaulError(
+    'proxy_failed',
+    'The system names a proxy of a kind that is not supported. What is already here is kept; name another proxy in the settings.',
+    { host: null, detail: text.slice(0, 200) },
+  )
+}
+
+/** The proxy as it may be shown or logged: without user and password. Text that is no URL loses what precedes an @. */
+export function maskProxy(proxy: string): string {
+  return proxy.replace(/^([a-z][a-z0-9+.-]*:\/\/)?.*@/is, '$1…@')
 }
 
 /** http://, https:// or socks5:// (socks5h:// and socks:// mean the same: names are resolved by the proxy). */

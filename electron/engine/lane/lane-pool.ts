@@ -5,6 +5,7 @@
 import { availableParallelism } from 'node:os'
 import type { TaskOptions } from '../../../shared/schemas.ts'
 import type { HttpSettings } from '../http/http-client.ts'
+import type { ResolveProxy } from '../http/proxy-choice.ts'
 import type { Logger } from '../ports.ts'
 import type { Lane, LaneReply, LaneRequest } from './lane.ts'
 import { WorkerLane } from './worker-lane.ts'
@@ -23,6 +24,8 @@ export interface LanePoolDeps {
   entry: URL
   settings: HttpSettings
   logger: Logger
+  /** asks the system for the proxies of a URL, where there is somebody to ask */
+  resolveProxy?: ResolveProxy
   /** the most workers; by the number of cores when left out */
   most?: number
 }
@@ -33,15 +36,21 @@ export function createLanePool({ entry, logger, ...deps }: LanePoolDeps): Lane {
   let settings = deps.settings
   let places: Place[] = []
 
+  const tellSettings = () => {
+    for (const { lane } of places) lane.setSettings(shareOf(settings, places.length))
+  }
+
   const start = (): Place => {
+    const onLost = (error: Error) => {
+      logger.error({ error: error.message }, 'a worker was lost')
+      places = places.filter((other) => other !== place)
+    }
     const place: Place = {
-      lane: new WorkerLane(entry, settings, (error) => {
-        logger.error({ error: error.message }, 'a worker was lost')
-        places = places.filter((other) => other !== place)
-      }),
+      lane: new WorkerLane(entry, shareOf(settings, places.length + 1), onLost, deps.resolveProxy),
       tasks: new Set(),
     }
     places.push(place)
+    tellSettings()
     return place
   }
 
@@ -61,13 +70,23 @@ export function createLanePool({ entry, logger, ...deps }: LanePoolDeps): Lane {
     },
     setSettings(next) {
       settings = next
-      for (const { lane } of places) lane.setSettings(next)
+      tellSettings()
     },
     dropIdle: () => {
       for (const { lane } of places) lane.dropIdle()
+    },
+    networkChanged: () => {
+      for (const { lane } of places) lane.networkChanged()
     },
     close: async () => {
       await Promise.all(places.map(({ lane }) => lane.close()))
     },
   }
+}
+
+/** Workers keep idle connections each for itself: together no more than the settings allow, but one each at least. */
+function shareOf(settings: HttpSettings, lanes: number): HttpSettings {
+  const { idlePerHost, idleInAll } = settings.pool
+  const share = (most: number) => (most === 0 ? 0 : Math.max(1, Math.floor(most / lanes)))
+  return { ...settings, pool: { ...settings.pool, idlePerHost: share(idlePerHost), idleInAll: share(idleInAll) } }
 }

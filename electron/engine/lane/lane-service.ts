@@ -19,6 +19,8 @@ import { Outbox } from './outbox.ts'
 
 export interface LaneWorkerData {
   settings: HttpSettings
+  /** the other side can ask the system about proxies */
+  asksSystem: boolean
 }
 
 interface Work {
@@ -30,8 +32,19 @@ interface Work {
 }
 
 const port = parentPort!
+const { settings, asksSystem } = workerData as LaneWorkerData
+const questions = new Map<number, PromiseWithResolvers<string>>()
+let lastQuestion = 0
+const resolveProxy = (url: string): Promise<string> => {
+  const question = ++lastQuestion
+  const answer = Promise.withResolvers<string>()
+  questions.set(question, answer)
+  tell({ kind: 'resolveProxy', question, url })
+  return answer.promise
+}
 const lane = createInlineLane({
-  settings: (workerData as LaneWorkerData).settings,
+  settings,
+  ...(asksSystem && { resolveProxy }),
   clock: {
     now: Date.now,
     monotonic: () => Number(process.hrtime.bigint()) / 1e6,
@@ -82,6 +95,12 @@ function take(message: ToWorker): void {
       return
     case 'dropIdle':
       lane.dropIdle()
+      return
+    case 'networkChanged':
+      lane.networkChanged()
+      return
+    case 'proxies':
+      answerQuestion(message)
   }
 }
 
@@ -173,4 +192,11 @@ function abort(id: number, reason: NighthaulError): void {
     work.reply.abort()
     works.delete(id)
   }
+}
+
+function answerQuestion({ question, answer, error }: Extract<ToWorker, { kind: 'proxies' }>): void {
+  const asked = questions.get(question)
+  questions.delete(question)
+  if (answer !== null) asked?.resolve(answer)
+  else asked?.reject(new Error(error ?? 'nobody answered'))
 }

@@ -90,5 +90,7 @@ export interface Lane {
   setSettings(settings: HttpSettings): void
   /** closes idle connections */
   dropIdle(): void
+  /** as HttpClient.networkChanged */
+  networkChanged(): void
   close(): Promise<void>
 }

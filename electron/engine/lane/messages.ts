@@ -43,10 +43,15 @@ export type ToWorker =
   | { kind: 'abort'; id: number; reason: ErrorInfo }
   | { kind: 'settings'; settings: HttpSettings }
   | { kind: 'dropIdle' }
+  | { kind: 'networkChanged' }
+  /** what the system says about proxies; null where asking failed, `error` says why */
+  | { kind: 'proxies'; question: number; answer: string | null; error: string | null }
 
 export type HeadMessage = Omit<LaneReply, 'abort' | 'receive' | 'compare'>
 
 export type FromWorker =
+  /** which proxies does the system name for this URL? */
+  | { kind: 'resolveProxy'; question: number; url: string }
   | { kind: 'head'; id: number; head: HeadMessage }
   | { kind: 'written'; id: number; position: number; blocks: BlockChecksum[] }
   | { kind: 'advanced'; id: number; start: number; position: number; blocks: BlockChecksum[] }

@@ -3,10 +3,11 @@
  * unexpectedly takes its requests with it, which are tried again; what was written until then is known.
  */
 import { Worker } from 'node:worker_threads'
-import { type ErrorInfo, NighthaulError } from '../../../shared/errors.ts'
+import { type ErrorInfo, NighthaulError, toErrorInfo } from '../../../shared/errors.ts'
 import type { TaskOptions } from '../../../shared/schemas.ts'
 import type { PartFile } from '../file-sink.ts'
 import type { HttpSettings } from '../http/http-client.ts'
+import type { ResolveProxy } from '../http/proxy-choice.ts'
 import type { TokenBucket } from '../rate-limiter.ts'
 import { LaneBounds } from './bounds.ts'
 import type {
@@ -39,10 +40,19 @@ export class WorkerLane implements Lane {
   #lost: NighthaulError | null = null
 
   /** `entry`: lane-worker.ts, or what it was built to. `onLost`: it ended unasked. */
-  constructor(entry: URL, settings: HttpSettings, onLost: (error: Error) => void) {
-    this.#worker = new Worker(entry, { workerData: { settings } satisfies LaneWorkerData })
+  constructor(
+    entry: URL,
+    settings: HttpSettings,
+    onLost: (error: Error) => void,
+    resolveProxy: ResolveProxy | undefined,
+  ) {
+    const asksSystem = resolveProxy !== undefined
+    this.#worker = new Worker(entry, { workerData: { settings, asksSystem } satisfies LaneWorkerData })
     this.#worker.on('message', (messages: FromWorker[]) => {
-      for (const message of messages) this.#listeners.get(message.id)?.(message)
+      for (const message of messages) {
+        if (message.kind === 'resolveProxy') void this.#answer(message.question, message.url, resolveProxy)
+        else this.#listeners.get(message.id)?.(message)
+      }
     })
     let failure: Error | null = null
     this.#worker.on('error', (error) => {
@@ -96,6 +106,19 @@ export class WorkerLane implements Lane {
 
   dropIdle(): void {
     this.#post({ kind: 'dropIdle' })
+  }
+
+  networkChanged(): void {
+    this.#post({ kind: 'networkChanged' })
+  }
+
+  async #answer(question: number, url: string, resolveProxy: ResolveProxy | undefined): Promise<void> {
+    try {
+      const answer = (await resolveProxy?.(url)) ?? null
+      this.#post({ kind: 'proxies', question, answer, error: null })
+    } catch (error) {
+      this.#post({ kind: 'proxies', question, answer: null, error: toErrorInfo(error).message })
+    }
   }
 
   async close(): Promise<void> {

@@ -1,0 +1,76 @@
+/** Redirects (RFC 9110 §15.4): where they lead, and what becomes of method and body. Pure. */
+import { NighthaulError } from '../../../shared/errors.ts'
+import type { TaskOptions } from '../../../shared/schemas.ts'
+import { type Login, splitCredentials } from './credentials.ts'
+
+export const MAX_REDIRECTS = 20
+const REDIRECTS = new Set([301, 302, 303, 307, 308])
+
+export function isRedirect(status: number): boolean {
+  return REDIRECTS.has(status)
+}
+
+interface RedirectReply {
+  status: number
+  headers: Record<string, string | string[]>
+}
+
+/** Where a redirect leads (§10.2.2). Throws `redirect_invalid`. */
+export function redirectTarget(reply: RedirectReply, from: URL): { url: URL; login: Login | null } {
+  const [location] = [reply.headers.location ?? []].flat()
+  const refuse = (why: string) =>
+    new NighthaulError(
+      'redirect_invalid',
+      `“${from.host}” redirects ${why}. What is already here is kept; check the link.`,
+      { host: from.host, status: reply.status },
+    )
+  if (!location) throw refuse('without saying where')
+  const target = URL.parse(utf8OrLatin1(location), from.href)
+  if (!target) throw refuse('to an address that is no URL')
+  if (target.protocol !== 'http:' && target.protocol !== 'https:')
+    throw refuse(`to a link beginning with ${target.protocol}, which is not supported`)
+  return splitCredentials(target)
+}
+
+/** What is asked, beside where. */
+export interface Asked {
+  method: NonNullable<TaskOptions['method']>
+  body: TaskOptions['body'] | null
+}
+
+/**
+ * What is asked at a redirect's target: 303 makes it a GET, 301 and 302 make a POST a GET (§15.4.2, as everybody does),
+ * 307 and 308 keep it. A body never goes to another origin: throws `redirect_refused`.
+ */
+export function askedAfter(status: number, asked: Asked, from: URL, to: URL): Asked {
+  const toGet = status === 303 || ((status === 301 || status === 302) && asked.method === 'POST')
+  if (toGet || (asked.method === 'GET' && !asked.body)) return { method: 'GET', body: null }
+  if (from.origin === to.origin) return asked
+  throw new NighthaulError(
+    'redirect_refused',
+    `“${from.host}” wants this ${asked.method} sent on to “${to.host}”. Its body was not given to another site; what is already here is kept. Ask “${to.host}” itself if you trust it.`,
+    { host: from.host, target: to.host, status },
+  )
+}
+
+export function tooManyRedirects(start: URL): NighthaulError {
+  return new NighthaulError(
+    'too_many_redirects',
+    `“${start.host}” redirected more than ${MAX_REDIRECTS} times. What is already here is kept; check the link.`,
+    { host: start.host, loop: false },
+  )
+}
+
+export function redirectCircle(start: URL): NighthaulError {
+  return new NighthaulError(
+    'too_many_redirects',
+    `“${start.host}” redirects in a circle. What is already here is kept; check the link, it may need a login.`,
+    { host: start.host, loop: true },
+  )
+}
+
+/** Servers put raw UTF-8 into Location. */
+function utf8OrLatin1(value: string): string {
+  const utf8 = Buffer.from(value, 'latin1').toString('utf8')
+  return utf8.includes('\ufffd') ? value : utf8
+}
