@@ -49,7 +49,8 @@ const CHUNK_BYTES = 64 * 1024
 
 const fixture = (name: string) => readFileSync(new URL(`./tls/test-only-${name}.pem`, import.meta.url), 'utf8')
 
-export async function startFaultServer(options: { tls?: boolean } = {}): Promise<FaultServer> {
+/** `clientCa`: TLS, for clients with a certificate of this authority (PEM) alone. */
+export async function startFaultServer(options: { tls?: boolean; clientCa?: string } = {}): Promise<FaultServer> {
   const resources = new Map<string, Resource>()
   const scripts = new Map<string, FaultScript>()
   const counts = new Map<string, number>()
@@ -163,7 +164,14 @@ export async function startFaultServer(options: { tls?: boolean } = {}): Promise
   }
 
   const server = options.tls
-    ? createTlsServer({ key: fixture('server-key'), cert: fixture('server') }, onConnection)
+    ? createTlsServer(
+        {
+          key: fixture('server-key'),
+          cert: fixture('server'),
+          ...(options.clientCa !== undefined && { ca: options.clientCa, requestCert: true, rejectUnauthorized: true }),
+        },
+        onConnection,
+      )
     : createServer(onConnection)
   // Before the TLS handshake; a client that refuses the certificate is a test, too.
   server.on('connection', (raw: Socket) => {
@@ -233,6 +241,7 @@ class Gone extends Error {}
 interface RequestHead {
   method: string
   path: string
+  body: string
   headers: Record<string, string>
 }
 
@@ -247,7 +256,10 @@ function serve(socket: Socket, answer: (head: RequestHead) => Promise<'keep' | '
       return
     }
     const head = parseHead(pending.toString('latin1', 0, end))
-    pending = pending.subarray(end + 4)
+    const bodyEnd = end + 4 + Number(head.headers['content-length'] ?? 0)
+    if (pending.length < bodyEnd) return
+    head.body = pending.toString('utf8', end + 4, bodyEnd)
+    pending = pending.subarray(bodyEnd)
     busy = true
     answer(head).then(
       (how) => {
@@ -277,7 +289,7 @@ function parseHead(text: string): RequestHead {
     const value = line.slice(at + 1).trim()
     headers[name] = headers[name] === undefined ? value : `${headers[name]}, ${value}`
   }
-  return { method, path, headers }
+  return { method, path, headers, body: '' }
 }
 
 function framed(reply: PlannedReply, bytes: Buffer): Buffer {

@@ -26,6 +26,8 @@ export interface RecordedRequest {
   readonly path: string
   /** lower-case; repeated ones joined by ', ' */
   readonly headers: Readonly<Record<string, string>>
+  /** as UTF-8; empty where it has none */
+  readonly body: string
   /** counts the server's connections, from 0 */
   readonly connection: number
   /** requests of this path under way when this one came, with it */
