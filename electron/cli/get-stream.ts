@@ -4,8 +4,9 @@ import { DEFAULT_SETTINGS, type TaskRow } from '../../shared/schemas.ts'
 import { filenameFrom } from '../engine/filename.ts'
 import { streamDownload } from '../engine/stream-download.ts'
 import { nodeClock } from '../platform/clock.ts'
+import type { Downloads } from './downloads.ts'
 import { openHttpClient } from './network.ts'
-import { type GetFlags, readTaskOptions } from './options.ts'
+import type { GetFlags } from './options.ts'
 import { createReport } from './report.ts'
 import { onInterruption } from './terminal.ts'
 
@@ -13,11 +14,11 @@ import { onInterruption } from './terminal.ts'
 const PROGRESS_MS = 250
 
 /** Streams one URL. Answers the exit code; nothing but the file's bytes goes to standard output. */
-export async function getStream(urls: readonly string[], flags: GetFlags): Promise<number> {
+export async function getStream({ urls, options: all, itemOf }: Downloads, flags: GetFlags): Promise<number> {
   const [url] = urls
   if (url === undefined || urls.length > 1) throw new NighthaulError('usage', '-o - takes exactly one URL')
   if (flags.json) throw new NighthaulError('usage', '-o - and --json both want standard output: use one of them')
-  const options = { ...readTaskOptions(flags), limitBytesPerSecond: flags.limitRate }
+  const options = { ...all, ...itemOf(url).options, limitBytesPerSecond: flags.limitRate }
   const interruption = onInterruption()
   const report = await createReport({ json: false, output: 'stream' })
   const client = openHttpClient()
@@ -27,7 +28,7 @@ export async function getStream(urls: readonly string[], flags: GetFlags): Promi
       {
         url,
         options,
-        retries: flags.retries ?? DEFAULT_SETTINGS.retries,
+        retries: options.retries ?? DEFAULT_SETTINGS.retries,
         signal: interruption.signal,
         onProgress: (progress) => {
           if (performance.now() - drawnAt < PROGRESS_MS) return

@@ -1,5 +1,5 @@
 /** The flags of `get` and `add`: how commander hears them and what they mean to the engine. */
-import { readFileSync, statSync } from 'node:fs'
+import { statSync } from 'node:fs'
 import { basename, dirname, resolve } from 'node:path'
 import { type Command, Option } from 'commander'
 import { NighthaulError } from '../../shared/errors.ts'
@@ -11,38 +11,24 @@ import {
   type SettingsPatch,
   type TaskOptions,
 } from '../../shared/schemas.ts'
-import {
-  parseChecksum,
-  parseHeader,
-  parseHostRate,
-  parseProxy,
-  parseRate,
-  parseSeconds,
-  parseUrl,
-  parseUrlList,
-  parseUser,
-  parseWhole,
-} from './parse.ts'
-import { callerFolder, callerPath, readStandardInput } from './terminal.ts'
+import { type AccessFlags, addAccessOptions, given, readAccessOptions } from './access-options.ts'
+import { valued } from './flags.ts'
+import { parseChecksum, parseHostRate, parseRate, parseWhole } from './parse.ts'
+import { callerFolder, callerPath } from './terminal.ts'
 
 /** What commander hands over for the flags below, already parsed. */
-export interface TransferFlags {
+export interface TransferFlags extends AccessFlags {
   input?: string
+  curl?: string
   output?: string
   directory?: string
   connections?: number
   limitRate?: number
   checksum?: Checksum
-  header?: [string, string][]
-  user?: { user: string; password: string }
-  cookies?: string
-  proxy?: string
-  ca?: string
   onConflict?: TaskOptions['onConflict']
   onChange?: TaskOptions['onChange']
   durable?: true
   retries?: number
-  timeout?: number
   acceptHtml?: true
 }
 
@@ -53,43 +39,21 @@ export interface GetFlags extends TransferFlags {
   json?: true
 }
 
-/** An option whose value `parse` reads; what is wrong with it is said with the flag's name. */
-export function valued(flags: string, description: string, parse: (text: string) => unknown): Option {
-  const option = new Option(flags, description)
-  return option.argParser((text: string) => named(option, () => parse(text)))
-}
-
-function named<T>(option: Option, read: () => T): T {
-  try {
-    return read()
-  } catch (error) {
-    if (!(error instanceof NighthaulError)) throw error
-    throw new NighthaulError('usage', `${option.long ?? option.short}: ${error.message}`)
-  }
-}
-
 /** Adds the flags that `get` and `add` share. */
 export function addTransferOptions(command: Command): Command {
-  const header = new Option('--header <line>', "a header to send, 'Name: value' (may be repeated)")
-  return command
+  command
     .option('-i, --input <file>', 'read URLs from a file, one a line; - for standard input')
+    .option('--curl <command>', 'what a cURL command would fetch; - reads it from standard input')
     .option('-o, --output <file>', 'save as this file')
     .option('-d, --directory <dir>', 'folder to save in')
     .addOption(valued('-x, --connections <n>', 'connections per download', (text) => parseWhole(text, 1, 64)))
     .addOption(valued('--limit-rate <rate>', 'bytes a second: 500K, 2M, 1.5M', parseRate))
     .addOption(valued('--checksum <algorithm=hex>', 'expected digest, such as sha-256=…', parseChecksum))
-    .addOption(
-      header.argParser((text, before: [string, string][] = []) => named(header, () => [...before, parseHeader(text)])),
-    )
-    .addOption(valued('--user <user:password>', 'credentials for the server', parseUser))
-    .option('--cookies <file>', 'cookies to send (Netscape format, as browsers and curl export them)')
-    .addOption(valued('--proxy <url>', 'http://, https:// or socks5:// proxy', parseProxy))
-    .option('--ca <file>', 'certificate authorities to trust as well (PEM)')
+  return addAccessOptions(command)
     .addOption(new Option('--on-conflict <how>', 'when a file of that name exists').choices(ON_CONFLICT))
     .addOption(new Option('--on-change <how>', 'when the remote file has changed since').choices(ON_CHANGE))
     .option('--durable', 'fsync file and folder before the file appears under its name')
     .addOption(valued('--retries <n>', 'tries after a failure without progress', (text) => parseWhole(text, 0, 10_000)))
-    .addOption(valued('--timeout <seconds>', 'for connecting, for headers and for silence', parseSeconds))
     .option('--accept-html', 'save a web page even where the link names another kind of file')
 }
 
@@ -102,51 +66,19 @@ export function addSessionOptions(command: Command): Command {
     .option('--json', 'print JSON, one object a line')
 }
 
-/** The URLs of the command line and of `-i`, all valid, each once. Throws `usage`, `invalid_url`, `unsupported_scheme`. */
-export async function readUrls(args: readonly string[], flags: TransferFlags): Promise<string[]> {
-  const urls = args.map((argument) => parseUrl(argument))
-  if (flags.input === '-') urls.push(...parseUrlList(await readStandardInput(), 'standard input'))
-  else if (flags.input !== undefined) urls.push(...parseUrlList(readNamedFile('-i', flags.input), flags.input))
-  if (urls.length === 0) {
-    throw new NighthaulError('usage', 'There is no URL: give one or more, or a file of them with -i FILE')
-  }
-  return [...new Set(urls)]
-}
-
-function readNamedFile(flag: string, path: string): string {
-  try {
-    return readFileSync(callerPath(path), 'utf8')
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException
-    const reason = code === 'ENOENT' ? 'does not exist' : code === 'EISDIR' ? 'is a folder' : `cannot be read (${code})`
-    throw new NighthaulError('usage', `${flag}: the file “${path}” ${reason}`, {}, { cause: error })
-  }
-}
-
 /** The task options that the flags ask for. Throws `usage`. */
 export function readTaskOptions(flags: TransferFlags): TaskOptions {
-  const options: TaskOptions = {
-    connections: flags.connections,
-    headers: flags.header,
-    user: flags.user?.user,
-    password: flags.user?.password,
-    cookies: flags.cookies === undefined ? undefined : readNamedFile('--cookies', flags.cookies),
-    proxy: flags.proxy,
-    caPem: flags.ca === undefined ? undefined : readCertificates(flags.ca),
-    checksum: flags.checksum,
-    onConflict: flags.onConflict,
-    onChange: flags.onChange,
-    retries: flags.retries,
-    timeoutMs: flags.timeout,
-    acceptHtml: flags.acceptHtml,
+  return {
+    ...readAccessOptions(flags),
+    ...given<TaskOptions>({
+      connections: flags.connections,
+      checksum: flags.checksum,
+      onConflict: flags.onConflict,
+      onChange: flags.onChange,
+      retries: flags.retries,
+      acceptHtml: flags.acceptHtml,
+    }),
   }
-  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined))
-}
-
-function readCertificates(path: string): string {
-  const pem = readNamedFile('--ca', path)
-  if (pem.includes('-----BEGIN CERTIFICATE-----')) return pem
-  throw new NighthaulError('usage', `--ca: “${path}” holds no certificate in PEM form (-----BEGIN CERTIFICATE-----)`)
 }
 
 /**

@@ -70,6 +70,12 @@ export function parseUser(text: string): { user: string; password: string } {
   return { user: text.slice(0, colon), password: text.slice(colon + 1) }
 }
 
+/** A bearer token (RFC 6750 §2.1). Throws `usage`; the token is not in the message. */
+export function parseBearer(text: string): string {
+  if (/^[\x21-\x7e]+$/.test(text)) return text
+  throw usage('a token holds no spaces and no special characters')
+}
+
 /** An http, https or socks5 URL of a proxy; `host:port` means http. Throws `usage`. */
 export function parseProxy(text: string): string {
   const url = /^[a-z][a-z0-9+.-]*:\/\//i.test(text) ? text : `http://${text}`

@@ -3,14 +3,16 @@ import { exitCodeOf, toErrorInfo } from '../../shared/errors.ts'
 import { formatBytes, formatCount } from '../../shared/format.ts'
 import type { ProbeResult } from '../../shared/schemas.ts'
 import { probeUrl } from '../engine/probe.ts'
+import { type AccessFlags, readAccessOptions } from './access-options.ts'
 import { openHttpClient } from './network.ts'
 import { onInterruption, print, printable, printJson } from './terminal.ts'
 
-export async function probe(url: string, flags: { json?: true }): Promise<number> {
+export async function probe(url: string, flags: AccessFlags & { json?: true }): Promise<number> {
+  const options = readAccessOptions(flags)
   const interruption = onInterruption()
   const client = openHttpClient()
   try {
-    const result = await probeUrl(url, {}, (request) => client.request(request), interruption.signal)
+    const result = await probeUrl(url, options, (request) => client.request(request), interruption.signal)
     if (flags.json) printJson(result)
     else for (const line of probeLines(result)) print(line)
     return 0

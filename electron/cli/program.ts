@@ -4,10 +4,14 @@
  */
 import { Command, type CommanderError, Option } from 'commander'
 import { NighthaulError } from '../../shared/errors.ts'
-import { addSessionOptions, addTransferOptions, type GetFlags, type TransferFlags, valued } from './options.ts'
+import { type AccessFlags, addAccessOptions } from './access-options.ts'
+import { valued } from './flags.ts'
+import { addSessionOptions, addTransferOptions, type GetFlags, type TransferFlags } from './options.ts'
 import { parseTaskId, parseUrl, parseWhole } from './parse.ts'
 import { callerPath } from './terminal.ts'
 import { version } from './version.ts'
+
+type ProbeFlags = AccessFlags & { json?: true }
 
 /** Flags of every command. */
 export interface GlobalFlags {
@@ -56,10 +60,10 @@ export function buildProgram(finish: (code: number) => void): Command {
     .addHelpText('after', GET_HELP)
     .action(run<[string[]], GetFlags>(async (urls, flags) => (await import('./get.ts')).get(urls, flags)))
 
-  command('probe', 'ask about a file without downloading it')
+  addAccessOptions(command('probe', 'ask about a file without downloading it'))
     .argument('<url>', 'what to ask about', (text) => parseUrl(text))
     .option('--json', 'print JSON')
-    .action(run<[string], { json?: true }>(async (url, flags) => (await import('./probe.ts')).probe(url, flags)))
+    .action(run<[string], ProbeFlags>(async (url, flags) => (await import('./probe.ts')).probe(url, flags)))
 
   command('serve', 'run the queue here and serve the window to a browser')
     .addOption(new Option('--host <host>', 'address to listen on').default('127.0.0.1'))

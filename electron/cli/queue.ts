@@ -3,8 +3,9 @@ import { NighthaulError } from '../../shared/errors.ts'
 import { formatCount } from '../../shared/format.ts'
 import type { Selection, TaskId } from '../../shared/schemas.ts'
 import { isUnfinished, TASK_STATES, type TaskState } from '../../shared/task-state.ts'
+import { readDownloads } from './downloads.ts'
 import { detailLines, listHead, listRow } from './lines.ts'
-import { readTarget, readTaskOptions, readUrls, type TransferFlags } from './options.ts'
+import type { TransferFlags } from './options.ts'
 import { parseTaskId } from './parse.ts'
 import type { GlobalFlags } from './program.ts'
 import { openQueue, type Queue } from './queue-session.ts'
@@ -29,18 +30,17 @@ function sayWhenItStarts(queue: Queue): void {
 }
 
 export async function add(args: string[], flags: TransferFlags & Flags & { paused?: true }): Promise<number> {
-  const urls = await readUrls(args, flags)
   if (flags.output === '-') throw new NighthaulError('usage', '-o - needs “nighthaul get”: the queue saves to files')
-  const target = readTarget(flags, urls.length)
+  const { urls, folder, options: given, itemOf } = await readDownloads(args, flags)
   const options = {
-    ...readTaskOptions(flags),
+    ...given,
     ...(flags.limitRate !== undefined && { limitBytesPerSecond: flags.limitRate }),
     ...(flags.durable && { durability: 'strict' as const }),
   }
   return withQueue(flags, async (queue) => {
     const { items } = await queue.client.call('tasks.add', {
-      items: urls.map((url) => ({ url, filename: target.filename })),
-      folder: flags.directory === undefined && flags.output === undefined ? undefined : target.folder,
+      items: urls.map(itemOf),
+      folder: flags.directory === undefined && flags.output === undefined ? undefined : folder,
       options,
       paused: flags.paused === true,
     })
