@@ -8,6 +8,7 @@ import type { Logger } from './engine/ports.ts'
 import type { EngineService } from './engine-service.ts'
 import { decideRestart } from './restart-policy.ts'
 import { electronPortDuplex } from './rpc/electron-port-duplex.ts'
+import { answerProxies } from './system-proxy.ts'
 
 export type EngineState =
   | { kind: 'starting' }
@@ -27,10 +28,16 @@ export interface EngineHost {
   onState(listener: (state: EngineState) => void): void
 }
 
-/** Main process to engine process; `connect` carries the port. */
-export type ToEngine = { type: 'connect' } | { type: 'drain' }
+/** Main process to engine process; `connect` carries the port. `answer` null: asking failed, `error` says why. */
+export type ToEngine =
+  | { type: 'connect' }
+  | { type: 'drain' }
+  | { type: 'proxies'; id: number; answer: string | null; error: string | null }
 /** Engine process to main process. `failed`: it cannot run at all, starting it again would not help. */
-export type FromEngine = { type: 'ready' } | { type: 'failed'; error: ErrorInfo }
+export type FromEngine =
+  | { type: 'ready' }
+  | { type: 'failed'; error: ErrorInfo }
+  | { type: 'resolveProxy'; id: number; url: string }
 
 /** The parts of Electron's UtilityProcess used here. */
 export interface EngineChild {
@@ -42,6 +49,8 @@ export interface EngineChild {
 
 export interface UtilityHostDeps {
   fork(): EngineChild
+  /** as Electron's session.resolveProxy */
+  resolveProxy(url: string): Promise<string>
   logger: Logger
   /** ms of a clock that never goes back */
   now?: () => number
@@ -80,6 +89,12 @@ export function createUtilityHost(deps: UtilityHostDeps): EngineHost {
     let failure: ErrorInfo | null = null
     started.on('message', (message) => {
       if (message.type === 'ready') return tell({ kind: 'running' })
+      if (message.type === 'resolveProxy') {
+        void answerProxies(message, deps.resolveProxy).then((answer) => {
+          if (child === started) started.postMessage(answer)
+        })
+        return
+      }
       failure = message.error
       started.kill()
     })

@@ -4,16 +4,19 @@ import { NighthaulError, toErrorInfo } from '../shared/errors.ts'
 import type { FromEngine, ToEngine } from './engine-host.ts'
 import { startEngineService } from './engine-service.ts'
 import { electronPortDuplex } from './rpc/electron-port-duplex.ts'
+import { askMain } from './system-proxy.ts'
 
 const [profile, version] = process.argv.slice(2)
 if (profile === undefined || version === undefined) throw new Error('usage: engine-process PROFILE VERSION')
 
 const parent: ParentPort = process.parentPort
 const tell = (message: FromEngine) => parent.postMessage(message)
-const starting = startEngineService({ profile, version })
+const proxies = askMain(tell)
+const starting = startEngineService({ profile, version, resolveProxy: proxies.resolveProxy })
 
 parent.on('message', ({ data, ports }) => {
   const message = data as ToEngine
+  proxies.hear(message)
   // A failed start ends the process below: nothing is left to do for a message then.
   starting.then(
     async (service) => {

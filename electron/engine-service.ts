@@ -21,10 +21,16 @@ export interface EngineServiceOptions {
   /** the profile folder, absolute */
   profile: string
   version: string
+  /** as Electron's session.resolveProxy */
+  resolveProxy(url: string): Promise<string>
 }
 
 /** Throws `profile_locked` where another process owns the queue, and what the store throws. */
-export async function startEngineService({ profile, version }: EngineServiceOptions): Promise<EngineService> {
+export async function startEngineService({
+  profile,
+  version,
+  resolveProxy,
+}: EngineServiceOptions): Promise<EngineService> {
   const closers: (() => unknown)[] = []
   const closeAll = async () => {
     for (let close = closers.pop(); close; close = closers.pop()) await close()
@@ -32,7 +38,7 @@ export async function startEngineService({ profile, version }: EngineServiceOpti
   try {
     const lock = takeQueueLock(profile, 'app')
     closers.push(() => lock.release())
-    const opened = await openEngine({ profile, host: 'electron', lease: null, version })
+    const opened = await openEngine({ profile, host: 'electron', lease: null, version, resolveProxy })
     closers.push(() => opened.close())
     const { engine, logger, recovered } = opened
     if (recovered) logger.warn({ recovered }, 'the store was damaged; what could be read was carried over')

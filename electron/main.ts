@@ -10,6 +10,7 @@ import {
   ipcMain,
   Menu,
   MessageChannelMain,
+  powerMonitor,
   protocol,
   session,
   shell,
@@ -76,26 +77,36 @@ async function run(): Promise<void> {
 
   function createHost(): EngineHost {
     const version = app.getVersion()
+    // Asked for no earlier than the first download: the session exists from `ready` on.
+    const resolveProxy = (url: string) => session.defaultSession.resolveProxy(url)
     if (process.env.NIGHTHAUL_ENGINE === 'inproc') {
-      return createInProcessHost(() => startEngineService({ profile, version }))
+      return createInProcessHost(() => startEngineService({ profile, version, resolveProxy }))
     }
     const entry = join(distribution, 'electron', 'engine-process.js')
     const fork = () =>
       utilityProcess.fork(entry, [profile, version], { serviceName: 'Nighthaul engine' }) as EngineChild
-    return createUtilityHost({ fork, logger })
+    return createUtilityHost({ fork, resolveProxy, logger })
   }
 
   await app.whenReady()
   guardSession(session.defaultSession)
   protocol.handle(APP_SCHEME, createAppHandler(join(distribution, 'renderer')))
   Menu.setApplicationMenu(Menu.buildFromTemplate(menuTemplate(process.platform, app.isPackaged)))
+  const engine = engineClient(host)
   serveShellApi({
     ipcMain,
     dialog,
     shell,
-    engine: engineClient(host),
+    engine,
     isTrusted: isTrustedSender,
     connectWindow: (contents) => connectWindow(host, contents),
+  })
+  powerMonitor.on('resume', () => {
+    // Other proxies, too, perhaps; dead connections certainly.
+    void session.defaultSession
+      .forceReloadProxyConfig()
+      .then(async () => (await engine()).call('network.changed', { reason: 'wake' }))
+      .catch((error: unknown) => logger.warn({ error }, 'the engine did not hear that the machine woke'))
   })
   host.start()
   showWindow()

@@ -81,4 +81,14 @@ export function startSession(): void {
     if (isVisible()) connection.retryNow()
   })
   window.addEventListener('online', connection.retryNow)
+  // In a browser the engine may be on another machine, whose network is its own.
+  if (shell)
+    for (const reason of ['online', 'offline'] as const) window.addEventListener(reason, () => tellNetwork(reason))
+}
+
+function tellNetwork(reason: 'online' | 'offline'): void {
+  call('network.changed', { reason }).catch((error: unknown) => {
+    // An engine that is away looks at the network anew when it starts.
+    if (!(error instanceof NighthaulError && error.code === 'disconnected')) throw error
+  })
 }

@@ -10,6 +10,8 @@ import { memoryPair } from '../../electron/rpc/memory-duplex.ts'
 import { contract } from '../../shared/contract.ts'
 import { createClient } from '../../shared/rpc-client.ts'
 
+const resolveProxy = async () => 'DIRECT'
+
 let profile: string
 beforeEach(async () => {
   profile = profileFolder({ flag: await mkdtemp(join(tmpdir(), 'nighthaul-service-')), env: {} })
@@ -17,7 +19,7 @@ beforeEach(async () => {
 afterEach(() => rm(profile, { recursive: true, force: true }))
 
 test('serves windows and the local socket, and gives everything up when drained', async () => {
-  const service = await startEngineService({ profile, version: '9.9.9' })
+  const service = await startEngineService({ profile, version: '9.9.9', resolveProxy })
   const [windowEnd, engineEnd] = memoryPair()
   service.connect(engineEnd)
   const window = createClient(contract, windowEnd)
@@ -37,11 +39,11 @@ test('serves windows and the local socket, and gives everything up when drained'
 
 test('refuses a profile whose queue somebody owns, names them, and leaves nothing behind', async () => {
   const lock = takeQueueLock(profile, 'headless')
-  await expect(startEngineService({ profile, version: '1' })).rejects.toMatchObject({
+  await expect(startEngineService({ profile, version: '1', resolveProxy })).rejects.toMatchObject({
     code: 'profile_locked',
     message: expect.stringContaining(`nighthaul serve (process ${process.pid})`),
   })
   expect(isQueueOwned(profile)).toBe(true)
   lock.release()
-  await (await startEngineService({ profile, version: '1' })).drain()
+  await (await startEngineService({ profile, version: '1', resolveProxy })).drain()
 })

@@ -11,6 +11,7 @@ import {
 } from '../../electron/engine-host.ts'
 import type { EngineService } from '../../electron/engine-service.ts'
 import { decideRestart } from '../../electron/restart-policy.ts'
+import { askMain } from '../../electron/system-proxy.ts'
 import { NighthaulError } from '../../shared/errors.ts'
 
 class PlayedEngine extends EventEmitter {
@@ -51,12 +52,30 @@ function utility() {
     engines.push(new PlayedEngine())
     return engines.at(-1)!
   }
-  const host = createUtilityHost({ fork, logger: silent, now: () => Date.now(), drainTimeoutMs: 5_000 })
+  const resolveProxy = async (url: string) =>
+    url.includes('broken') ? Promise.reject(new Error('no session')) : `PROXY for ${url}`
+  const host = createUtilityHost({ fork, resolveProxy, logger: silent, now: () => Date.now(), drainTimeoutMs: 5_000 })
   host.onState((state) => states.push(state))
   return { host, engines, states, latest: () => engines.at(-1)! }
 }
 
 describe('the engine in a process of its own', () => {
+  test('asks the system for proxies through main, and hears why where that fails', async () => {
+    const { host, latest } = utility()
+    host.start()
+    const questions = askMain((message) => latest().says(message))
+    const asked = Promise.allSettled([
+      questions.resolveProxy('http://a.test/'),
+      questions.resolveProxy('http://broken/'),
+    ])
+    await vi.waitFor(() => expect(latest().heard).toHaveLength(2))
+    for (const message of latest().heard) questions.hear(message)
+    expect(await asked).toEqual([
+      { status: 'fulfilled', value: 'PROXY for http://a.test/' },
+      { status: 'rejected', reason: new Error('no session') },
+    ])
+  })
+
   test('is started again after a crash, later and later, and given up after six crashes in a minute', () => {
     const { host, engines, states, latest } = utility()
     host.start()

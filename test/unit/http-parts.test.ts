@@ -10,7 +10,7 @@ import {
   withoutCredentials,
 } from '../../electron/engine/http/credentials.ts'
 import { statusError, toNetworkError, toProxiedError } from '../../electron/engine/http/errors.ts'
-import { parseProxy, proxyFor } from '../../electron/engine/http/proxies.ts'
+import { maskProxy, parsePacResult, parseProxy, proxyFor } from '../../electron/engine/http/proxies.ts'
 import { NighthaulError } from '../../shared/errors.ts'
 
 const coded = (code: string, message = code) => Object.assign(new Error(message), { code })
@@ -141,6 +141,24 @@ describe('which proxy', () => {
         expect.objectContaining({ code: 'invalid_input', message: expect.not.stringContaining('secret') }),
       )
   })
+})
+
+describe('what a PAC script answers', () => {
+  test.each([
+    ['DIRECT', [null]],
+    ['', [null]],
+    ['PROXY a.test:1', ['http://a.test:1/']],
+    ['proxy a.test:1;  DIRECT ;', ['http://a.test:1/', null]],
+    ['HTTPS a.test:1; SOCKS5 [::1]:2; SOCKS c.test:3', ['https://a.test:1/', 'socks5://[::1]:2', 'socks5://c.test:3']],
+    ['QUIC a.test:1; PROXY b.test:2', ['http://b.test:2/']],
+  ])('%s', (text, expected) => expect(parsePacResult(text).map((url) => url?.href ?? null)).toEqual(expected))
+
+  test.each(['QUIC a.test:1', 'PROXY', 'nonsense'])('%s is of no use, and says so', (text) =>
+    expect(() => parsePacResult(text)).toThrow(expect.objectContaining({ code: 'proxy_failed' })),
+  )
+
+  test('a proxy is shown without its user and password', () =>
+    expect(maskProxy('socks5://me:p@ss@p.test:1')).toBe('socks5://…@p.test:1'))
 })
 
 describe('cookie files', () => {

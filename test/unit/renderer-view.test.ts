@@ -1,6 +1,7 @@
 /** The window's pure parts: pages and deltas, selection, keys, links, forms, words. */
 import { describe, expect, it } from 'vitest'
 import { retryDelayMs } from '../../renderer/connect.ts'
+import { hasCurl, splitCurl } from '../../renderer/features/add/curl.ts'
 import { findLinks, readChecksum, readLinks } from '../../renderer/features/add/links.ts'
 import { abilitiesOf } from '../../renderer/features/queue/abilities.ts'
 import { listCommand } from '../../renderer/features/queue/list-keys.ts'
@@ -255,12 +256,22 @@ describe('settings form', () => {
     })
   })
 
-  it('a proxy is an address or none', () => {
+  it('a proxy is what the system or the environment says, none, or an address', () => {
     const proxy = 'socks5://localhost:1080'
-    expect(readForm({ ...toForm(settings), proxy: ` ${proxy} ` }, settings)).toEqual({ patch: { proxy }, problems: {} })
+    const manual = { ...toForm(settings), proxyChoice: 'manual' as const }
+    expect(toForm(settings).proxyChoice).toBe('system')
+    expect(readForm({ ...manual, proxy: ` ${proxy} ` }, settings)).toEqual({ patch: { proxy }, problems: {} })
     const proxied = { ...settings, proxy }
-    expect(readForm({ ...toForm(proxied), proxy: '' }, proxied)).toEqual({ patch: { proxy: null }, problems: {} })
-    expect(readForm({ ...toForm(settings), proxy: 'ftp://x' }, settings).problems).toEqual({ proxy: 'proxy' })
+    expect(toForm(proxied).proxyChoice).toBe('manual')
+    expect(readForm({ ...toForm(proxied), proxyChoice: 'none' }, proxied)).toEqual({
+      patch: { proxy: null, proxyMode: 'none' },
+      problems: {},
+    })
+    for (const bad of ['', 'ftp://x'])
+      expect(readForm({ ...manual, proxy: bad }, settings).problems).toEqual({ proxy: 'proxy' })
+    // shown without its password, and saved so, it stays what it is
+    const shown = { ...settings, proxy: 'http://…@p.test:8080' }
+    expect(readForm(toForm(shown), shown)).toEqual({ patch: {}, problems: {} })
   })
 
   it('names what cannot be saved', () => {
@@ -299,4 +310,40 @@ it('keeps the throughput of the window’s minutes, in order, each second once',
   const sample = (at: number) => ({ at, bytesPerSecond: at })
   const merged = mergeSamples([sample(1000), sample(2000)], [sample(2000), sample(WINDOW_MS + 1500)])
   expect(merged.map(({ at }) => at)).toEqual([2000, WINDOW_MS + 1500])
+})
+
+describe('cURL commands among links', () => {
+  it('are taken out whole, and the other lines keep their numbers', () => {
+    const text = [
+      'https://a.example/1',
+      "curl 'https://b.example/x' \\",
+      "  --data-raw $'it\\'s",
+      "two lines'",
+      'https://a.example/2',
+      'curl ^"https://c.example/^" ^',
+      '  -H ^"a: b^"',
+      'curl https://d.example/',
+    ].join('\r\n')
+    expect(splitCurl(text)).toEqual({
+      commands: [
+        "curl 'https://b.example/x' \\\n  --data-raw $'it\\'s\ntwo lines'",
+        'curl ^"https://c.example/^" ^\n  -H ^"a: b^"',
+        'curl https://d.example/',
+      ],
+      rest: 'https://a.example/1\n\n\n\nhttps://a.example/2\n\n\n',
+    })
+  })
+
+  it('a backslash in plain single quotes escapes nothing, and an open end is the end', () => {
+    expect(splitCurl("curl -d 'a\\' https://a.example/\nhttps://b.example/").rest).toBe('\nhttps://b.example/')
+    expect(splitCurl("curl 'https://a.example/\nmore")).toEqual({
+      commands: ["curl 'https://a.example/\nmore"],
+      rest: '\n',
+    })
+  })
+
+  it('are no links that speak of curl', () => {
+    expect(hasCurl('https://curl.se/download/curl-8.zip')).toBe(false)
+    expect(hasCurl('see\n$ curl https://a.example/')).toBe(true)
+  })
 })

@@ -3,6 +3,7 @@ import { useMemo, useRef, useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import { toErrorInfo } from '../../../shared/errors.ts'
 import { formatCount } from '../../../shared/format.ts'
+import type { AddItem } from '../../../shared/schemas.ts'
 import { add } from '../../actions.ts'
 import { en } from '../../i18n/en.ts'
 import { errorWords } from '../../i18n/error-words.ts'
@@ -10,6 +11,7 @@ import { useSettings } from '../../session.ts'
 import { type AddDraft, closeDialog, EMPTY_DRAFT, useWindow } from '../../stores/window.ts'
 import { Dialog } from '../../ui/dialog.tsx'
 import { Field, FolderInput } from '../../ui/field.tsx'
+import { type CurlMeaning, splitCurl, useCurl } from './curl.ts'
 import { readChecksum, readLinks } from './links.ts'
 import './add.css'
 
@@ -23,20 +25,25 @@ export function AddDialog() {
   const linksRef = useRef<HTMLTextAreaElement>(null)
   const [busy, setBusy] = useState(false)
   const [failure, setFailure] = useState<string | null>(null)
-  const lines = useMemo(() => readLinks(draft.links), [draft.links])
+  const { commands, rest } = useMemo(() => splitCurl(draft.links), [draft.links])
+  const meanings = useCurl(commands)
+  const lines = useMemo(() => readLinks(rest), [rest])
   const good = lines.filter((line) => line.problem === null)
   const problems = lines.filter((line) => line.problem !== null)
   const wrong = problems.filter((line) => line.problem !== 'repeated')
+  const requests = meanings.flatMap((meaning) => (meaning.kind === 'items' ? meaning.items : []))
+  const wrongCommands = commands.filter((_, index) => meanings[index]?.kind === 'wrong')
+  const found = good.length + requests.length
   const set = (change: Partial<AddDraft>): void =>
     useWindow.setState({ addDraft: { ...useWindow.getState().addDraft, ...change } })
 
   const connections = draft.connections === '' ? undefined : Number(draft.connections)
   const connectionsWrong =
     connections !== undefined && !(Number.isInteger(connections) && connections >= 1 && connections <= MOST_CONNECTIONS)
-  const single = good.length === 1 && wrong.length === 0
+  const single = found === 1 && wrong.length + wrongCommands.length === 0
   const checksum = single && draft.checksum.trim() !== '' ? readChecksum(draft.checksum) : undefined
   const checksumWrong = single && draft.checksum.trim() !== '' && checksum === undefined
-  const ready = good.length > 0 && !connectionsWrong && !checksumWrong
+  const ready = found > 0 && !meanings.some(({ kind }) => kind === 'pending') && !connectionsWrong && !checksumWrong
 
   const submit = async (): Promise<void> => {
     if (!ready) {
@@ -47,14 +54,17 @@ export function AddDialog() {
     setFailure(null)
     try {
       await add({
-        items: good.map(({ text }) => ({ url: text, options: checksum && { checksum } })),
+        items: [...good.map(({ text }): AddItem => ({ url: text })), ...requests].map((item) =>
+          checksum ? { ...item, options: { ...item.options, checksum } } : item,
+        ),
         folder: draft.folder.trim() || undefined,
         options: connections === undefined ? undefined : { connections },
         paused: draft.paused,
       })
       // Folder and connections stay for the next links; lines that are no links stay to be corrected.
-      set({ links: wrong.map(({ text }) => text).join('\n'), checksum: EMPTY_DRAFT.checksum })
-      if (wrong.length === 0) closeDialog()
+      const left = [...wrong.map(({ text }) => text), ...wrongCommands]
+      set({ links: left.join('\n'), checksum: EMPTY_DRAFT.checksum })
+      if (left.length === 0) closeDialog()
       else setBusy(false)
     } catch (error) {
       const words = errorWords(toErrorInfo(error), en.errors)
@@ -63,12 +73,12 @@ export function AddDialog() {
     }
   }
 
-  const formatted = formatCount(good.length)
+  const formatted = formatCount(found)
   return (
     <Dialog
       title={t('add.title')}
       wide
-      submit={good.length > 1 ? t('add.submitMany', { count: good.length, formatted }) : t('add.submit')}
+      submit={found > 1 ? t('add.submitMany', { count: found, formatted }) : t('add.submit')}
       busy={busy || !ready}
       initialFocus={linksRef}
       onSubmit={submit}
@@ -80,7 +90,7 @@ export function AddDialog() {
               {...control}
               ref={linksRef}
               className="input add-links"
-              aria-invalid={wrong.length > 0 || undefined}
+              aria-invalid={wrong.length + wrongCommands.length > 0 || undefined}
               aria-describedby={`${control.id}-lines`}
               rows={6}
               value={draft.links}
@@ -95,8 +105,13 @@ export function AddDialog() {
             />
             <div id={`${control.id}-lines`} className="add-lines" aria-live="polite">
               <p className="field-hint">
-                {lines.length === 0 ? t('add.linksHint') : t('add.count', { count: good.length, formatted })}
+                {lines.length + commands.length === 0
+                  ? t('add.linksHint')
+                  : t('add.count', { count: found, formatted })}
               </p>
+              {meanings.slice(0, SHOWN_PROBLEMS).map((meaning, index) => (
+                <CurlLine key={commands[index]} meaning={meaning} />
+              ))}
               {problems.slice(0, SHOWN_PROBLEMS).map(({ line, problem }) => (
                 <p key={line} className={problem === 'repeated' ? 'field-hint' : 'field-problem'}>
                   {problem && t(`add.problem.${problem}`, { line })}
@@ -173,4 +188,19 @@ export function AddDialog() {
       )}
     </Dialog>
   )
+}
+
+/** What one pasted cURL command will ask, or why it cannot be used. */
+function CurlLine({ meaning }: { meaning: CurlMeaning }) {
+  const { t } = useTranslation()
+  if (meaning.kind === 'wrong') return <p className="field-problem">{meaning.error.message}</p>
+  if (meaning.kind === 'pending') return <p className="field-hint">{t('add.curl.pending')}</p>
+  return meaning.items.map(({ url, options }) => (
+    <p key={url} className="field-hint">
+      {t(options?.body ? 'add.curl.withBody' : 'add.curl.request', {
+        method: options?.method ?? 'GET',
+        host: URL.parse(url)?.host ?? url,
+      })}
+    </p>
+  ))
 }

@@ -2,6 +2,7 @@
 import { useEffect, useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import { openAdd, useWindow } from '../../stores/window.ts'
+import { hasCurl } from './curl.ts'
 import { findLinks } from './links.ts'
 
 function isEditable(target: EventTarget | null): boolean {
@@ -10,8 +11,10 @@ function isEditable(target: EventTarget | null): boolean {
 
 function linksIn(data: DataTransfer | null): string[] {
   if (data === null) return []
+  const text = data.getData('text/plain')
+  if (hasCurl(text)) return [text]
   // text/uri-list may carry comment lines; they hold no links.
-  return findLinks(data.getData('text/uri-list') || data.getData('text/plain'))
+  return findLinks(data.getData('text/uri-list') || text)
 }
 
 export function IncomingLinks() {

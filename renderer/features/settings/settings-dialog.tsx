@@ -6,9 +6,9 @@ import { tellError } from '../../actions.ts'
 import { call, useConnection, useSettings } from '../../session.ts'
 import { closeDialog } from '../../stores/window.ts'
 import { Dialog } from '../../ui/dialog.tsx'
-import { Field, FolderInput } from '../../ui/field.tsx'
+import { type ControlProps, Field, FolderInput } from '../../ui/field.tsx'
 import { toasts } from '../../ui/toasts.tsx'
-import { type NumberField, readForm, type SettingsForm, toForm } from './settings-form.ts'
+import { type NumberField, PROXY_CHOICES, readForm, type SettingsForm, toForm } from './settings-form.ts'
 import './settings.css'
 
 const THEMES = ['system', 'light', 'dark'] as const
@@ -64,6 +64,17 @@ function Form({ settings }: { settings: Settings }) {
         </span>
       )}
     </Field>
+  )
+
+  const text = (key: 'proxy' | 'netrcFile') => (control: ControlProps) => (
+    <input
+      {...control}
+      className="input"
+      value={form[key]}
+      spellCheck={false}
+      autoComplete="off"
+      onChange={(event) => set({ [key]: event.target.value })}
+    />
   )
 
   return (
@@ -122,19 +133,38 @@ function Form({ settings }: { settings: Settings }) {
           {number('connectionsPerDownload')}
           {number('connectionsPerHost', undefined, t('settings.connectionsPerHostHint'))}
         </div>
-        <Field label={t('settings.proxy')} hint={t('settings.proxyHint')} problem={problemOf('proxy')}>
-          {(control) => (
-            <input
-              {...control}
-              className="input"
-              value={form.proxy}
-              placeholder={t('settings.proxyNone')}
-              spellCheck={false}
-              autoComplete="off"
-              onChange={(event) => set({ proxy: event.target.value })}
-            />
+      </fieldset>
+      <fieldset className="settings-group">
+        <legend>{t('settings.groups.network')}</legend>
+        <div className="field-columns">
+          <Choice
+            label={t('settings.proxyChoice')}
+            value={form.proxyChoice}
+            options={PROXY_CHOICES.map((value) => [value, t(`settings.proxyOptions.${value}`)])}
+            onChange={(proxyChoice) => set({ proxyChoice })}
+          />
+          {form.proxyChoice === 'manual' && (
+            <Field label={t('settings.proxy')} hint={t('settings.proxyHint')} problem={problemOf('proxy')}>
+              {text('proxy')}
+            </Field>
           )}
-        </Field>
+          <Field label={t('settings.netrcFile')} hint={t('settings.netrcFileHint')}>
+            {text('netrcFile')}
+          </Field>
+        </div>
+        <details>
+          <summary>{t('settings.pool')}</summary>
+          <p className="field-hint">{t('settings.poolHint')}</p>
+          <div className="field-columns">
+            {number('idleConnectionsPerHost')}
+            {number('idleConnections')}
+            {number('keepAliveMs', t('settings.seconds'))}
+            {number('busyConnectionsPerHost')}
+            {number('busyConnections')}
+            {number('connectionWaitMs', t('settings.seconds'))}
+            {number('addressAttemptMs', t('settings.seconds'), t('settings.addressAttemptMsHint'))}
+          </div>
+        </details>
       </fieldset>
       <fieldset className="settings-group">
         <legend>{t('settings.groups.trouble')}</legend>

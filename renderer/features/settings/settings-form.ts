@@ -1,5 +1,5 @@
 /** The settings as a form holds them: text for numbers, seconds for times, MB/s for the limit. Pure. */
-import { Settings, type SettingsPatch } from '../../../shared/schemas.ts'
+import { PROXY_MODES, Settings, type SettingsPatch } from '../../../shared/schemas.ts'
 
 const BYTES_PER_MEGABYTE = 1_000_000
 
@@ -12,17 +12,28 @@ export const NUMBER_FIELDS = {
   connectTimeoutMs: { factor: 1000, min: 0.1, max: 3600, whole: false },
   headersTimeoutMs: { factor: 1000, min: 0.1, max: 3600, whole: false },
   stallTimeoutMs: { factor: 1000, min: 0.1, max: 3600, whole: false },
+  addressAttemptMs: { factor: 1000, min: 0.01, max: 60, whole: false },
+  keepAliveMs: { factor: 1000, min: 0, max: 3600, whole: false },
+  connectionWaitMs: { factor: 1000, min: 0.1, max: 3600, whole: false },
+  idleConnectionsPerHost: { factor: 1, min: 0, max: 256, whole: true },
+  idleConnections: { factor: 1, min: 0, max: 1024, whole: true },
+  busyConnectionsPerHost: { factor: 1, min: 1, max: 256, whole: true },
+  busyConnections: { factor: 1, min: 1, max: 1024, whole: true },
 } as const
 
 export type NumberField = keyof typeof NUMBER_FIELDS
+export const PROXY_CHOICES = [...PROXY_MODES, 'manual'] as const
 const LIMIT = { min: 0.001, max: 100_000 }
 
 export interface SettingsForm extends Record<NumberField, string> {
   downloadFolder: string
   /** MB/s; empty: no limit */
   limit: string
-  /** empty: none */
+  /** `manual`: `proxy` */
+  proxyChoice: (typeof PROXY_CHOICES)[number]
   proxy: string
+  /** empty: none */
+  netrcFile: string
   onConflict: Settings['onConflict']
   onChange: Settings['onChange']
   durability: Settings['durability']
@@ -37,7 +48,19 @@ export function toForm(settings: Settings): SettingsForm {
   ) as Record<NumberField, string>
   const { downloadFolder, onConflict, onChange, durability, theme, limitBytesPerSecond } = settings
   const limit = limitBytesPerSecond === null ? '' : String(limitBytesPerSecond / BYTES_PER_MEGABYTE)
-  return { ...numbers, downloadFolder, limit, proxy: settings.proxy ?? '', onConflict, onChange, durability, theme }
+  const { proxy, proxyMode, netrcFile } = settings
+  return {
+    ...numbers,
+    downloadFolder,
+    limit,
+    proxyChoice: proxy === null ? proxyMode : 'manual',
+    proxy: proxy ?? '',
+    netrcFile: netrcFile ?? '',
+    onConflict,
+    onChange,
+    durability,
+    theme,
+  }
 }
 
 /** What differs from `settings`, or which fields cannot be saved and why. */
@@ -49,7 +72,9 @@ export function readForm(
   const next: Settings = {
     ...settings,
     downloadFolder: form.downloadFolder.trim(),
-    proxy: form.proxy.trim() || null,
+    proxy: form.proxyChoice === 'manual' ? form.proxy.trim() : null,
+    proxyMode: form.proxyChoice === 'manual' ? settings.proxyMode : form.proxyChoice,
+    netrcFile: form.netrcFile.trim() || null,
     onConflict: form.onConflict,
     onChange: form.onChange,
     durability: form.durability,

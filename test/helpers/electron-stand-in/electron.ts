@@ -130,8 +130,19 @@ class Session extends EventEmitter {
   setPermissionRequestHandler(): void {}
   setPermissionCheckHandler(): void {}
   setDevicePermissionHandler(): void {}
+  #proxies = 'DIRECT'
+  /** one proxy for everything, as rules like `host:port` say */
+  async setProxy({ proxyRules }: { proxyRules?: string }): Promise<void> {
+    this.#proxies = proxyRules ? `PROXY ${proxyRules}` : 'DIRECT'
+  }
+  async resolveProxy(): Promise<string> {
+    return this.#proxies
+  }
+  async forceReloadProxyConfig(): Promise<void> {}
 }
 export const session = { defaultSession: new Session() }
+/** tests let the machine wake: `emit('resume')` */
+export const powerMonitor = new EventEmitter()
 
 /** Nobody is there to answer: a dialog a test did not expect fails it loudly. */
 const unexpected = (what: string) => (input: unknown) => {
