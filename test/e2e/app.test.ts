@@ -8,6 +8,7 @@ import { type AppOptions, launchApp, launcherName, type RunningApp } from '../he
 import { contentSha256 } from '../helpers/bytes.ts'
 import { complaintsOf, keepScreenshot } from '../helpers/chromium.ts'
 import { type FaultServer, faults, startFaultServer } from '../helpers/fault-server.ts'
+import { startHttpProxy } from '../helpers/proxies.ts'
 import { act, addLinks, row, sha256, untilUnderWay } from '../helpers/window.ts'
 
 const MIB = 1024 * 1024
@@ -203,6 +204,55 @@ describe(`the app in ${launcherName === 'Electron' ? 'Electron' : 'the stand-in 
     expect(asked.every(({ headers }) => headers.range !== undefined && !headers.range.startsWith('bytes=0-'))).toBe(
       true,
     )
+  })
+
+  test('goes through the system’s proxy, and drops idle connections when the machine wakes or the network comes back', async () => {
+    await using proxy = await startHttpProxy()
+    await using other = await startFaultServer()
+    const app = await start({ env: { NIGHTHAUL_TEST_PROXY: proxy.host } })
+    const fetched = async (from: FaultServer, name: string) => {
+      from.add(`/${name}`, { size: 1000, seed: 11 })
+      await addLinks(app.page, [from.url(`/${name}`)], files)
+      // it would lie over the next dialog's button
+      await app.page.getByRole('button', { name: 'Dismiss' }).click()
+      await row(app.page, name, 'done').waitFor()
+    }
+    await app.evaluate(({ session }) =>
+      session.defaultSession.setProxy({
+        proxyRules: process.env.NIGHTHAUL_TEST_PROXY ?? '',
+        proxyBypassRules: '<-loopback>',
+      }),
+    )
+    await fetched(server, 'one.bin')
+    expect(proxy.asked).toEqual([`GET ${server.url('/one.bin')}`])
+
+    await app.evaluate(({ session }) => session.defaultSession.setProxy({ mode: 'direct' }))
+    for (const happens of ['wake', 'online']) {
+      await fetched(other, `before-${happens}.bin`)
+      expect(other.connections.open).toBe(1)
+      if (happens === 'wake') await app.evaluate(({ powerMonitor }) => void powerMonitor.emit('resume'))
+      else await app.page.evaluate(() => window.dispatchEvent(new Event('online')))
+      await other.until(() => other.connections.open === 0)
+    }
+    expect(proxy.asked).toHaveLength(1)
+  })
+
+  test('takes a pasted cURL command as the request it is, and says what it cannot do', async () => {
+    const app = await start()
+    server.add('/export', { size: 1000, seed: 12, filename: 'table.csv' })
+    await app.page.getByRole('button', { name: 'Add', exact: true }).click()
+    const dialog = app.page.getByRole('dialog', { name: 'Add downloads' })
+    const links = dialog.getByLabel('Links')
+    await dialog.getByRole('textbox', { name: 'Folder' }).fill(files)
+    await links.fill(`curl -k '${server.url('/export')}'`)
+    await dialog.getByText('certificates are always checked').waitFor()
+    expect(await dialog.locator('button[type=submit]').getAttribute('aria-disabled')).not.toBe('false')
+    await links.fill(`curl '${server.url('/export')}' \\\n  -H 'X-Page: 1' \\\n  --data-raw 'from=2026&to=2027'`)
+    await dialog.getByText(`cURL: POST to 127.0.0.1:${server.port}, with a body`).waitFor()
+    await dialog.locator('button[type=submit]').click()
+    await row(app.page, 'table.csv', 'done').waitFor()
+    expect(server.requests).toHaveLength(1)
+    expect(server.requests[0]).toMatchObject({ method: 'POST', body: 'from=2026&to=2027', headers: { 'x-page': '1' } })
   })
 
   test('a second start on the same profile ends at once and leaves the first one working', async () => {

@@ -108,7 +108,9 @@ export async function startFaultServer(options: { tls?: boolean; clientCa?: stri
       changed()
     }
     const wanted = request.method === 'HEAD' ? 0 : reply.bodyBytes
-    const { cut } = reply
+    // A reply that is all there cannot stall: its connection goes on to the next request.
+    const isWhole = reply.framing === 'length' && reply.status !== null && (reply.cut?.at ?? 0) >= reply.bodyBytes
+    const cut = reply.cut?.how === 'stall' && isWhole && reply.bodyBytes > 0 ? null : reply.cut
     const pace = createPace(reply.bytesPerSecond)
     const until = async (end: number) => {
       while (request.bytesSent < end) {

@@ -132,7 +132,7 @@ class Session extends EventEmitter {
   setDevicePermissionHandler(): void {}
   #proxies = 'DIRECT'
   /** one proxy for everything, as rules like `host:port` say */
-  async setProxy({ proxyRules }: { proxyRules?: string }): Promise<void> {
+  async setProxy({ proxyRules }: { mode?: string; proxyRules?: string; proxyBypassRules?: string }): Promise<void> {
     this.#proxies = proxyRules ? `PROXY ${proxyRules}` : 'DIRECT'
   }
   async resolveProxy(): Promise<string> {
