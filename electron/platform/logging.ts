@@ -8,7 +8,8 @@ import { pino } from 'pino'
 import type { Logger } from '../engine/ports.ts'
 
 const LOG_FILE_BYTES = 4 * 1024 * 1024
-const SECRET_NAME = /^(authorization|proxy-authorization|cookie|cookies|set-cookie|password|pass|token|secret)$/i
+const SECRET_NAME =
+  /^(authorization|proxy-authorization|cookie|cookies|set-cookie|password|passphrase|pass|bearer|token|secret|body|clientCertificate|netrc)$/i
 const HIDDEN = '[hidden]'
 
 /**

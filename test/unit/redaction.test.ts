@@ -16,6 +16,10 @@ describe('secrets', () => {
       user: 'me',
       password: SECRET,
       cookies,
+      bearer: SECRET,
+      method: 'POST',
+      body: { text: SECRET },
+      clientCertificate: { certPem: SECRET, keyPem: SECRET, passphrase: SECRET },
       headers: [
         ['Authorization', `Bearer ${SECRET}`],
         ['X-Api-Key', SECRET],
@@ -26,6 +30,7 @@ describe('secrets', () => {
     expect(JSON.stringify(shown)).not.toContain(SECRET)
     expect(shown).toEqual({
       user: 'me',
+      method: 'POST',
       headers: [
         ['Authorization', '…'],
         ['X-Api-Key', '…'],

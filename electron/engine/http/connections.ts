@@ -213,11 +213,14 @@ function proxied(
   const tlsWith = (secureContext: SecureContext | undefined) =>
     ({ ...connecting, allowH2: false, ...(secureContext && { secureContext }) }) as buildConnector.BuildOptions
   if (proxy.startsWith('socks5:'))
-    return new Socks5ProxyAgent(proxy, {
-      connectTimeout: timeout,
-      connect: buildConnector({ ...connecting, allowH2: false } as never),
-      requestTls: tlsWith(contexts.secureContext),
-    })
+    return withoutWarning(
+      () =>
+        new Socks5ProxyAgent(proxy, {
+          connectTimeout: timeout,
+          connect: buildConnector({ ...connecting, allowH2: false } as never),
+          requestTls: tlsWith(contexts.secureContext),
+        }),
+    )
   return new ProxyAgent({
     ...CLIENT_OPTIONS,
     ...keepAlive,
@@ -230,6 +233,17 @@ function proxied(
     // The proxy's answer to CONNECT belongs to the time that connecting may take.
     clientFactory: (origin, options) => new Pool(origin, { ...options, headersTimeout: timeout }),
   })
+}
+
+/** undici calls its SOCKS5 agent experimental on standard error, which is no news to whoever downloads through it. */
+function withoutWarning<T>(make: () => T): T {
+  const { emitWarning } = process
+  process.emitWarning = () => {}
+  try {
+    return make()
+  } finally {
+    process.emitWarning = emitWarning
+  }
 }
 
 /**
