@@ -118,8 +118,11 @@ export interface TaskStore {
   /** earliest retryAt of unleased waiting tasks, or null */
   nextRetryAt(): number | null
   dueRetries(now: number): TaskRecord[]
-  /** newest unfinished task of this URL and folder (and requested name, when given) */
-  findUnfinished(key: { url: string; folder: string; requestedFilename: string | null }): TaskRecord | null
+  /** newest unfinished task of this URL and folder (and requested name, when given) that `fits`: it asks no store */
+  findUnfinished(
+    key: { url: string; folder: string; requestedFilename: string | null },
+    fits?: (task: TaskRecord) => boolean,
+  ): TaskRecord | null
   /** same for many URLs at once; url -> id */
   findUnfinishedUrls(folder: string, urls: readonly string[]): Map<string, TaskId>
   /** true and stored if no other unfinished task has this name in this folder (compared case-insensitively) */

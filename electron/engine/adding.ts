@@ -46,12 +46,14 @@ export function addTasks(input: AddTasksInput, deps: AddingDeps): AddTasksResult
   const seen = new Map<string, number>()
   items.forEach((item, index) => {
     const existing = known.has(item.url)
-      ? deps.store.findUnfinished({ url: item.url, folder, requestedFilename: item.filename })
+      ? deps.store.findUnfinished({ url: item.url, folder, requestedFilename: item.filename }, (task) =>
+          asksTheSame(task.options, item.options),
+        )
       : null
     const { method, body } = item.options
     const key = JSON.stringify([item.url, item.filename, method ?? 'GET', body])
     const twin = input.onDuplicate === 'skip' ? seen.get(key) : undefined
-    if (existing && asksTheSame(existing.options, item.options)) {
+    if (existing) {
       adoptions.push({ task: existing, item })
       result[index] = { id: existing.id, duplicate: true }
     } else if (twin !== undefined) {

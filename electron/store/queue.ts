@@ -32,9 +32,9 @@ export const QUEUE_SQL = {
     WHERE state = 'waiting' AND lease_owner IS NULL`,
   due: `${from('tasks_retry')} WHERE state = 'waiting' AND lease_owner IS NULL AND retry_at <= ? ORDER BY retry_at`,
   newest: `${from('tasks_unfinished_url')} WHERE url = ? AND folder = ? AND state <> 'done'
-    ORDER BY id DESC LIMIT 1`,
+    ORDER BY id DESC`,
   newestNamed: `${from('tasks_unfinished_url')} WHERE url = ? AND folder = ? AND state <> 'done'
-    AND requested_filename = ? ORDER BY id DESC LIMIT 1`,
+    AND requested_filename = ? ORDER BY id DESC`,
   newestIds: `SELECT url, max(tasks.id) AS id FROM json_each(?) JOIN tasks INDEXED BY tasks_unfinished_url
     ON url = value AND folder = ? AND state <> 'done' GROUP BY url`,
   leased: `${from('tasks_leased')} WHERE lease_owner IS NOT NULL ORDER BY position`,
@@ -73,9 +73,14 @@ export function createQueue(connection: Connection, logger: StoreLogger): Queue 
     unsyncedDone: () => records(unsynced.all()),
     nextRetryAt: () => earliestRetry.get() ?? null,
     dueRetries: (now) => records(due.all(now)),
-    findUnfinished({ url, folder, requestedFilename }) {
-      const row = requestedFilename === null ? newest.get(url, folder) : newestNamed.get(url, folder, requestedFilename)
-      return row === undefined ? null : toTask(row, logger)
+    findUnfinished({ url, folder, requestedFilename }, fits = () => true) {
+      const rows =
+        requestedFilename === null ? newest.iterate(url, folder) : newestNamed.iterate(url, folder, requestedFilename)
+      for (const row of rows) {
+        const task = toTask(row, logger)
+        if (fits(task)) return task
+      }
+      return null
     },
     findUnfinishedUrls: (folder, urls) =>
       new Map(newestIds.all(JSON.stringify(urls), folder).map(({ url, id }) => [url, id])),

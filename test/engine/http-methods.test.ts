@@ -149,5 +149,8 @@ describe('a download by POST', () => {
     expect(first.items.map(({ duplicate }) => duplicate)).toEqual([false, false, true])
     const again = await add(item('b'), item('c'), { url, options: { proxy: '' } } as ReturnType<typeof item>)
     expect(again.items.map(({ duplicate }) => duplicate)).toEqual([true, false, false])
+    // also where a newer one asks something else
+    const oldest = await add(item('a'))
+    expect(oldest.items[0]).toEqual({ id: first.items[0]!.id, duplicate: true })
   })
 })
