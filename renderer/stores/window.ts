@@ -8,10 +8,15 @@ export interface AddDraft {
   /** empty: as the settings say */
   connections: string
   checksum: string
+  user: string
+  password: string
+  bearer: string
   paused: boolean
 }
 
-export const EMPTY_DRAFT: AddDraft = { links: '', folder: '', connections: '', checksum: '', paused: false }
+/** What is known for one set of links only: emptied once they were added. */
+export const EMPTY_ACCESS = { checksum: '', user: '', password: '', bearer: '' }
+export const EMPTY_DRAFT: AddDraft = { links: '', folder: '', connections: '', paused: false, ...EMPTY_ACCESS }
 
 export type OpenDialog =
   | { kind: 'add' }

@@ -237,7 +237,7 @@ describe(`the app in ${launcherName === 'Electron' ? 'Electron' : 'the stand-in 
     expect(proxy.asked).toHaveLength(1)
   })
 
-  test('takes a pasted cURL command as the request it is, and says what it cannot do', async () => {
+  test('takes a pasted cURL command as the request it is, says what it cannot do, and asks for a login', async () => {
     const app = await start()
     server.add('/export', { size: 1000, seed: 12, filename: 'table.csv' })
     await app.page.getByRole('button', { name: 'Add', exact: true }).click()
@@ -253,6 +253,18 @@ describe(`the app in ${launcherName === 'Electron' ? 'Electron' : 'the stand-in 
     await row(app.page, 'table.csv', 'done').waitFor()
     expect(server.requests).toHaveLength(1)
     expect(server.requests[0]).toMatchObject({ method: 'POST', body: 'from=2026&to=2027', headers: { 'x-page': '1' } })
+
+    await app.page.getByRole('button', { name: 'Dismiss' }).click()
+    server.add('/closed.bin', { size: 1000, seed: 13 })
+    await app.page.getByRole('button', { name: 'Add', exact: true }).click()
+    await links.fill(server.url('/closed.bin'))
+    await dialog.getByText('Login', { exact: true }).click()
+    await dialog.getByLabel('Name', { exact: true }).fill('me')
+    await dialog.getByLabel('Password').fill('geheim')
+    await dialog.locator('button[type=submit]').click()
+    await row(app.page, 'closed.bin', 'done').waitFor()
+    const basic = `Basic ${Buffer.from('me:geheim').toString('base64')}`
+    expect(server.requests[1]!.headers.authorization).toBe(basic)
   })
 
   test('a second start on the same profile ends at once and leaves the first one working', async () => {

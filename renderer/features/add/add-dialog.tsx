@@ -8,7 +8,7 @@ import { add } from '../../actions.ts'
 import { en } from '../../i18n/en.ts'
 import { errorWords } from '../../i18n/error-words.ts'
 import { useSettings } from '../../session.ts'
-import { type AddDraft, closeDialog, EMPTY_DRAFT, useWindow } from '../../stores/window.ts'
+import { type AddDraft, closeDialog, EMPTY_ACCESS, useWindow } from '../../stores/window.ts'
 import { Dialog } from '../../ui/dialog.tsx'
 import { Field, FolderInput } from '../../ui/field.tsx'
 import { type CurlMeaning, splitCurl, useCurl } from './curl.ts'
@@ -58,12 +58,16 @@ export function AddDialog() {
           checksum ? { ...item, options: { ...item.options, checksum } } : item,
         ),
         folder: draft.folder.trim() || undefined,
-        options: connections === undefined ? undefined : { connections },
+        options: {
+          ...(connections !== undefined && { connections }),
+          ...((draft.user !== '' || draft.password !== '') && { user: draft.user, password: draft.password }),
+          ...(draft.bearer.trim() !== '' && { bearer: draft.bearer.trim() }),
+        },
         paused: draft.paused,
       })
       // Folder and connections stay for the next links; lines that are no links stay to be corrected.
       const left = [...wrong.map(({ text }) => text), ...wrongCommands]
-      set({ links: left.join('\n'), checksum: EMPTY_DRAFT.checksum })
+      set({ links: left.join('\n'), ...EMPTY_ACCESS })
       if (left.length === 0) closeDialog()
       else setBusy(false)
     } catch (error) {
@@ -177,6 +181,27 @@ export function AddDialog() {
           </Field>
         )}
       </div>
+      <details>
+        <summary>{t('add.login')}</summary>
+        <p className="field-hint">{t('add.loginHint')}</p>
+        <div className="field-columns">
+          {(['user', 'password', 'bearer'] as const).map((key) => (
+            <Field key={key} label={t(`add.${key}`)}>
+              {(control) => (
+                <input
+                  {...control}
+                  className="input"
+                  type={key === 'user' ? 'text' : 'password'}
+                  value={draft[key]}
+                  spellCheck={false}
+                  autoComplete="off"
+                  onChange={(event) => set({ [key]: event.target.value })}
+                />
+              )}
+            </Field>
+          ))}
+        </div>
+      </details>
       <label className="check">
         <input type="checkbox" checked={draft.paused} onChange={(event) => set({ paused: event.target.checked })} />
         {t('add.paused')}

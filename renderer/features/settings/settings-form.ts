@@ -81,7 +81,8 @@ export function readForm(
     theme: form.theme,
   }
   if (next.downloadFolder === '') problems.downloadFolder = 'required'
-  if (next.proxy !== null && next.proxy !== settings.proxy && !isProxy(next.proxy)) problems.proxy = 'proxy'
+  if (next.proxy === '') problems.proxy = 'required'
+  else if (next.proxy !== null && next.proxy !== settings.proxy && !isProxy(next.proxy)) problems.proxy = 'proxy'
   for (const key of Object.keys(NUMBER_FIELDS) as NumberField[]) {
     const { factor, min, max, whole } = NUMBER_FIELDS[key]
     const value = readNumber(form[key])
