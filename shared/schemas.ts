@@ -48,7 +48,7 @@ export const DURABILITY = ['strict', 'background'] as const
 /** Methods that bring a file back. Anything but GET is one request, from the start, on one connection. */
 export const METHODS = ['GET', 'POST', 'PUT', 'PATCH'] as const
 
-const MOST_BODY_BYTES = 1024 * 1024
+export const MOST_BODY_BYTES = 1024 * 1024
 
 /** What a request carries: text (sent as UTF-8) or any bytes. */
 export const RequestBody = z.union([

@@ -3,7 +3,7 @@ import { homedir } from 'node:os'
 import { join } from 'node:path'
 import { type Command, Option } from 'commander'
 import { NighthaulError } from '../../shared/errors.ts'
-import { METHODS, type TaskOptions } from '../../shared/schemas.ts'
+import { METHODS, MOST_BODY_BYTES, type TaskOptions } from '../../shared/schemas.ts'
 import { clientCertificateOf, splitCertificateFlag } from '../engine/client-certificate.ts'
 import { readNamedBytes, readNamedFile, repeated, valued } from './flags.ts'
 import { parseBearer, parseHeader, parseProxy, parseSeconds, parseUser } from './parse.ts'
@@ -94,14 +94,18 @@ export function given<T extends object>(fields: T): T {
 }
 
 function readBody(text: string): TaskOptions['body'] {
-  if (!text.startsWith('@')) return { text }
-  return { base64: readNamedBytes('--data', text.slice(1)).toString('base64') }
+  const bytes = text.startsWith('@') ? readNamedBytes('--data', text.slice(1)) : Buffer.from(text, 'utf8')
+  if (bytes.length > MOST_BODY_BYTES) {
+    throw new NighthaulError('usage', `--data: a body holds at most 1 MiB, and this one has ${bytes.length} bytes`)
+  }
+  return text.startsWith('@') ? { base64: bytes.toString('base64') } : { text }
 }
 
 function readNetrcFlag(flags: AccessFlags): string | undefined {
   if (flags.netrcFile !== undefined) return callerPath(flags.netrcFile)
   if (!flags.netrc) return undefined
-  return process.env.NETRC || join(homedir(), process.platform === 'win32' ? '_netrc' : '.netrc')
+  const { NETRC } = process.env
+  return NETRC ? callerPath(NETRC) : join(homedir(), process.platform === 'win32' ? '_netrc' : '.netrc')
 }
 
 function readCertificates(path: string): string {

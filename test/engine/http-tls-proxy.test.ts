@@ -87,6 +87,36 @@ describe('through a proxy', () => {
     expect(proxy.asked).toEqual([`SOCKS localhost:${secure.port}`, `SOCKS 127.0.0.1:${plain.port}`])
   })
 
+  test('that is reached by https, with its user and password, for http and https alike', async () => {
+    await using secure = await startFaultServer({ tls: true })
+    await using plain = await startFaultServer()
+    await using proxy = await startHttpProxy({ tls: true })
+    await using client = startClient()
+    secure.add('/f', FILE)
+    plain.add('/f', FILE)
+    const options = { proxy: `https://me:geheim@${proxy.host.replace('127.0.0.1', 'localhost')}`, caPem: secure.caPem }
+    expect((await client.read(secure.url('/f'), { options })).body).toEqual(BODY)
+    expect((await client.read(plain.url('/f'), { options })).body).toEqual(BODY)
+    expect(proxy.asked).toEqual([`CONNECT localhost:${secure.port}`, `GET ${plain.url('/f')}`])
+    const basic = `Basic ${Buffer.from('me:geheim').toString('base64')}`
+    expect(proxy.authorizations).toEqual([basic, basic])
+    expect(JSON.stringify([...secure.requests, ...plain.requests])).not.toContain(basic)
+  })
+
+  test('SOCKS5 lets in whoever has the password, and the error of who has not holds none', async () => {
+    await using server = await startFaultServer()
+    await using proxy = await startSocksProxy({ login: 'me:ge@heim' })
+    await using client = startClient()
+    server.add('/f', FILE)
+    const ask = (login: string) =>
+      client.read(server.url('/f'), { options: { proxy: `socks5h://${login}@${proxy.host}` } })
+    expect((await ask('me:ge%40heim')).body).toEqual(BODY)
+    const failure = await ask('me:wrong-one').catch((error: unknown) => error)
+    expect(failure).toMatchObject({ code: 'proxy_failed' })
+    expect(`${failure} ${JSON.stringify(failure)}`).not.toContain('wrong-one')
+    expect(proxy.asked).toHaveLength(1)
+  })
+
   test('what the proxy refuses or cannot do is its failure, and typed', async () => {
     await using server = await startFaultServer({ tls: true })
     await using forbidding = await startHttpProxy({ refuse: 403 })

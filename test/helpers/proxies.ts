@@ -1,5 +1,8 @@
 /** Tiny proxies for tests: HTTP (CONNECT and forwarding) and SOCKS5, both recording what was asked of them. */
-import { createServer, request as forward } from 'node:http'
+import { once } from 'node:events'
+import { readFileSync } from 'node:fs'
+import { createServer, request as forward, type IncomingMessage, type ServerResponse } from 'node:http'
+import { createServer as createTlsServer } from 'node:https'
 import { type AddressInfo, connect, createServer as createTcpServer, type Server, type Socket } from 'node:net'
 
 export interface TestProxy extends AsyncDisposable {
@@ -10,11 +13,12 @@ export interface TestProxy extends AsyncDisposable {
   readonly authorizations: (string | undefined)[]
 }
 
-/** `refuse`: the status that CONNECT and forwarding are answered with. */
-export async function startHttpProxy(options: { refuse?: number } = {}): Promise<TestProxy> {
+/** `refuse`: the status that CONNECT and forwarding are answered with. `tls`: it is itself reached by https. */
+export async function startHttpProxy(options: { refuse?: number; tls?: boolean } = {}): Promise<TestProxy> {
   const asked: string[] = []
   const authorizations: (string | undefined)[] = []
-  const server = createServer((request, response) => {
+  const server = options.tls ? createTlsServer({ key: fixture('server-key'), cert: fixture('server') }) : createServer()
+  server.on('request', (request: IncomingMessage, response: ServerResponse) => {
     asked.push(`${request.method} ${request.url}`)
     authorizations.push(request.headers['proxy-authorization'])
     if (options.refuse) return void response.writeHead(options.refuse).end()
@@ -26,7 +30,7 @@ export async function startHttpProxy(options: { refuse?: number } = {}): Promise
     onward.on('error', () => response.writeHead(502).end())
     onward.end()
   })
-  server.on('connect', (request, client: Socket) => {
+  server.on('connect', (request: IncomingMessage, client: Socket) => {
     asked.push(`CONNECT ${request.url}`)
     authorizations.push(request.headers['proxy-authorization'])
     client.on('error', () => {})
@@ -37,12 +41,20 @@ export async function startHttpProxy(options: { refuse?: number } = {}): Promise
   return listening(server, asked, authorizations)
 }
 
-export async function startSocksProxy(options: { refuse?: boolean } = {}): Promise<TestProxy> {
+/** `login`: who is let in (RFC 1929); everybody where it is left out. */
+export async function startSocksProxy(options: { refuse?: boolean; login?: string } = {}): Promise<TestProxy> {
   const asked: string[] = []
   const server = createTcpServer((client) => {
     client.on('error', () => {})
-    client.once('data', () => {
-      client.write(Buffer.from([5, 0]))
+    client.once('data', async () => {
+      client.write(Buffer.from([5, options.login === undefined ? 0 : 2]))
+      if (options.login !== undefined) {
+        const [message] = (await once(client, 'data')) as [Buffer]
+        const user = message.toString('utf8', 2, 2 + message[1]!)
+        const given = `${user}:${message.toString('utf8', 3 + message[1]!)}`
+        client.write(Buffer.from([1, given === options.login ? 0 : 1]))
+        if (given !== options.login) return
+      }
       client.once('data', (command) => {
         // only names (RFC 1928 §5, type 3) and IPv4 (type 1) are asked in these tests
         const named = command[3] === 3
@@ -57,6 +69,8 @@ export async function startSocksProxy(options: { refuse?: boolean } = {}): Promi
   })
   return listening(server, asked, [])
 }
+
+const fixture = (name: string) => readFileSync(new URL(`./tls/test-only-${name}.pem`, import.meta.url))
 
 function tunnel(client: Socket, host: string, port: number, onOpen: () => void): void {
   const target = connect(port, host, () => {

@@ -43,6 +43,7 @@ describe('what cannot be done is said in one sentence, with exit code 2, before 
     ['two things from one standard input', ['get', '--curl', '-', '-i', '-'], 'standard input'],
     ['a method that brings no file', ['get', '--method', 'DELETE', url], 'GET, POST'],
     ['a body that is not there', ['get', '--data', '@none.txt', url], '--data'],
+    ['a body that is too large', ['get', '--data', 'x'.repeat(1024 * 1024 + 1), url], '1 MiB'],
     ['a key without its certificate', ['get', '--key', 'k.pem', url], '--cert'],
     ['a token with spaces', ['get', '--bearer', 'a b', url], '--bearer'],
     ['a time that is none', ['get', '--connect-timeout', 'soon', url], '--connect-timeout'],
