@@ -5,6 +5,7 @@ import { filenameFrom } from './filename.ts'
 import { withoutCredentials } from './http/credentials.ts'
 import { statusError } from './http/errors.ts'
 import type { HttpReply, HttpRequest } from './http/http-client.ts'
+import { isPlainGet } from './http/redirects.ts'
 import { parseReply } from './reply.ts'
 
 /** Asks and hands over the head: an HTTP client, or a lane. */
@@ -17,8 +18,7 @@ export async function probeUrl(
   ask: Ask,
   signal: AbortSignal = new AbortController().signal,
 ): Promise<ProbeResult> {
-  // Whether a POST may be asked for parts is not found out by asking it for one.
-  const whole = (options.method ?? 'GET') !== 'GET'
+  const whole = !isPlainGet(options)
   let reply = await ask({ url, headers: whole ? {} : { range: 'bytes=0-' }, options, signal })
   reply.abort()
   // Empty files cannot satisfy any range, and some servers refuse ranges with an error of their own.

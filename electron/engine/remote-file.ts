@@ -6,6 +6,7 @@ import { NighthaulError } from '../../shared/errors.ts'
 import type { TaskPatch, TaskRecord } from '../../shared/records.ts'
 import type { TaskOptions } from '../../shared/schemas.ts'
 import { statusError } from './http/errors.ts'
+import { isPlainGet } from './http/redirects.ts'
 import type { Lane, LaneReply } from './lane/lane.ts'
 import type { Clock } from './ports.ts'
 import type { TokenBucket } from './rate-limiter.ts'
@@ -78,8 +79,7 @@ export class RemoteFile {
       contentType: task.contentType,
     }
     this.#rung = firstRung(this.#known)
-    // A POST is one request, from the start, to the link itself: what answers it need not answer a part of it.
-    const wholeOnly = (options.method ?? 'GET') !== 'GET'
+    const wholeOnly = !isPlainGet(options)
     this.#plain = wholeOnly
     this.#followed = !wholeOnly
     this.#url = wholeOnly ? task.url : (task.finalUrl ?? task.url)

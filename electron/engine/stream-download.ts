@@ -8,6 +8,7 @@ import { NighthaulError } from '../../shared/errors.ts'
 import type { ChecksumResult, TaskOptions } from '../../shared/schemas.ts'
 import { statusError } from './http/errors.ts'
 import type { HttpClient, HttpReply } from './http/http-client.ts'
+import { isPlainGet } from './http/redirects.ts'
 import { SpeedMeter } from './metrics.ts'
 import type { Clock } from './ports.ts'
 import { Limiter, TokenBucket } from './rate-limiter.ts'
@@ -125,8 +126,8 @@ class InOrder implements OrderedWriter {
     this.#limiter = new Limiter([bucket], input.url, 64 * 1024)
     this.#hash = input.options.checksum ? createHash(input.options.checksum.algorithm.replace('-', '')) : null
     this.finalUrl = input.url
-    // A POST is one request from the start: what came before is passed over, after comparing its end.
-    this.#wholeOnly = (input.options.method ?? 'GET') !== 'GET'
+    // From the start again: what came before is passed over, after comparing its end.
+    this.#wholeOnly = !isPlainGet(input.options)
     this.#plain = this.#wholeOnly
     this.signal = AbortSignal.any([input.signal, this.#leave.signal])
     out.on('drain', this.#onDrain)

@@ -78,6 +78,30 @@ describe('a redirect', () => {
   })
 })
 
+test('a body meant for the link is not sent where the link had led before', async () => {
+  await using home = await startFaultServer()
+  await using other = await startFaultServer()
+  await using client = startClient()
+  other.add('/f', { size: 10, seed: 1 })
+  for (const method of ['GET', 'POST'] as const)
+    await client.read(other.url('/f'), { options: { ...post, method }, home: home.url('/start') })
+  expect(other.requests.map(({ method, body }) => [method, body])).toEqual([
+    ['GET', ''],
+    ['GET', ''],
+  ])
+})
+
+test('a GET with a body is sent, and is no request for parts', async () => {
+  await using server = await startFaultServer()
+  await using engine = await startEngine()
+  server.add('/f.bin', { size: 3 * 1024 * 1024, seed: 1 })
+  const id = await engine.add(server.url('/f.bin'), { ...post, method: 'GET' })
+  expect((await engine.until(id, 'done', 'failed')).state).toBe('done')
+  expect(server.requests.map(({ method, body, headers }) => [method, body, headers.range])).toEqual([
+    ['GET', 'name=wért', undefined],
+  ])
+})
+
 test('a POST does not use a connection that may have died: it is sent once', async () => {
   await using server = await startFaultServer()
   await using client = startClient()

@@ -8,7 +8,14 @@ import type { RequestBody, TaskOptions } from '../../../shared/schemas.ts'
 import type { Clock, Timer } from '../ports.ts'
 import type { PoolLimits } from './connection-pool.ts'
 import { type Connection, createConnections, type RequestProfile } from './connections.ts'
-import { hasOwnAuthorization, headersFor, type Login, loginFor, splitCredentials } from './credentials.ts'
+import {
+  hasOwnAuthorization,
+  headersFor,
+  type Login,
+  loginFor,
+  type RequestHeaders,
+  splitCredentials,
+} from './credentials.ts'
 import { toNetworkError, toProxiedError } from './errors.ts'
 import { type BodySink, type Exchange, exchange, interruption, type OpenRequest } from './exchange.ts'
 import type { NetrcLogin } from './netrc.ts'
@@ -22,7 +29,7 @@ import {
   redirectTarget,
   tooManyRedirects,
 } from './redirects.ts'
-import { type Authorization, type Session, sessionOf } from './session.ts'
+import { type Session, sessionOf } from './session.ts'
 
 export type { BodySink, RequestProfile }
 
@@ -134,7 +141,12 @@ export function createHttpClient(deps: HttpClientDeps): HttpClient {
   const watches = new Set<Timer>()
 
   /** One hop over one way to the server. */
-  const sendThrough = async (proxy: URL | null, hop: Hop, headers: Headers, request: HttpRequest): Promise<Sent> => {
+  const sendThrough = async (
+    proxy: URL | null,
+    hop: Hop,
+    headers: RequestHeaders,
+    request: HttpRequest,
+  ): Promise<Sent> => {
     const { options, signal } = request
     const { url, asked } = hop
     const repeatable = asked.method === 'GET'
@@ -142,7 +154,7 @@ export function createHttpClient(deps: HttpClientDeps): HttpClient {
       proxy: proxy?.href ?? null,
       caPem: options.caPem ?? null,
       // Who the user is belongs where they pointed us, like their password.
-      clientCertificate: url.origin === hop.start.origin ? (options.clientCertificate ?? null) : null,
+      clientCertificate: isHome(hop) ? (options.clientCertificate ?? null) : null,
       connectTimeoutMs: options.connectTimeoutMs ?? options.timeoutMs ?? settings.connectTimeoutMs,
       addressAttemptMs: settings.addressAttemptMs,
     }
@@ -186,7 +198,7 @@ export function createHttpClient(deps: HttpClientDeps): HttpClient {
   }
 
   /** One hop, over the first way that leads to the server. */
-  const send = async (hop: Hop, headers: Headers, request: HttpRequest): Promise<Sent> => {
+  const send = async (hop: Hop, headers: RequestHeaders, request: HttpRequest): Promise<Sent> => {
     const ways = await proxies.choose(hop.url, request.options.proxy, settings)
     for (const [index, way] of ways.entries()) {
       try {
@@ -203,18 +215,17 @@ export function createHttpClient(deps: HttpClientDeps): HttpClient {
   /** One hop, its challenge answered where we can. */
   const ask = async (hop: Hop, session: Session, request: HttpRequest, cookie: string | null): Promise<Sent> => {
     const { url, start, asked } = hop
-    const { options } = request
+    const { options, headers: range } = request
     const { userAgent } = settings
-    const home = url.origin === start.origin
+    const login = loginOf(hop, request)
     for (let answers = 0; ; answers++) {
-      const authorization = authorizationFor(hop, session, request)
-      const value = home && options.bearer !== undefined ? `Bearer ${options.bearer}` : (authorization?.value ?? null)
-      const range = request.headers
+      const answered = login && session.authorize(url, asked.method, login, options.auth)
+      const authorization = tokenOf(hop, options) ?? answered?.value ?? null
       const hasBody = asked.body !== null
-      const headers = headersFor({ url, start, options, authorization: value, cookie, userAgent, hasBody, range })
+      const headers = headersFor({ url, start, options, authorization, cookie, userAgent, hasBody, range })
       const sent = await send(hop, headers, request)
-      if (sent.reply.status !== 401 || answers === MAX_ANSWERS || !hasLogin(hop, request)) return sent
-      if (!session.learn(url, sent.reply.headers['www-authenticate'], authorization)) return sent
+      if (sent.reply.status !== 401 || !login || answers === MAX_ANSWERS) return sent
+      if (!session.learn(url, sent.reply.headers['www-authenticate'], answered)) return sent
       await drain(sent.reply)
     }
   }
@@ -225,9 +236,11 @@ export function createHttpClient(deps: HttpClientDeps): HttpClient {
     const start = home.url
     const session = sessionOf(asked.options)
     const { method = 'GET', body = null } = asked.options
+    // Where a redirect led is asked plainly: the body was meant for the link.
+    const begin: Asked = first.url.origin === start.origin ? { method, body } : { method: 'GET', body: null }
     const seen = new Set<string>()
     const embeddedAt = (url: URL, own: Login | null) => own ?? (url.origin === start.origin ? home.login : null)
-    let hop: Hop = { url: first.url, start, asked: { method, body }, embedded: embeddedAt(first.url, first.login) }
+    let hop: Hop = { url: first.url, start, asked: begin, embedded: embeddedAt(first.url, first.login) }
     for (let redirects = 0; ; redirects++) {
       const { url } = hop
       // Downgraded to http: whatever the cookies' flags say, they were given for a secure link.
@@ -288,26 +301,21 @@ export function createHttpClient(deps: HttpClientDeps): HttpClient {
   }
 }
 
-type Headers = ReturnType<typeof headersFor>
-
 /** A challenge, and once more where the server's nonce had grown old meanwhile. */
 const MAX_ANSWERS = 2
 
-function loginOf({ url, start, embedded }: Hop, { options, netrc = [] }: HttpRequest): Login | null {
-  return loginFor({ url, start, options, embedded, netrc })
+function isHome({ url, start }: Hop): boolean {
+  return url.origin === start.origin
 }
 
-/** What answers for the user, unless they wrote their own Authorization or gave a token. */
-function hasLogin(hop: Hop, request: HttpRequest): boolean {
-  const { options } = request
-  const home = hop.url.origin === hop.start.origin
-  if (home && (options.bearer !== undefined || hasOwnAuthorization(options))) return false
-  return loginOf(hop, request) !== null
+function tokenOf(hop: Hop, { bearer }: TaskOptions): string | null {
+  return isHome(hop) && bearer !== undefined ? `Bearer ${bearer}` : null
 }
 
-function authorizationFor(hop: Hop, session: Session, request: HttpRequest): Authorization | null {
-  const login = loginOf(hop, request)
-  return login && session.authorize(hop.url, hop.asked.method, login, request.options.auth)
+/** Null also where the user gave a token, or wrote an Authorization of their own: no challenge is answered then. */
+function loginOf(hop: Hop, { options, netrc = [] }: HttpRequest): Login | null {
+  if (isHome(hop) && (options.bearer !== undefined || hasOwnAuthorization(options))) return null
+  return loginFor({ url: hop.url, start: hop.start, options, embedded: hop.embedded, netrc })
 }
 
 function bytesOf(body: RequestBody): Buffer {

@@ -39,6 +39,14 @@ export interface Asked {
 }
 
 /**
+ * Whether a file is asked for by a plain GET: then it may be asked for in parts, on several connections, and again. Any
+ * other request is one, from the start, to the link itself: what answers it need not answer a part of it.
+ */
+export function isPlainGet({ method = 'GET', body }: Pick<TaskOptions, 'method' | 'body'>): boolean {
+  return method === 'GET' && body === undefined
+}
+
+/**
  * What is asked at a redirect's target: 303 makes it a GET, 301 and 302 make a POST a GET (§15.4.2, as everybody does),
  * 307 and 308 keep it. A body never goes to another origin: throws `redirect_refused`.
  */
