@@ -141,6 +141,19 @@ describe('a stream', () => {
     expect(server.requests.at(-1)!.status).toBe(200)
   })
 
+  it('of a POST goes on with the same request from the start, passing over what went out already', async () => {
+    await using server = await serverWith()
+    server.fault('/file', (_request, index) => (index === 0 ? faults.truncateAt(MIB) : null))
+    const out = new Reader()
+    const options = { method: 'POST' as const, body: { text: 'q=1' }, checksum: sha256 }
+    await stream(server.url('/file'), out, { options })
+    expect(out.content.equals(contentBytes(SEED, 0, SIZE))).toBe(true)
+    expect(server.requests.map(({ method, body, headers }) => [method, body, headers.range])).toEqual([
+      ['POST', 'q=1', undefined],
+      ['POST', 'q=1', undefined],
+    ])
+  })
+
   it('ends where the file became another one: what was sent on cannot be taken back', async () => {
     await using server = await serverWith()
     server.fault('/file', ({ index }) => (index === 0 ? faults.resetAt(MIB) : faults.changeContent({ seed: 99 })))
