@@ -18,6 +18,7 @@ import {
   parseProxy,
   parseRate,
   parseSeconds,
+  parseSpacing,
   parseUrl,
   parseUrlList,
   parseUser,
@@ -50,6 +51,7 @@ export interface GetFlags extends TransferFlags {
   jobs?: number
   maxHostConnections?: number
   hostRate?: number
+  hostSpacing?: number
   json?: true
 }
 
@@ -99,6 +101,7 @@ export function addSessionOptions(command: Command): Command {
     .addOption(valued('-j, --jobs <n>', 'downloads at once', (text) => parseWhole(text, 1, 100)))
     .addOption(valued('--max-host-connections <n>', 'connections to one host', (text) => parseWhole(text, 1, 64)))
     .addOption(valued('--host-rate <n>', 'requests a second to one host', parseHostRate))
+    .addOption(valued('--host-spacing <seconds>', 'the least time between two requests to one host', parseSpacing))
     .option('--json', 'print JSON, one object a line')
 }
 
@@ -162,6 +165,7 @@ export function readSessionSettings(flags: GetFlags): SettingsPatch {
     ...(flags.connections !== undefined && { connectionsPerDownload: flags.connections }),
     ...(perHost !== undefined && { connectionsPerHost: perHost }),
     ...(flags.hostRate !== undefined && { requestsPerSecondPerHost: flags.hostRate }),
+    ...(flags.hostSpacing !== undefined && { requestSpacingMsPerHost: flags.hostSpacing }),
     ...(flags.limitRate !== undefined && { limitBytesPerSecond: flags.limitRate }),
   }
 }

@@ -8,19 +8,22 @@ import { NighthaulError, toErrorInfo } from '../../shared/errors.ts'
 import type { TaskRecord } from '../../shared/records.ts'
 import type { EventHub, EventNames, Handlers, PayloadOf, Subscription } from '../../shared/rpc.ts'
 import type { Selection, Settings, TaskId, ThroughputSample } from '../../shared/schemas.ts'
+import { isUnfinished } from '../../shared/task-state.ts'
 import { addTasks } from './adding.ts'
 import type { EngineApi } from './api.ts'
 import { Changes } from './changes.ts'
-import { HostController } from './host-controller.ts'
+import { Hosts } from './hosts.ts'
 import { LeasedTasks } from './leased-tasks.ts'
+import { Limits } from './limits.ts'
 import { ThroughputHistory } from './metrics.ts'
 import { filesOf } from './place.ts'
 import type { EngineDeps, Timer } from './ports.ts'
 import { probeUrl } from './probe.ts'
-import { TokenBucket } from './rate-limiter.ts'
-import { FORGOTTEN, Runner } from './runner.ts'
+import { Queues } from './queues.ts'
+import { Runner } from './runner.ts'
 import { httpSettings, readSettings } from './settings.ts'
 import type { TaskEvent } from './task-machine.ts'
+import { FORGOTTEN } from './task-patches.ts'
 import { detailOf, rowOf } from './task-view.ts'
 
 const CHECKPOINT_MS = 1_000
@@ -31,10 +34,16 @@ const PROGRESS_MS = 250
 export function createEngine(deps: EngineDeps): EngineApi {
   const { store, clock, logger } = deps
   let settings = readSettings(deps)
-  const hosts = new HostController(clock, settings)
-  const lane = deps.openLane(httpSettings(settings, deps))
+  const hosts = new Hosts({ store, clock, settings: () => settings, changed: () => limitsChanged() })
+  const queues = new Queues(deps, () => limitsChanged())
+  const limits = new Limits(clock, {
+    all: () => settings.limitBytesPerSecond,
+    // What `get` does in the foreground is in no queue.
+    queues: () => (deps.lease === null ? queues.rates : new Map()),
+    host: (name) => hosts.limits(name).limitBytesPerSecond,
+  })
+  const lane = deps.openLane(httpSettings(settings, deps, hosts.rules))
   const history = new ThroughputHistory()
-  const globalBucket = new TokenBucket(settings.limitBytesPerSecond, clock.monotonic())
   const throughputListeners = new Set<(sample: ThroughputSample) => void>()
   const settingsListeners = new Set<(settings: Settings) => void>()
   const leased = new LeasedTasks(store)
@@ -52,10 +61,10 @@ export function createEngine(deps: EngineDeps): EngineApi {
   const runner: Runner = new Runner({
     ...deps,
     lane,
-    hosts,
+    hosts: hosts.controller,
     changes,
     settings: () => settings,
-    globalBucket,
+    limits,
     received: (bytes) => history.add(bytes),
     moved: (ids) => {
       leased.moved(ids)
@@ -121,6 +130,7 @@ export function createEngine(deps: EngineDeps): EngineApi {
     })
     every('tick', CHECKPOINT_MS, () => {
       guard('checkpoint', () => runner.checkpoint())
+      guard('hosts', () => hosts.save())
       const now = clock.monotonic()
       const sample = history.tick(clock.now(), now - lastTick)
       lastTick = now
@@ -178,6 +188,16 @@ export function createEngine(deps: EngineDeps): EngineApi {
       runner.apply(id, { kind: 'pause' })
       store.releaseLease(id, '')
     }
+  }
+
+  // ── limits ──
+
+  /** Settings, queues or rules for hosts are others now: what runs feels it at once. */
+  function limitsChanged(): void {
+    limits.changed()
+    hosts.controller.limitsChanged()
+    lane.setSettings(httpSettings(settings, deps, hosts.rules))
+    runner.settingsChanged()
   }
 
   // ── handlers ──
@@ -239,6 +259,7 @@ export function createEngine(deps: EngineDeps): EngineApi {
     }),
     'tasks.add': (input) => {
       if (draining) throw stopped()
+      if (input.queueId !== undefined) queues.check(input.queueId)
       const result = addTasks(input, {
         ...deps,
         defaultFolder: () => settings.downloadFolder,
@@ -283,20 +304,25 @@ export function createEngine(deps: EngineDeps): EngineApi {
       decision === 'restart'
         ? applyAll(selection, { kind: 'decideRestart' }, FORGOTTEN)
         : applyAll(selection, { kind: 'decideKeep' }),
+    'tasks.update': ({ selection, ...change }) => {
+      if (change.queueId !== undefined) queues.check(change.queueId)
+      const tasks = mineOf(selection).filter((task) => isUnfinished(task.state))
+      runner.update(tasks, change)
+      return { count: tasks.length }
+    },
     'url.probe': ({ url, options }) =>
       probeUrl(url, options ?? {}, (request) => lane.request({ ...request, buckets: [] })),
     'settings.get': () => settings,
     'settings.set': (patch) => {
       store.setSettings(patch)
       settings = readSettings(deps)
-      globalBucket.setRate(settings.limitBytesPerSecond, clock.monotonic())
-      hosts.setLimits(settings)
-      lane.setSettings(httpSettings(settings, deps))
-      runner.settingsChanged()
+      limitsChanged()
       for (const listener of settingsListeners) listener(settings)
       schedulePump()
       return settings
     },
+    ...queues.handlers,
+    ...hosts.handlers,
     'throughput.history': () => ({ samples: history.samples }),
   }
 
@@ -333,6 +359,7 @@ export function createEngine(deps: EngineDeps): EngineApi {
       runner.applyAll(store.getTasks(leased.ids), { kind: 'pause' })
       for (const id of leased.ids) store.releaseLease(id, deps.lease)
     }
+    guard('hosts', () => hosts.save())
     await lane.close()
   }
 

@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import type { TaskRecord } from '../../shared/records.ts'
 import type { SegmentView, TaskDetail, TaskOptions, TaskRow } from '../../shared/schemas.ts'
 import { filenameFrom } from './filename.ts'
+import { maskProxy } from './http/proxies.ts'
 import { partPathOf } from './place.ts'
 
 /** What a running download knows better than the store. */
@@ -56,6 +57,7 @@ export function detailOf(task: TaskRecord, live: LiveProgress | undefined, store
     checksum: task.checksum,
     resumedFromBytes: live?.resumedFromBytes ?? task.resumedFromBytes,
     durable: task.fsyncedAt !== null,
+    queueId: task.queueId,
     options: withoutSecrets(task.options),
   }
 }
@@ -66,7 +68,7 @@ export function withoutSecrets(options: TaskOptions): TaskOptions {
   return {
     ...rest,
     ...(headers ? { headers: headers.map(([name]) => [name, '…'] as [string, string]) } : {}),
-    ...(proxy ? { proxy: proxy.replace(/^([a-z][a-z0-9+.-]*:\/\/)?.*@/is, '$1…@') } : {}),
+    ...(proxy ? { proxy: maskProxy(proxy) } : {}),
   }
 }
 

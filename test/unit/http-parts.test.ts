@@ -232,7 +232,7 @@ describe('headers of a hop', () => {
       options,
       authorization,
       cookie,
-      userAgent: 'ours',
+      rules: { userAgent: 'ours', headers: [], login: null, proxy: undefined },
       range: { range: 'bytes=5-' },
     })
 

@@ -3,6 +3,7 @@
  * which origin. Credentials never leave the origin they were given for. Pure.
  */
 import type { TaskOptions } from '../../../shared/schemas.ts'
+import type { HopOptions } from '../host-rules.ts'
 
 export type RequestHeaders = Record<string, string | string[]>
 
@@ -59,7 +60,8 @@ export interface HopInput {
   /** from `user:password@` in this hop's own URL, or in the start's while still at its origin */
   authorization: string | null
   cookie: string | null
-  userAgent: string
+  /** of the user's rules for this hop's host */
+  rules: HopOptions
   /** range and if-range, lower-case */
   range: Readonly<Record<string, string>>
 }
@@ -67,24 +69,32 @@ export interface HopInput {
 /** All headers of one request, names in lower case. */
 export function headersFor(hop: HopInput): RequestHeaders {
   const home = hop.url.origin === hop.start.origin
-  const headers: RequestHeaders = { accept: '*/*', 'user-agent': hop.userAgent }
+  const { userAgent, login } = hop.rules
+  const ofRules = headersGiven(hop.rules.headers)
+  const headers: RequestHeaders = { accept: '*/*', 'user-agent': userAgent, ...ofRules }
   const { user, password } = hop.options
   const own = home && (user !== undefined || password !== undefined) ? basic(user ?? '', password ?? '') : null
-  const authorization = own ?? hop.authorization
+  const authorization = own ?? hop.authorization ?? (login && basic(login.user, login.password))
   if (authorization) headers.authorization = authorization
+  const given = headersGiven((hop.options.headers ?? []).filter(([name]) => home || HARMLESS.has(name.toLowerCase())))
+  Object.assign(headers, given, hop.range)
+  // As plain bytes: a compressed reply has no positions to resume at.
+  headers['accept-encoding'] = 'identity'
+  if (hop.cookie) headers.cookie = [headers.cookie ?? [], latin1(hop.cookie)].flat().join('; ')
+  return headers
+}
+
+/** Headers written by hand, as they are sent: names in lower case, without those that are ours to set. */
+function headersGiven(list: HopOptions['headers']): RequestHeaders {
   const given: RequestHeaders = {}
-  for (const [rawName, rawValue] of hop.options.headers ?? []) {
+  for (const [rawName, rawValue] of list) {
     const name = rawName.toLowerCase()
-    if (OWNED.has(name) || !(home || HARMLESS.has(name))) continue
+    if (OWNED.has(name)) continue
     const value = latin1(rawValue.trim())
     const before = given[name]
     given[name] = before === undefined ? value : [...(Array.isArray(before) ? before : [before]), value]
   }
-  Object.assign(headers, given, hop.range)
-  // As plain bytes: a compressed reply has no positions to resume at.
-  headers['accept-encoding'] = 'identity'
-  if (hop.cookie) headers.cookie = [given.cookie ?? [], latin1(hop.cookie)].flat().join('; ')
-  return headers
+  return given
 }
 
 function basic(user: string, password: string): string {

@@ -4,6 +4,7 @@
  */
 import { NighthaulError } from '../../../shared/errors.ts'
 import type { TaskOptions } from '../../../shared/schemas.ts'
+import { type HostRules, optionsFor } from '../host-rules.ts'
 import type { Clock } from '../ports.ts'
 import { type Connection, createConnections, type RequestProfile } from './connections.ts'
 import { cookiesOf } from './cookies.ts'
@@ -21,6 +22,10 @@ export interface HttpSettings {
   stallTimeoutMs: number
   connectionsPerHost: number
   userAgent: string
+  /** used for every host where neither a task nor a rule names one */
+  proxy?: string | null
+  /** what the user says about hosts; decided anew for each redirect */
+  hostRules?: HostRules
 }
 
 export interface HttpRequest {
@@ -84,9 +89,10 @@ export function createHttpClient(deps: { settings: HttpSettings; clock: Clock })
   const connections = createConnections(deps.clock, () => settings.connectionsPerHost)
 
   /** One hop: a request and the head of its reply. */
-  const send = async (url: URL, headers: Parameters<typeof headersFor>[0], request: HttpRequest) => {
+  const send = async (hop: Parameters<typeof headersFor>[0], request: HttpRequest) => {
     const { options, signal } = request
-    const proxy = proxyFor(url, options.proxy, process.env)
+    const { url, rules } = hop
+    const proxy = proxyFor(url, rules.proxy, process.env)
     const profile: RequestProfile = {
       proxy: proxy?.href ?? null,
       caPem: options.caPem ?? null,
@@ -98,7 +104,7 @@ export function createHttpClient(deps: { settings: HttpSettings; clock: Clock })
       const reply = await exchange(connection.dispatcher, {
         origin: url.origin,
         path: url.pathname + url.search,
-        headers: headersFor(headers),
+        headers: headersFor(hop),
         headersTimeoutMs: options.timeoutMs ?? settings.headersTimeoutMs,
         stallTimeoutMs: options.timeoutMs ?? settings.stallTimeoutMs,
         signal,
@@ -134,9 +140,10 @@ export function createHttpClient(deps: { settings: HttpSettings; clock: Clock })
       if (seen.has(visit)) throw circle(start)
       seen.add(visit)
 
-      const { userAgent } = settings
-      const hop = { url, start, options: asked.options, authorization, cookie, userAgent, range: asked.headers }
-      const { reply, reused, remoteAddress } = await send(url, hop, asked)
+      const { hostRules = [], proxy = null, userAgent } = settings
+      const rules = optionsFor(url, start, asked.options, hostRules, { proxy, userAgent })
+      const hop = { url, start, options: asked.options, rules, authorization, cookie, range: asked.headers }
+      const { reply, reused, remoteAddress } = await send(hop, asked)
       cookies.learn(url, reply.headers['set-cookie'])
       if (!REDIRECTS.has(reply.status)) {
         return Object.assign(methodsOf(reply), {

@@ -17,6 +17,11 @@ export function proxyFor(url: URL, chosen: string | null | undefined, env: Envir
   return parseProxy(found)
 }
 
+/** The proxy as it may be shown or logged: without user and password. Text that is no URL loses what precedes an @. */
+export function maskProxy(proxy: string): string {
+  return proxy.replace(/^([a-z][a-z0-9+.-]*:\/\/)?.*@/is, '$1…@')
+}
+
 /** http://, https:// or socks5:// (socks5h:// and socks:// mean the same: names are resolved by the proxy). */
 export function parseProxy(text: string): URL {
   const url = URL.parse(/^[a-z][a-z0-9+.-]*:\/\//i.test(text) ? text : `http://${text}`)
