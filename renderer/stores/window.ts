@@ -16,6 +16,7 @@ export const EMPTY_DRAFT: AddDraft = { links: '', folder: '', connections: '', c
 export type OpenDialog =
   | { kind: 'add' }
   | { kind: 'settings' }
+  | { kind: 'hosts' }
   | { kind: 'remove'; selection: Selection; count: number; name: string | null }
 
 export interface WindowState {

@@ -8,7 +8,9 @@ import { closeDialog } from '../../stores/window.ts'
 import { Dialog } from '../../ui/dialog.tsx'
 import { Field, FolderInput } from '../../ui/field.tsx'
 import { toasts } from '../../ui/toasts.tsx'
+import { LimitsFields } from './limits-fields.tsx'
 import { type NumberField, readForm, type SettingsForm, toForm } from './settings-form.ts'
+import { useLimitsForm } from './use-limits.ts'
 import './settings.css'
 
 const THEMES = ['system', 'light', 'dark'] as const
@@ -25,16 +27,16 @@ function Form({ settings }: { settings: Settings }) {
   const about = useConnection((state) => (state.status.kind === 'open' ? state.status.info : null))
   const { patch, problems } = readForm(form, settings)
   const set = (change: Partial<SettingsForm>): void => setForm((before) => ({ ...before, ...change }))
-  const hasProblems = Object.keys(problems).length > 0
+  const limits = useLimitsForm()
+  const hasProblems = Object.keys(problems).length > 0 || limits.hasProblems
 
   const submit = async (): Promise<void> => {
     if (hasProblems) return
     setBusy(true)
     try {
-      if (Object.keys(patch).length > 0) {
-        await call('settings.set', patch)
-        toasts.add({ title: t('settings.saved') })
-      }
+      const changed = Object.keys(patch).length > 0
+      if (changed) await call('settings.set', patch)
+      if ((await limits.save()) || changed) toasts.add({ title: t('settings.saved') })
       closeDialog()
     } catch (error) {
       tellError(error)
@@ -136,6 +138,7 @@ function Form({ settings }: { settings: Settings }) {
           )}
         </Field>
       </fieldset>
+      <LimitsFields form={limits} />
       <fieldset className="settings-group">
         <legend>{t('settings.groups.trouble')}</legend>
         <div className="field-columns">

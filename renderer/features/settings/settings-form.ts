@@ -76,7 +76,7 @@ export function readForm(
 }
 
 /** A comma is a decimal point to half of the world. */
-function readNumber(text: string): number | null {
+export function readNumber(text: string): number | null {
   const normal = text.trim().replace(',', '.')
   return /^\d+(\.\d+)?$/.test(normal) ? Number(normal) : null
 }
