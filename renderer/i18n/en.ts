@@ -203,6 +203,8 @@ export const en = {
     connectionsPerDownload: 'Connections per download',
     connectionsPerHost: 'Connections per host',
     connectionsPerHostHint: 'Shared by all downloads from the same server.',
+    requestsPerSecondPerHost: 'Requests per second to one host',
+    requestSpacingMsPerHost: 'At least between two requests',
     limit: 'Speed limit',
     limitNone: 'No limit',
     limitUnit: 'MB/s',

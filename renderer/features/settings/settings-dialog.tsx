@@ -9,7 +9,7 @@ import { Dialog } from '../../ui/dialog.tsx'
 import { Field, FolderInput } from '../../ui/field.tsx'
 import { toasts } from '../../ui/toasts.tsx'
 import { LimitsFields } from './limits-fields.tsx'
-import { type NumberField, readForm, type SettingsForm, toForm } from './settings-form.ts'
+import { type NumberField, type OptionalField, readForm, type SettingsForm, toForm } from './settings-form.ts'
 import { useLimitsForm } from './use-limits.ts'
 import './settings.css'
 
@@ -51,7 +51,7 @@ function Form({ settings }: { settings: Settings }) {
     return problem === 'required' ? t('settings.required') : t('settings.invalid', problem)
   }
 
-  const number = (key: NumberField, unit?: string, hint?: string) => (
+  const number = (key: NumberField | OptionalField, unit?: string, hint?: string, none?: string) => (
     <Field label={t(`settings.${key}`)} problem={problemOf(key)} hint={hint}>
       {(control) => (
         <span className="field-row">
@@ -60,6 +60,7 @@ function Form({ settings }: { settings: Settings }) {
             className="input input-number"
             inputMode="decimal"
             value={form[key]}
+            placeholder={none}
             onChange={(event) => set({ [key]: event.target.value })}
           />
           {unit && <span className="unit">{unit}</span>}
@@ -123,6 +124,8 @@ function Form({ settings }: { settings: Settings }) {
           </Field>
           {number('connectionsPerDownload')}
           {number('connectionsPerHost', undefined, t('settings.connectionsPerHostHint'))}
+          {number('requestsPerSecondPerHost', undefined, undefined, t('settings.limitNone'))}
+          {number('requestSpacingMsPerHost', t('settings.seconds'), undefined, t('settings.limitNone'))}
         </div>
         <Field label={t('settings.proxy')} hint={t('settings.proxyHint')} problem={problemOf('proxy')}>
           {(control) => (

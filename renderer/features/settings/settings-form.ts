@@ -14,10 +14,18 @@ export const NUMBER_FIELDS = {
   stallTimeoutMs: { factor: 1000, min: 0.1, max: 3600, whole: false },
 } as const
 
+/** The same, where empty means none. */
+const OPTIONAL_FIELDS = {
+  requestsPerSecondPerHost: { factor: 1, min: 0.001, max: 10_000 },
+  requestSpacingMsPerHost: { factor: 1000, min: 0.001, max: 3600 },
+} as const
+
 export type NumberField = keyof typeof NUMBER_FIELDS
+export type OptionalField = keyof typeof OPTIONAL_FIELDS
+const OPTIONAL_KEYS = Object.keys(OPTIONAL_FIELDS) as OptionalField[]
 const LIMIT = { min: 0.001, max: 100_000 }
 
-export interface SettingsForm extends Record<NumberField, string> {
+export interface SettingsForm extends Record<NumberField | OptionalField, string> {
   downloadFolder: string
   /** MB/s; empty: no limit */
   limit: string
@@ -35,9 +43,22 @@ export function toForm(settings: Settings): SettingsForm {
   const numbers = Object.fromEntries(
     Object.entries(NUMBER_FIELDS).map(([key, { factor }]) => [key, String(settings[key as NumberField] / factor)]),
   ) as Record<NumberField, string>
+  const optional = Object.fromEntries(
+    OPTIONAL_KEYS.map((key) => [key, String((settings[key] ?? 0) / OPTIONAL_FIELDS[key].factor || '')]),
+  ) as Record<OptionalField, string>
   const { downloadFolder, onConflict, onChange, durability, theme, limitBytesPerSecond } = settings
   const limit = limitBytesPerSecond === null ? '' : String(limitBytesPerSecond / BYTES_PER_MEGABYTE)
-  return { ...numbers, downloadFolder, limit, proxy: settings.proxy ?? '', onConflict, onChange, durability, theme }
+  return {
+    ...numbers,
+    ...optional,
+    downloadFolder,
+    limit,
+    proxy: settings.proxy ?? '',
+    onConflict,
+    onChange,
+    durability,
+    theme,
+  }
 }
 
 /** What differs from `settings`, or which fields cannot be saved and why. */
@@ -63,6 +84,12 @@ export function readForm(
     if (value === null || value < min || value > max || (whole && !Number.isInteger(value)))
       problems[key] = { min, max }
     else next[key] = Math.round(value * factor)
+  }
+  for (const key of OPTIONAL_KEYS) {
+    const { factor, min, max } = OPTIONAL_FIELDS[key]
+    const value = form[key].trim() === '' ? 0 : readNumber(form[key])
+    if (value === null || (value !== 0 && value < min) || value > max) problems[key] = { min, max }
+    else next[key] = value === 0 ? null : factor === 1 ? value : Math.round(value * factor)
   }
   if (form.limit.trim() === '') next.limitBytesPerSecond = null
   else {
