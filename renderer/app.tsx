@@ -3,6 +3,7 @@ import { CSPProvider } from '@base-ui/react/csp-provider'
 import { AddDialog } from './features/add/add-dialog.tsx'
 import { IncomingLinks } from './features/add/incoming-links.tsx'
 import { DetailPanel } from './features/detail/detail-panel.tsx'
+import { HostsDialog } from './features/hosts/hosts-dialog.tsx'
 import { RemoveDialog } from './features/queue/remove-dialog.tsx'
 import { Sidebar } from './features/queue/sidebar.tsx'
 import { TaskGrid } from './features/queue/task-grid.tsx'
@@ -34,6 +35,7 @@ export function App() {
       </div>
       {dialog?.kind === 'add' && <AddDialog />}
       {dialog?.kind === 'settings' && <SettingsDialog />}
+      {dialog?.kind === 'hosts' && <HostsDialog />}
       {dialog?.kind === 'remove' && <RemoveDialog {...dialog} />}
       <IncomingLinks />
       <Toasts />

@@ -1,5 +1,14 @@
 /** The one list of what the window, the command line and other clients can ask and hear. */
 import { z } from 'zod'
+import {
+  AddQueueInput,
+  HostPattern,
+  HostRulePatch,
+  type HostRuleView,
+  type HostView,
+  QueuePatch,
+  type QueueView,
+} from './host-schemas.ts'
 import { event, method } from './rpc.ts'
 import {
   AddTasksInput,
@@ -10,6 +19,7 @@ import {
   type ParsedCurl,
   ProbeInput,
   type ProbeResult,
+  QueueId,
   Selection,
   type Settings,
   SettingsPatch,
@@ -18,6 +28,7 @@ import {
   TaskId,
   type TaskPage,
   type ThroughputSample,
+  UpdateTasksInput,
 } from './schemas.ts'
 
 const Nothing = z.undefined()
@@ -38,6 +49,8 @@ export const contract = {
   'tasks.decide': method(z.object({ selection: Selection, decision: z.enum(['restart', 'keep']) }))<{
     count: number
   }>(),
+  /** Changes limits, connections or the queue of tasks, of running ones at once. */
+  'tasks.update': method(UpdateTasksInput)<{ count: number }>(),
   /** One request, no download. */
   'url.probe': method(ProbeInput)<ProbeResult>(),
   /** A command as browsers copy it (“Copy as cURL”); reads no files. */
@@ -46,6 +59,20 @@ export const contract = {
   'network.changed': method(z.object({ reason: z.enum(NETWORK_CHANGES) }))<{ retried: number }>(),
   'settings.get': method(Nothing)<Settings>(),
   'settings.set': method(SettingsPatch)<Settings>(),
+  /** In order, the default queue first. */
+  'queues.list': method(Nothing)<QueueView[]>(),
+  'queues.add': method(AddQueueInput)<QueueView>(),
+  'queues.update': method(z.object({ id: QueueId, patch: QueuePatch }))<QueueView>(),
+  /** Its tasks go to the default queue, which cannot be removed. Answers how many they were. */
+  'queues.remove': method(z.object({ id: QueueId }))<{ moved: number }>(),
+  /** Hosts in use, and those that complained within the last day. */
+  'hosts.list': method(Nothing)<HostView[]>(),
+  /** Forgets what a host was seen to take: it is asked again as if it had never complained. */
+  'hosts.forget': method(z.object({ host: z.string().max(300) }))<{ forgotten: boolean }>(),
+  'hostRules.list': method(Nothing)<HostRuleView[]>(),
+  /** Adds a rule for a pattern, or changes the one there is. */
+  'hostRules.set': method(z.object({ pattern: HostPattern, patch: HostRulePatch }))<HostRuleView>(),
+  'hostRules.remove': method(z.object({ pattern: HostPattern }))<{ removed: boolean }>(),
   /** One sample a second for the last ten minutes, oldest first. */
   'throughput.history': method(Nothing)<{ samples: ThroughputSample[] }>(),
 

@@ -85,6 +85,10 @@ export const ERROR_KINDS = {
   task_not_found: 'other',
   task_leased: 'other',
   task_state: 'other',
+  // queues and hosts
+  queue_not_found: 'other',
+  queue_exists: 'other',
+  queue_is_default: 'other',
   // the channel
   unknown_method: 'other',
   access_denied: 'other',

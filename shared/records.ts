@@ -3,7 +3,8 @@
  * both see them and neither sees the other.
  */
 import type { ErrorInfo } from './errors.ts'
-import type { Checksum, ListTasksInput, Selection, SettingsPatch, TaskId, TaskOptions } from './schemas.ts'
+import type { HostRule } from './host-schemas.ts'
+import type { Checksum, ListTasksInput, QueueId, Selection, SettingsPatch, TaskId, TaskOptions } from './schemas.ts'
 import type { TaskState } from './task-state.ts'
 
 /** A block is the unit of CRC-32 checksums and of alignment of segments. */
@@ -51,6 +52,8 @@ export interface TaskRecord {
   bootId: string | null
   /** a finished file: when it and its name were fsynced; null: not recorded yet */
   fsyncedAt: number | null
+  /** a queue that is there no more counts as the default one */
+  queueId: QueueId
   /** process that works on this task outside the queue (`get`); null: belongs to the queue */
   leaseOwner: string | null
 }
@@ -58,7 +61,7 @@ export interface TaskRecord {
 export type NewTask = Pick<
   TaskRecord,
   'url' | 'requestedFilename' | 'folder' | 'state' | 'options' | 'createdAt' | 'leaseOwner'
->
+> & { queueId?: QueueId }
 export type TaskPatch = Partial<Omit<TaskRecord, 'id' | 'position' | 'createdAt'>>
 
 /** One run of bytes of the file. All numbers are offsets in the file. */
@@ -77,6 +80,25 @@ export interface BlockChecksum {
   index: number
   crc32: number
   bytes: number
+}
+
+export interface QueueRecord {
+  id: QueueId
+  name: string
+  limitBytesPerSecond: number | null
+}
+
+/** What a host was seen to take. Times are epoch ms. */
+export interface HostRecord {
+  /** host, and port where that is not the usual one */
+  host: string
+  /** connections it gets for now; null: as many as rules and settings say */
+  allowance: number | null
+  notBefore: number | null
+  /** status of its latest complaint; null: not known */
+  complaintStatus: number | null
+  complaintAt: number
+  complaints: number
 }
 
 /** What one task's progress writes in one checkpoint; all active tasks go in one transaction. */
@@ -138,6 +160,26 @@ export interface TaskStore {
   clearProgress(id: TaskId): void
   /** one transaction, synchronous=NORMAL */
   checkpoint(batch: readonly TaskCheckpoint[]): void
+
+  /** in order, the default queue first */
+  queues(): QueueRecord[]
+  /** intent; throws `queue_exists` */
+  addQueue(queue: Omit<QueueRecord, 'id'>): QueueRecord
+  /** intent; throws `queue_not_found`, `queue_exists` */
+  updateQueue(id: QueueId, patch: Partial<Omit<QueueRecord, 'id'>>): QueueRecord
+  /** intent; its tasks go to the default queue: how many. Throws `queue_not_found`, `queue_is_default` */
+  removeQueue(id: QueueId): number
+
+  /** those that complained after `since` (epoch ms) */
+  hosts(since: number): HostRecord[]
+  /** one transaction, which forgets those that have not complained since */
+  saveHosts(hosts: readonly HostRecord[], since: number): void
+  forgetHost(host: string): void
+  hostRules(): HostRule[]
+  /** intent; replaces the rule of the same pattern */
+  setHostRule(rule: HostRule): void
+  /** intent; false: there was none */
+  removeHostRule(pattern: string): boolean
 
   getSettings(): SettingsPatch
   /** intent */

@@ -6,6 +6,11 @@ import { TASK_STATES, type TaskState } from './task-state.ts'
 export const TaskId = z.int().positive()
 export type TaskId = z.infer<typeof TaskId>
 
+export const QueueId = z.int().positive()
+export type QueueId = z.infer<typeof QueueId>
+/** It is always there, and takes the tasks of queues that are removed. */
+export const DEFAULT_QUEUE_ID: QueueId = 1
+
 export const CHECKSUM_ALGORITHMS = ['md5', 'sha-1', 'sha-224', 'sha-256', 'sha-384', 'sha-512'] as const
 const HEX_LENGTH = { md5: 32, 'sha-1': 40, 'sha-224': 56, 'sha-256': 64, 'sha-384': 96, 'sha-512': 128 } as const
 
@@ -118,6 +123,8 @@ export const AddTasksInput = z.object({
   folder: z.string().min(1).max(4096).optional(),
   options: TaskOptions.optional(),
   paused: z.boolean().default(false),
+  /** the default queue when left out */
+  queueId: QueueId.optional(),
   /** an unfinished task with the same URL and folder: name it in the result (`skip`) or add a second one */
   onDuplicate: z.enum(['skip', 'add']).default('skip'),
 })
@@ -135,6 +142,15 @@ export const Selection = z.union([
   }),
 ])
 export type Selection = z.infer<typeof Selection>
+
+/** What may change while tasks run; takes effect at once. Left out: stays; `null`: as the settings say. */
+export const UpdateTasksInput = z.object({
+  selection: Selection,
+  limitBytesPerSecond: z.int().positive().nullable().optional(),
+  connections: z.int().min(1).max(64).nullable().optional(),
+  queueId: QueueId.optional(),
+})
+export type UpdateTasksInput = z.output<typeof UpdateTasksInput>
 
 export const SORT_KEYS = ['position', 'name', 'size', 'progress', 'state', 'created'] as const
 export const ListTasksInput = z.object({
@@ -229,6 +245,7 @@ export interface TaskDetail extends TaskRow {
   resumedFromBytes: number
   /** true once the finished file and its name were fsynced */
   durable: boolean
+  queueId: QueueId
   /** the options with secrets left out (passwords, cookies, Authorization) */
   options: TaskOptions
 }
@@ -263,6 +280,8 @@ export const Settings = z.object({
   connectionsPerHost: z.int().min(1).max(64),
   /** null: no spacing */
   requestsPerSecondPerHost: z.number().positive().max(10_000).nullable(),
+  /** the least time between two requests to one host; null: none */
+  requestSpacingMsPerHost: z.int().min(1).max(3_600_000).nullable(),
   /** null: no limit */
   limitBytesPerSecond: z.int().positive().nullable(),
   durability: z.enum(DURABILITY),
@@ -302,6 +321,7 @@ export const DEFAULT_SETTINGS: Omit<Settings, 'downloadFolder'> = {
   connectionsPerDownload: 8,
   connectionsPerHost: 6,
   requestsPerSecondPerHost: null,
+  requestSpacingMsPerHost: null,
   limitBytesPerSecond: null,
   durability: 'strict',
   preallocate: 'sparse',

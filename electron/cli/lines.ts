@@ -157,8 +157,8 @@ export function listRow(row: TaskRow, columns: number): string {
   return listLine(cells, row.error === null ? row.filename : `${row.filename}: ${row.error.message}`, columns)
 }
 
-/** Everything about one task, one fact a line; what is not known is left out. */
-export function detailLines(task: TaskDetail): string[] {
+/** Everything about one task, one fact a line; what is not known is left out. `queue`: the name of its queue. */
+export function detailLines(task: TaskDetail, queue?: string): string[] {
   const time = (at: number | null) => (at === null ? null : new Date(at).toISOString())
   const { checksum } = task
   const facts: [string, string | null][] = [
@@ -176,6 +176,8 @@ export function detailLines(task: TaskDetail): string[] {
     ['Done', formatBytes(task.writtenBytes)],
     ['Speed', task.state === 'active' ? formatRate(task.bytesPerSecond) : null],
     ['Time left', task.etaMs === null ? null : formatDuration(task.etaMs)],
+    ['Queue', queue ?? null],
+    ['Limit', task.options.limitBytesPerSecond ? formatRate(task.options.limitBytesPerSecond) : null],
     ['Connections', task.state === 'active' ? String(task.connections) : null],
     ['Resumes', task.resumable === null ? null : task.resumable ? 'yes' : 'by comparing'],
     ['Type', task.contentType],

@@ -13,7 +13,7 @@ import {
 } from '../../shared/schemas.ts'
 import { type AccessFlags, addAccessOptions, given, readAccessOptions } from './access-options.ts'
 import { valued } from './flags.ts'
-import { parseChecksum, parseHostRate, parseRate, parseWhole } from './parse.ts'
+import { parseChecksum, parseHostRate, parseRate, parseSpacing, parseWhole } from './parse.ts'
 import { callerFolder, callerPath } from './terminal.ts'
 
 /** What commander hands over for the flags below, already parsed. */
@@ -36,6 +36,7 @@ export interface GetFlags extends TransferFlags {
   jobs?: number
   maxHostConnections?: number
   hostRate?: number
+  hostSpacing?: number
   json?: true
 }
 
@@ -63,6 +64,7 @@ export function addSessionOptions(command: Command): Command {
     .addOption(valued('-j, --jobs <n>', 'downloads at once', (text) => parseWhole(text, 1, 100)))
     .addOption(valued('--max-host-connections <n>', 'connections to one host', (text) => parseWhole(text, 1, 64)))
     .addOption(valued('--host-rate <n>', 'requests a second to one host', parseHostRate))
+    .addOption(valued('--host-spacing <seconds>', 'the least time between two requests to one host', parseSpacing))
     .option('--json', 'print JSON, one object a line')
 }
 
@@ -94,6 +96,7 @@ export function readSessionSettings(flags: GetFlags): SettingsPatch {
     ...(flags.connections !== undefined && { connectionsPerDownload: flags.connections }),
     ...(perHost !== undefined && { connectionsPerHost: perHost }),
     ...(flags.hostRate !== undefined && { requestsPerSecondPerHost: flags.hostRate }),
+    ...(flags.hostSpacing !== undefined && { requestSpacingMsPerHost: flags.hostSpacing }),
     ...(flags.limitRate !== undefined && { limitBytesPerSecond: flags.limitRate }),
   }
 }

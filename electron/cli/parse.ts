@@ -19,6 +19,11 @@ export function parseRate(text: string): number {
   return bytes
 }
 
+/** A rate, or `none`: commander knows no null. Throws `usage`. */
+export function parseRateOrNone(text: string): number | 'none' {
+  return /^none$/i.test(text.trim()) ? 'none' : parseRate(text)
+}
+
 /** A whole number from `least` to `most`. Throws `usage`. */
 export function parseWhole(text: string, least: number, most: number): number {
   const value = /^\d+$/.test(text.trim()) ? Number(text) : Number.NaN
@@ -30,6 +35,13 @@ export function parseWhole(text: string, least: number, most: number): number {
 export function parseSeconds(text: string): number {
   const ms = /^\d+(\.\d+)?s?$/.test(text.trim()) ? Math.round(Number.parseFloat(text) * 1000) : Number.NaN
   if (!(ms >= 100 && ms <= 3_600_000)) throw usage(`“${text}” is not a time in seconds from 0.1 to 3600`)
+  return ms
+}
+
+/** The least time between two requests in seconds, such as `2` or `0.25`, as ms. Throws `usage`. */
+export function parseSpacing(text: string): number {
+  const ms = /^\d+(\.\d+)?s?$/.test(text.trim()) ? Math.round(Number.parseFloat(text) * 1000) : Number.NaN
+  if (!(ms >= 1 && ms <= 3_600_000)) throw usage(`“${text}” is not a time in seconds from 0.001 to 3600`)
   return ms
 }
 

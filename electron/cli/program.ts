@@ -6,8 +6,10 @@ import { Command, type CommanderError, Option } from 'commander'
 import { NighthaulError } from '../../shared/errors.ts'
 import { type AccessFlags, addAccessOptions } from './access-options.ts'
 import { valued } from './flags.ts'
+import { addHostCommands } from './host-commands.ts'
 import { addSessionOptions, addTransferOptions, type GetFlags, type TransferFlags } from './options.ts'
-import { parseTaskId, parseUrl, parseWhole } from './parse.ts'
+import { parseRateOrNone, parseTaskId, parseUrl, parseWhole } from './parse.ts'
+import type { SetFlags } from './queue.ts'
 import { callerPath } from './terminal.ts'
 import { version } from './version.ts'
 
@@ -83,10 +85,11 @@ export function buildProgram(finish: (code: number) => void): Command {
 
   addTransferOptions(command('add', 'put downloads in the queue'))
     .option('--paused', 'do not start them yet')
+    .option('--queue <name>', 'the queue to put them in (default: the default one)')
     .option('--json', 'print JSON, one object a line')
     .argument('[url...]', 'what to download')
     .action(
-      run<[string[]], TransferFlags & { paused?: true; json?: true }>(async (urls, flags) =>
+      run<[string[]], TransferFlags & { paused?: true; queue?: string; json?: true }>(async (urls, flags) =>
         (await import('./queue.ts')).add(urls, flags),
       ),
     )
@@ -129,6 +132,19 @@ export function buildProgram(finish: (code: number) => void): Command {
       ),
     )
 
+  command('set', 'change downloads, at once for those that run')
+    .argument('<id...>', 'ids, as in the list')
+    .addOption(valued('--limit-rate <rate>', 'bytes a second: 500K, 2M, or “none”', parseRateOrNone))
+    .addOption(
+      valued('-x, --connections <n>', 'connections, or “default”', (text) =>
+        text === 'default' ? text : parseWhole(text, 1, 64),
+      ),
+    )
+    .option('--queue <name>', 'the queue to move them to')
+    .option('--json', 'print JSON')
+    .action(run<[string[]], SetFlags>(async (ids, flags) => (await import('./queue.ts')).set(ids, flags)))
+
+  addHostCommands(program, run)
   return program
 }
 

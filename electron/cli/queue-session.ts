@@ -4,6 +4,7 @@
  */
 import { type Contract, contract } from '../../shared/contract.ts'
 import { NighthaulError } from '../../shared/errors.ts'
+import type { QueueView } from '../../shared/host-schemas.ts'
 import type { Client } from '../../shared/rpc.ts'
 import { profileFolder, queueOwner } from '../profile.ts'
 import { connectLocal } from '../rpc/local-server.ts'
@@ -18,6 +19,31 @@ export interface Queue {
   /** whether somebody works on it now */
   readonly owned: boolean
   close(): Promise<void>
+}
+
+/** Opens the queue, works on it and closes it. Answers the exit code 0. */
+export async function withQueue(flags: { profile?: string }, work: (queue: Queue) => Promise<void>): Promise<number> {
+  const queue = await openQueue(flags.profile)
+  try {
+    await work(queue)
+    return 0
+  } finally {
+    await queue.close()
+  }
+}
+
+/** The queue of this name, written in whichever case, or with this id. Throws `queue_not_found`. */
+export async function queueNamed(client: Client<Contract>, name: string): Promise<QueueView> {
+  const queues = await client.call('queues.list')
+  const found =
+    queues.find((queue) => queue.name.toLowerCase() === name.trim().toLowerCase()) ??
+    queues.find((queue) => String(queue.id) === name)
+  if (found) return found
+  throw new NighthaulError(
+    'queue_not_found',
+    `There is no queue “${name}”. Nothing was changed; “nighthaul queue list” names them.`,
+    { name },
+  )
 }
 
 export async function openQueue(flag: string | undefined): Promise<Queue> {

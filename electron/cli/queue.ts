@@ -8,28 +8,21 @@ import { detailLines, listHead, listRow } from './lines.ts'
 import type { TransferFlags } from './options.ts'
 import { parseTaskId } from './parse.ts'
 import type { GlobalFlags } from './program.ts'
-import { openQueue, type Queue } from './queue-session.ts'
+import { type Queue, queueNamed, withQueue } from './queue-session.ts'
 import { print, printableLink, printJson, say } from './terminal.ts'
 
 const PAGE = 1000
 
 type Flags = GlobalFlags & { json?: true }
 
-async function withQueue(flags: GlobalFlags, work: (queue: Queue) => Promise<void>): Promise<number> {
-  const queue = await openQueue(flags.profile)
-  try {
-    await work(queue)
-    return 0
-  } finally {
-    await queue.close()
-  }
-}
-
 function sayWhenItStarts(queue: Queue): void {
   if (!queue.owned) say('nighthaul: The app is not running: work starts when it or “nighthaul serve” does')
 }
 
-export async function add(args: string[], flags: TransferFlags & Flags & { paused?: true }): Promise<number> {
+export async function add(
+  args: string[],
+  flags: TransferFlags & Flags & { paused?: true; queue?: string },
+): Promise<number> {
   if (flags.output === '-') throw new NighthaulError('usage', '-o - needs “nighthaul get”: the queue saves to files')
   const { urls, folder, options: given, itemOf } = await readDownloads(args, flags)
   const options = {
@@ -43,6 +36,7 @@ export async function add(args: string[], flags: TransferFlags & Flags & { pause
       folder: flags.directory === undefined && flags.output === undefined ? undefined : folder,
       options,
       paused: flags.paused === true,
+      queueId: flags.queue === undefined ? undefined : (await queueNamed(queue.client, flags.queue)).id,
     })
     for (const [index, { id, duplicate }] of items.entries()) {
       const url = urls[index]!
@@ -78,8 +72,29 @@ function parseState(text: string): TaskState {
 export async function show(id: TaskId, flags: Flags): Promise<number> {
   return withQueue(flags, async ({ client }) => {
     const task = await client.call('tasks.get', { id })
-    if (flags.json) printJson(task)
-    else for (const line of detailLines(task)) print(line)
+    if (flags.json) return printJson(task)
+    const queues = await client.call('queues.list')
+    const queue = queues.length > 1 ? queues.find((known) => known.id === task.queueId) : undefined
+    for (const line of detailLines(task, queue?.name)) print(line)
+  })
+}
+
+export type SetFlags = Flags & { limitRate?: number | 'none'; connections?: number | 'default'; queue?: string }
+
+/** Changes tasks, also while they run. */
+export async function set(args: string[], flags: SetFlags): Promise<number> {
+  const ids = args.map(parseTaskId)
+  const { limitRate, connections, queue: name } = flags
+  if (limitRate === undefined && connections === undefined && name === undefined)
+    throw new NighthaulError('usage', 'Say what to change: --limit-rate, --connections or --queue')
+  return withQueue(flags, async (queue) => {
+    const { count } = await queue.client.call('tasks.update', {
+      selection: await existing(queue, ids),
+      limitBytesPerSecond: limitRate === 'none' ? null : limitRate,
+      connections: connections === 'default' ? null : connections,
+      queueId: name === undefined ? undefined : (await queueNamed(queue.client, name)).id,
+    })
+    answer(flags, count, 'changed')
   })
 }
 

@@ -60,7 +60,7 @@ export function addTasks(input: AddTasksInput, deps: AddingDeps): AddTasksResult
       result[index] = { id: -1 - twin, duplicate: true }
     } else {
       seen.set(key, index)
-      fresh.push({ index, task: newTask(item, folder, input.paused, deps) })
+      fresh.push({ index, task: newTask(item, folder, input, deps) })
     }
   })
   if (deps.lease !== null) {
@@ -87,14 +87,15 @@ function normalize(item: AddItem, shared: TaskOptions | undefined): Item {
   }
 }
 
-function newTask(item: Item, folder: string, paused: boolean, deps: AddingDeps): NewTask {
+function newTask(item: Item, folder: string, input: AddTasksInput, deps: AddingDeps): NewTask {
   return {
     url: item.url,
     requestedFilename: item.filename,
     folder,
-    state: paused ? 'paused' : 'queued',
+    state: input.paused ? 'paused' : 'queued',
     options: item.options,
     createdAt: deps.clock.now(),
+    queueId: input.queueId,
     leaseOwner: deps.lease,
   }
 }

@@ -311,15 +311,25 @@ export class Connections implements SlotHolder {
     return this.reached(connection, position)
   }
 
+  /** The host that asked for less is the one that answered: a redirect may have led to another. */
+  #complained(connection: Connection, error: NighthaulError): void {
+    const { status, host, retryAfterMs } = error.params
+    if (error instanceof HostQuiet || (error.code !== 'too_many_requests' && status !== 503)) return
+    this.#deps.hosts.slowDown(
+      typeof host === 'string' ? host : connection.host,
+      typeof retryAfterMs === 'number' ? retryAfterMs : null,
+      typeof status === 'number' ? status : null,
+    )
+  }
+
   /** Decides whether one connection's failure is the run's failure. */
   #connectionFailed(connection: Connection, error: unknown): void {
     if (this.#stop.aborted || this.#failure || error === SHED || error === OVERTAKEN) return
     const typed = error instanceof NighthaulError ? error : toDiskError(error, this.#deps.path())
-    const { clock, hosts, logger, random } = this.#deps
+    const { clock, logger, random } = this.#deps
     const { writtenBytes } = this.#deps.progress
     logger.info({ task: this.#deps.id, code: typed.code, segment: connection.segment }, 'a connection failed')
-    if (!(typed instanceof HostQuiet) && (typed.code === 'too_many_requests' || typed.params.status === 503))
-      hosts.slowDown(connection.host, typeof typed.params.retryAfterMs === 'number' ? typed.params.retryAfterMs : null)
+    this.#complained(connection, typed)
     const action = afterFailure(typed, {
       othersWork: this.othersWork(connection),
       onRedirectTarget: this.#deps.remote.onRedirectTarget,

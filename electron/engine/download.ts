@@ -62,6 +62,8 @@ export class Download {
   readonly #stop = new AbortController()
   readonly #progress = new Progress()
   readonly #remote: RemoteFile
+  /** undefined: as the settings say */
+  #connectionsWanted: number | undefined
   #place: Place | null = null
   #heldAtStart = 0
 
@@ -69,6 +71,7 @@ export class Download {
     this.#task = task
     this.#context = context
     this.#options = task.options
+    this.#connectionsWanted = task.options.connections
     this.#meter = new SpeedMeter(context.clock.monotonic())
     this.#remote = new RemoteFile(task, this.#options, context.lane, context.clock)
     this.#connections = new Connections(
@@ -77,7 +80,7 @@ export class Download {
         id: task.id,
         progress: this.#progress,
         remote: this.#remote,
-        wanted: () => this.#options.connections ?? context.settings().connectionsPerDownload,
+        wanted: () => this.#connectionsWanted ?? context.settings().connectionsPerDownload,
         path: () => this.#place?.part.path ?? task.folder,
         received: (bytes) => {
           this.#meter.add(bytes, context.clock.monotonic())
@@ -159,13 +162,15 @@ export class Download {
     this.#stop.abort(STOPPED)
   }
 
+  /** Another number of connections may be wanted, and other limits hold. */
   settingsChanged(): void {
     this.#connections.settingsChanged()
+    this.#connections.limitsChanged(this.#context.buckets)
   }
 
-  /** Other limits hold from now on. */
-  limitsChanged(): void {
-    this.#connections.limitsChanged(this.#context.buckets)
+  setConnections(wanted: number | undefined): void {
+    this.#connectionsWanted = wanted
+    this.settingsChanged()
   }
 
   async run(): Promise<DownloadOutcome> {
@@ -280,6 +285,8 @@ export class Download {
     connection.slot?.release()
     connection.slot = null
     connection.host = host
+    // One request of this host's as well; where it asked to be left alone, this ends here.
+    this.#context.hosts.spacing(host)
     connection.slot = await this.#context.hosts.acquire(host, this.#connections, connection.abort.signal)
   }
 

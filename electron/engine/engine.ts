@@ -4,25 +4,29 @@
  */
 
 import type { Contract } from '../../shared/contract.ts'
-import { NighthaulError, toErrorInfo } from '../../shared/errors.ts'
+import { toErrorInfo } from '../../shared/errors.ts'
 import type { TaskRecord } from '../../shared/records.ts'
 import type { EventHub, EventNames, Handlers, PayloadOf, Subscription } from '../../shared/rpc.ts'
-import type { NetworkChange, Selection, Settings, TaskId, ThroughputSample } from '../../shared/schemas.ts'
+import type { Selection, Settings, TaskId, ThroughputSample } from '../../shared/schemas.ts'
+import { isUnfinished } from '../../shared/task-state.ts'
 import { addTasks } from './adding.ts'
 import type { EngineApi } from './api.ts'
 import { Changes } from './changes.ts'
-import { HostController } from './host-controller.ts'
+import { Hosts } from './hosts.ts'
 import { LeasedTasks } from './leased-tasks.ts'
+import { Limits } from './limits.ts'
 import { ThroughputHistory } from './metrics.ts'
-import { openNetwork, waitsForTheNetwork } from './network.ts'
+import { onNetworkChange, openNetwork } from './network.ts'
 import { watchNetwork } from './network-watch.ts'
-import { filesOf } from './place.ts'
+import { deleteFilesOf } from './place.ts'
 import type { EngineDeps, Timer } from './ports.ts'
 import { probeUrl } from './probe.ts'
-import { TokenBucket } from './rate-limiter.ts'
-import { FORGOTTEN, Runner } from './runner.ts'
+import { Queues } from './queues.ts'
+import { Runner } from './runner.ts'
 import { httpSettings, readSettings, shownSettings, storedPatch } from './settings.ts'
+import { stopped, taskNotFound } from './task-errors.ts'
 import type { TaskEvent } from './task-machine.ts'
+import { FORGOTTEN } from './task-patches.ts'
 import { detailOf, rowOf } from './task-view.ts'
 
 const CHECKPOINT_MS = 1_000
@@ -33,10 +37,16 @@ const PROGRESS_MS = 250
 export function createEngine(deps: EngineDeps): EngineApi {
   const { store, clock, logger } = deps
   let settings = readSettings(deps)
-  const hosts = new HostController(clock, settings)
-  const lane = openNetwork(deps, () => settings)
+  const hosts = new Hosts({ store, clock, settings: () => settings, changed: () => limitsChanged() })
+  const queues = new Queues(deps, () => limitsChanged())
+  const limits = new Limits(clock, {
+    all: () => settings.limitBytesPerSecond,
+    // What `get` does in the foreground is in no queue.
+    queues: () => (deps.lease === null ? queues.rates : new Map()),
+    host: (name) => hosts.limits(name).limitBytesPerSecond,
+  })
+  const lane = openNetwork(deps, httpSettings(settings, deps.version, hosts.rules), () => settings.netrcFile)
   const history = new ThroughputHistory()
-  const globalBucket = new TokenBucket(settings.limitBytesPerSecond, clock.monotonic())
   const throughputListeners = new Set<(sample: ThroughputSample) => void>()
   const settingsListeners = new Set<(settings: Settings) => void>()
   const leased = new LeasedTasks(store)
@@ -55,15 +65,22 @@ export function createEngine(deps: EngineDeps): EngineApi {
   const runner: Runner = new Runner({
     ...deps,
     lane,
-    hosts,
+    hosts: hosts.controller,
     changes,
     settings: () => settings,
-    globalBucket,
+    limits,
     received: (bytes) => history.add(bytes),
     moved: (ids) => {
       leased.moved(ids)
       schedulePump()
     },
+  })
+
+  const networkChanged = onNetworkChange({
+    lane,
+    logger,
+    waiting: () => (deps.lease === null ? store.tasksInStates(['waiting']) : store.getTasks(leased.ids)),
+    retry: (tasks) => runner.applyAll(tasks, { kind: 'retry' }),
   })
 
   // ── the queue ──
@@ -124,6 +141,7 @@ export function createEngine(deps: EngineDeps): EngineApi {
     })
     every('tick', CHECKPOINT_MS, () => {
       guard('checkpoint', () => runner.checkpoint())
+      guard('hosts', () => hosts.save())
       const now = clock.monotonic()
       const sample = history.tick(clock.now(), now - lastTick)
       lastTick = now
@@ -144,17 +162,6 @@ export function createEngine(deps: EngineDeps): EngineApi {
         schedulePump()
       })
     })
-  }
-
-  // ── the network ──
-
-  /** What waits because of the network need not wait any longer; what a server asked to wait for stays. */
-  function networkChanged(reason: NetworkChange): { retried: number } {
-    logger.info({ reason }, 'the network changed')
-    lane.networkChanged()
-    if (reason === 'offline') return { retried: 0 }
-    const waiting = deps.lease === null ? store.tasksInStates(['waiting']) : store.getTasks(leased.ids)
-    return { retried: runner.applyAll(waiting.filter(waitsForTheNetwork), { kind: 'retry' }) }
   }
 
   /** False: it failed. Nobody waits for the clockwork, and the store may be full or busy for a while. */
@@ -194,6 +201,16 @@ export function createEngine(deps: EngineDeps): EngineApi {
     }
   }
 
+  // ── limits ──
+
+  /** Settings, queues or rules for hosts are others now: what runs feels it at once. */
+  function limitsChanged(): void {
+    limits.changed()
+    hosts.controller.limitsChanged()
+    lane.setSettings(httpSettings(settings, deps.version, hosts.rules))
+    runner.settingsChanged()
+  }
+
   // ── handlers ──
 
   function applyAll(selection: Selection, event: TaskEvent, patch = {}): { count: number } {
@@ -207,7 +224,7 @@ export function createEngine(deps: EngineDeps): EngineApi {
 
   function idsOf(selection: Selection): TaskId[] {
     const ids = store.selectIds(selection)
-    if ('ids' in selection && selection.ids.length === 1 && ids.length === 0) throw notFound(selection.ids[0]!)
+    if ('ids' in selection && selection.ids.length === 1 && ids.length === 0) throw taskNotFound(selection.ids[0]!)
     return ids
   }
 
@@ -230,17 +247,9 @@ export function createEngine(deps: EngineDeps): EngineApi {
     store.removeTasks([...ending])
     for (const id of ids) leased.delete(id)
     changes.changed([], { removed: ids })
-    if (deleteFiles) for (const task of [...idle, ...ended]) await deleteFilesOf(task)
+    if (deleteFiles) for (const task of [...idle, ...ended]) await deleteFilesOf(task, deps)
     schedulePump()
     return { count: ids.length }
-  }
-
-  async function deleteFilesOf(task: TaskRecord): Promise<void> {
-    for (const path of filesOf(task))
-      await deps.fs.unlink(path).catch((error: NodeJS.ErrnoException) => {
-        if (error.code !== 'ENOENT')
-          logger.warn({ task: task.id, path, error: error.message }, 'a file could not be deleted')
-      })
   }
 
   const handlers: Handlers<Contract> = {
@@ -253,6 +262,7 @@ export function createEngine(deps: EngineDeps): EngineApi {
     }),
     'tasks.add': (input) => {
       if (draining) throw stopped()
+      if (input.queueId !== undefined) queues.check(input.queueId)
       const result = addTasks(input, {
         ...deps,
         defaultFolder: () => settings.downloadFolder,
@@ -277,7 +287,7 @@ export function createEngine(deps: EngineDeps): EngineApi {
     },
     'tasks.get': ({ id }) => {
       const task = store.getTask(id)
-      if (!task) throw notFound(id)
+      if (!task) throw taskNotFound(id)
       return detailOf(task, runner.live(id), () =>
         store.segments(id).map((s) => ({
           start: s.start,
@@ -297,24 +307,29 @@ export function createEngine(deps: EngineDeps): EngineApi {
       decision === 'restart'
         ? applyAll(selection, { kind: 'decideRestart' }, FORGOTTEN)
         : applyAll(selection, { kind: 'decideKeep' }),
+    'tasks.update': ({ selection, ...change }) => {
+      if (change.queueId !== undefined) queues.check(change.queueId)
+      const tasks = mineOf(selection).filter((task) => isUnfinished(task.state))
+      runner.update(tasks, change)
+      return { count: tasks.length }
+    },
     'url.probe': ({ url, options }) =>
       probeUrl(url, options ?? {}, (request) => lane.request({ ...request, buckets: [] })),
     // Needed now and then, and no part of what starts.
     'curl.parse': async ({ command }) => ({ items: (await import('./curl-command.ts')).parseCurl(command) }),
-    'network.changed': ({ reason }) => networkChanged(reason),
+    'network.changed': ({ reason }) => ({ retried: networkChanged(reason) }),
     'settings.get': () => shownSettings(settings),
     'settings.set': (shown) => {
       store.setSettings(storedPatch(shown, settings))
       settings = readSettings(deps)
-      globalBucket.setRate(settings.limitBytesPerSecond, clock.monotonic())
-      hosts.setLimits(settings)
-      lane.setSettings(httpSettings(settings, deps.version))
-      runner.settingsChanged()
+      limitsChanged()
       const result = shownSettings(settings)
       for (const listener of settingsListeners) listener(result)
       schedulePump()
       return result
     },
+    ...queues.handlers,
+    ...hosts.handlers,
     'throughput.history': () => ({ samples: history.samples }),
   }
 
@@ -352,6 +367,7 @@ export function createEngine(deps: EngineDeps): EngineApi {
       runner.applyAll(store.getTasks(leased.ids), { kind: 'pause' })
       for (const id of leased.ids) store.releaseLease(id, deps.lease)
     }
+    guard('hosts', () => hosts.save())
     await lane.close()
   }
 
@@ -381,12 +397,4 @@ export function createEngine(deps: EngineDeps): EngineApi {
 function member<T>(set: Set<T>, listener: T): Subscription {
   set.add(listener)
   return { setVisible: () => undefined, dispose: () => void set.delete(listener) }
-}
-
-function notFound(id: TaskId): NighthaulError {
-  return new NighthaulError('task_not_found', `There is no task ${id}. Nothing was changed.`, { id })
-}
-
-function stopped(): NighthaulError {
-  return new NighthaulError('engine_stopped', 'Nighthaul is about to quit; nothing was added. Try again when it runs.')
 }

@@ -1,8 +1,11 @@
 /**
  * Places per host, shared by all tasks: never more connections than the host allows, requests spaced as asked, and a
- * host that said "later" (429, 503, Retry-After) is left alone by everybody.
+ * host that said "later" (429, 503, Retry-After) is left alone by everybody. What a host complained about is remembered
+ * until it was quiet for a day.
  */
 import { NighthaulError } from '../../shared/errors.ts'
+import type { HostRecord } from '../../shared/records.ts'
+import type { HostLimits } from './host-rules.ts'
 import type { Clock } from './ports.ts'
 
 /** Who holds places. `shed` gives up one connection to a host, if it can, so that another task gets its first. */
@@ -10,18 +13,35 @@ export interface SlotHolder {
   shed(host: string): boolean
 }
 
-export interface HostLimits {
-  connectionsPerHost: number
-  /** null: no spacing */
-  requestsPerSecondPerHost: number | null
-}
-
 export interface Slot {
   release(): void
 }
 
+interface Complaints {
+  /** of the latest reply; null: not known */
+  status: number | null
+  /** epoch ms of the latest */
+  at: number
+  count: number
+}
+
+/** A host that is in use, or that complained. */
+export interface HostState {
+  host: string
+  connections: number
+  waiting: number
+  /** the most connections it gets now */
+  allowed: number
+  /** epoch ms; null: it may be asked */
+  notBefore: number | null
+  complaints: Complaints | null
+}
+
 /** A wait longer than this is not sat out on a connection: the task waits outside and others have its place. */
 const SHORT_QUIET_MS = 2_000
+
+/** After so long without a complaint a host is as good as new. */
+export const FORGET_MS = 24 * 3600 * 1000
 
 /** From so many hosts on, those with nothing to remember are looked for. */
 const SWEEP_AT = 256
@@ -51,30 +71,31 @@ interface Host {
   waiters: Waiter[]
   /** learned: null until the host complained; halves on 429/503, grows back by one per success */
   allowance: number | null
+  complaints: Complaints | null
   /** monotonic ms before which nothing may be asked: a clock that is set must not lengthen it */
   notBefore: number
-  /** monotonic ms at which the next request may leave */
-  nextRequestAt: number
+  /** monotonic ms at which the latest request left, or will */
+  lastRequestAt: number
 }
 
 export class HostController {
   readonly #hosts = new Map<string, Host>()
   readonly #clock: Clock
-  #limits: HostLimits
+  readonly #limitsOf: (host: string) => HostLimits
+  /** hosts whose record is not stored yet */
+  readonly #changed = new Set<string>()
   #sweepAt = SWEEP_AT
 
-  constructor(clock: Clock, limits: HostLimits) {
+  constructor(clock: Clock, limitsOf: (host: string) => HostLimits) {
     this.#clock = clock
-    this.#limits = limits
+    this.#limitsOf = limitsOf
   }
 
   /** Takes effect at once: holders of more than is allowed now are asked to give up the surplus. */
-  setLimits(limits: HostLimits): void {
-    const lowered = limits.connectionsPerHost < this.#limits.connectionsPerHost
-    this.#limits = limits
+  limitsChanged(): void {
     for (const [name, host] of this.#hosts) {
-      for (let surplus = lowered ? host.count - this.#allowed(host) : 0; surplus > 0; surplus--)
-        this.#askToShed(name, host)
+      const { connections } = this.#limitsOf(name)
+      for (let surplus = host.count - connections; surplus > 0; surplus--) this.#askToShed(name, host)
       this.#grantNext(name)
     }
   }
@@ -107,7 +128,7 @@ export class HostController {
   /** A place if one is free and nobody waits: for additional connections. */
   tryAcquire(name: string, holder: SlotHolder): Slot | null {
     const host = this.#host(name)
-    if (host.waiters.length > 0 || host.count >= this.#allowed(host)) {
+    if (host.waiters.length > 0 || host.count >= this.#allowed(name, host)) {
       this.#forgetIdle(name)
       return null
     }
@@ -123,9 +144,8 @@ export class HostController {
     if (quiet > SHORT_QUIET_MS) throw new HostQuiet(name, quiet)
     const host = this.#host(name)
     const now = this.#clock.monotonic()
-    const rate = this.#limits.requestsPerSecondPerHost
-    const at = Math.max(now + quiet, host.nextRequestAt)
-    if (rate !== null) host.nextRequestAt = at + 1000 / rate
+    const at = Math.max(now + quiet, host.lastRequestAt + this.#gapMs(name))
+    host.lastRequestAt = at
     return at - now
   }
 
@@ -135,11 +155,13 @@ export class HostController {
   }
 
   /** The host asked for less (429, 503): half the places, and nothing before `retryAfterMs` is over. */
-  slowDown(name: string, retryAfterMs: number | null): void {
+  slowDown(name: string, retryAfterMs: number | null, status: number | null): void {
     const host = this.#host(name)
-    const before = this.#allowed(host)
+    const before = this.#allowed(name, host)
     host.allowance = Math.max(1, Math.floor(before / 2))
+    host.complaints = { status, at: this.#clock.now(), count: (host.complaints?.count ?? 0) + 1 }
     if (retryAfterMs !== null) host.notBefore = Math.max(host.notBefore, this.#clock.monotonic() + retryAfterMs)
+    this.#changed.add(name)
   }
 
   /** A transfer ended well: a slowed host gets one place back. */
@@ -147,7 +169,8 @@ export class HostController {
     const host = this.#hosts.get(name)
     if (!host || host.allowance === null) return
     host.allowance += 1
-    if (host.allowance >= this.#limits.connectionsPerHost) host.allowance = null
+    if (host.allowance >= this.#limitsOf(name).connections) host.allowance = null
+    this.#changed.add(name)
     this.#grantNext(name)
     this.#forgetIdle(name)
   }
@@ -161,18 +184,109 @@ export class HostController {
     return this.#hosts.size
   }
 
+  // ── what is remembered ──
+
+  /** What an earlier process learned. */
+  restore(records: readonly HostRecord[]): void {
+    for (const record of records) {
+      const host = this.#host(record.host)
+      host.allowance = record.allowance
+      host.complaints = { status: record.complaintStatus, at: record.complaintAt, count: record.complaints }
+      // However the clock was set since: nobody is left alone for longer than a server may ask.
+      const leftMs = Math.min((record.notBefore ?? 0) - this.#clock.now(), FORGET_MS)
+      if (leftMs > 0) host.notBefore = this.#clock.monotonic() + leftMs
+    }
+  }
+
+  /** What was learned since the last call, to be stored. */
+  takeChanged(): HostRecord[] {
+    const records: HostRecord[] = []
+    for (const name of this.#changed) {
+      const host = this.#hosts.get(name)
+      if (!host?.complaints) continue
+      const { status, at, count } = host.complaints
+      const { allowance } = host
+      const notBefore = this.#notBefore(host)
+      records.push({ host: name, allowance, notBefore, complaintStatus: status, complaintAt: at, complaints: count })
+    }
+    this.#changed.clear()
+    return records
+  }
+
+  /** The store could not take them: they go with the next. */
+  keepChanged(records: readonly HostRecord[]): void {
+    for (const { host } of records) this.#changed.add(host)
+  }
+
+  /** As if it had never complained. False: it had not. */
+  forget(name: string): boolean {
+    const host = this.#hosts.get(name)
+    this.#changed.delete(name)
+    if (!host?.complaints) return false
+    host.allowance = null
+    host.complaints = null
+    host.notBefore = 0
+    this.#grantNext(name)
+    this.#forgetIdle(name)
+    return true
+  }
+
+  /** Hosts in use, and those that complained. */
+  states(): HostState[] {
+    for (const name of [...this.#hosts.keys()]) this.#forgetIdle(name)
+    return [...this.#hosts]
+      .filter(([, host]) => host.count > 0 || host.waiters.length > 0 || host.complaints !== null)
+      .map(([name, host]) => ({
+        host: name,
+        connections: host.count,
+        waiting: host.waiters.length,
+        allowed: this.#allowed(name, host),
+        notBefore: this.#notBefore(host),
+        complaints: host.complaints,
+      }))
+  }
+
+  // ── within ──
+
   #host(name: string): Host {
     let host = this.#hosts.get(name)
     if (!host) {
       this.#sweep()
-      host = { held: new Map(), count: 0, waiters: [], allowance: null, notBefore: 0, nextRequestAt: 0 }
+      host = {
+        held: new Map(),
+        count: 0,
+        waiters: [],
+        allowance: null,
+        complaints: null,
+        notBefore: 0,
+        lastRequestAt: Number.NEGATIVE_INFINITY,
+      }
       this.#hosts.set(name, host)
     }
+    this.#pardon(host)
     return host
   }
 
-  #allowed(host: Host): number {
-    return Math.min(this.#limits.connectionsPerHost, host.allowance ?? Number.POSITIVE_INFINITY)
+  /** A day without a complaint makes up for all before. */
+  #pardon(host: Host): void {
+    if (!host.complaints || this.#clock.now() - host.complaints.at < FORGET_MS) return
+    host.allowance = null
+    host.complaints = null
+  }
+
+  #allowed(name: string, host: Host): number {
+    return Math.min(this.#limitsOf(name).connections, host.allowance ?? Number.POSITIVE_INFINITY)
+  }
+
+  /** between two requests */
+  #gapMs(name: string): number {
+    const { requestsPerSecond, spacingMs } = this.#limitsOf(name)
+    return Math.max(requestsPerSecond === null ? 0 : 1000 / requestsPerSecond, spacingMs ?? 0)
+  }
+
+  #notBefore(host: Host): number | null {
+    const leftMs = host.notBefore - this.#clock.monotonic()
+    return leftMs > 0 ? Math.ceil(this.#clock.now() + leftMs) : null
   }
 
   #grant(name: string, host: Host, holder: SlotHolder): Slot {
@@ -196,7 +310,7 @@ export class HostController {
   #grantNext(name: string): void {
     const host = this.#hosts.get(name)
     if (!host) return
-    while (host.waiters.length > 0 && host.count < this.#allowed(host)) {
+    while (host.waiters.length > 0 && host.count < this.#allowed(name, host)) {
       const waiter = host.waiters.shift()!
       waiter.grant(this.#grant(name, host, waiter.holder))
     }
@@ -218,8 +332,10 @@ export class HostController {
   /** Hosts come and go by the thousand overnight; only those with something to remember stay. */
   #forgetIdle(name: string): void {
     const host = this.#hosts.get(name)
-    if (!host || host.count > 0 || host.waiters.length > 0 || host.allowance !== null) return
-    if (Math.max(host.notBefore, host.nextRequestAt) > this.#clock.monotonic()) return
+    if (!host) return
+    this.#pardon(host)
+    if (host.count > 0 || host.waiters.length > 0 || host.complaints !== null) return
+    if (Math.max(host.notBefore, host.lastRequestAt + this.#gapMs(name)) > this.#clock.monotonic()) return
     this.#hosts.delete(name)
   }
 }

@@ -5,12 +5,13 @@
 
 import { NighthaulError, toErrorInfo } from '../../shared/errors.ts'
 import type { TaskCheckpoint, TaskPatch, TaskRecord } from '../../shared/records.ts'
-import type { Settings, TaskId } from '../../shared/schemas.ts'
+import type { QueueId, Settings, TaskId } from '../../shared/schemas.ts'
 import type { Changes } from './changes.ts'
 import { Download, type DownloadOutcome } from './download.ts'
 import { eventOfFailure, MAX_RESTARTS } from './failure-event.ts'
 import type { HostController } from './host-controller.ts'
 import type { Lane } from './lane/lane.ts'
+import type { Limits } from './limits.ts'
 import type { PlaceContext } from './place.ts'
 import type { EngineDeps } from './ports.ts'
 import { publish } from './publish.ts'
@@ -18,11 +19,14 @@ import { TokenBucket } from './rate-limiter.ts'
 import { Room } from './room.ts'
 import { SyncLater } from './sync-later.ts'
 import { type Effect, type TaskEvent, transition } from './task-machine.ts'
+import { changedTask, FORGOTTEN, isUsersWord, type TaskChange } from './task-patches.ts'
 import { checkUnsynced } from './unsynced.ts'
 
 interface Run {
   download: Download
+  /** the task's own limit */
   bucket: TokenBucket
+  queueId: QueueId
   /** ends the finishing steps */
   abort: AbortController
   ended: Promise<void>
@@ -36,7 +40,7 @@ export interface RunnerDeps extends EngineDeps {
   hosts: HostController
   changes: Changes
   settings: () => Settings
-  globalBucket: TokenBucket
+  limits: Limits
   received: (bytes: number) => void
   /** these tasks changed their state or left their place */
   moved: (ids: readonly TaskId[]) => void
@@ -139,6 +143,21 @@ export class Runner {
     for (const run of this.#runs.values()) run.download.settingsChanged()
   }
 
+  /** Stored for all in one transaction; what runs feels it at once. */
+  update(tasks: readonly TaskRecord[], change: TaskChange): void {
+    const { store, changes, clock } = this.#deps
+    const updates = tasks.map((task) => ({ id: task.id, patch: changedTask(task, change) }))
+    store.updateTasks(updates)
+    for (const { id, patch } of updates) {
+      const run = this.#runs.get(id)
+      if (!run) continue
+      run.queueId = patch.queueId
+      run.bucket.setRate(patch.options.limitBytesPerSecond ?? null, clock.monotonic())
+      run.download.setConnections(patch.options.connections)
+    }
+    changes.changed(updates.map(({ id }) => id))
+  }
+
   /** One transaction for all that progressed. */
   checkpoint(): void {
     const batch: TaskCheckpoint[] = []
@@ -186,12 +205,13 @@ export class Runner {
     const download = new Download(task, {
       ...this.#deps,
       ...this.#placeContext(task),
-      buckets: () => [this.#deps.globalBucket, bucket],
+      buckets: (host) => this.#deps.limits.buckets(run.queueId, host, bucket),
       forget: () => store.clearProgress(id),
     })
     const abort = new AbortController()
     const done = Promise.resolve()
-    const run: Run = { download, bucket, abort, ended: done, synced: done, closing: false }
+    const { queueId } = task
+    const run: Run = { download, bucket, queueId, abort, ended: done, synced: done, closing: false }
     run.ended = before.then(() => this.#run(task, run))
     this.#runs.set(id, run)
   }
@@ -360,24 +380,6 @@ export class Runner {
     )
     this.applyTo(task, { kind: 'damaged', error: error.toInfo() }, { finishedAt: null })
   }
-}
-
-/** What a person asked for must not be forgotten by a power cut; what the engine met it would meet again. */
-function isUsersWord({ kind }: TaskEvent): boolean {
-  return kind === 'pause' || kind === 'resume' || kind === 'retry' || kind === 'decideRestart' || kind === 'decideKeep'
-}
-
-/** What a task no longer knows after it starts over. */
-export const FORGOTTEN: TaskPatch = {
-  sizeBytes: null,
-  etag: null,
-  lastModified: null,
-  lastModifiedStrong: false,
-  contentType: null,
-  contentEncoding: null,
-  acceptsRanges: null,
-  finalUrl: null,
-  writtenBytes: 0,
 }
 
 function internal(error: unknown): NighthaulError {

@@ -1,6 +1,7 @@
 /** Settings as the engine uses them: defaults, what is stored, and what holds for this process alone. */
 import { NighthaulError } from '../../shared/errors.ts'
 import { DEFAULT_SETTINGS, type Settings, type SettingsPatch } from '../../shared/schemas.ts'
+import type { HostRules } from './host-rules.ts'
 import type { HttpSettings } from './http/http-client.ts'
 import { maskProxy, parseProxy } from './http/proxies.ts'
 import type { EngineDeps } from './ports.ts'
@@ -42,7 +43,11 @@ function hiddenCredentials(): NighthaulError {
 }
 
 /** What of them the network needs. */
-export function httpSettings(settings: Omit<Settings, 'downloadFolder'>, version: string): HttpSettings {
+export function httpSettings(
+  settings: Omit<Settings, 'downloadFolder'>,
+  version: string,
+  hostRules: HostRules = [],
+): HttpSettings {
   const { connectTimeoutMs, headersTimeoutMs, stallTimeoutMs, addressAttemptMs, proxyMode, proxy } = settings
   return {
     connectTimeoutMs,
@@ -60,5 +65,6 @@ export function httpSettings(settings: Omit<Settings, 'downloadFolder'>, version
       waitMs: settings.connectionWaitMs,
     },
     userAgent: settings.userAgent ?? `Nighthaul/${version}`,
+    hostRules,
   }
 }

@@ -57,6 +57,7 @@ export function detailOf(task: TaskRecord, live: LiveProgress | undefined, store
     checksum: task.checksum,
     resumedFromBytes: live?.resumedFromBytes ?? task.resumedFromBytes,
     durable: task.fsyncedAt !== null,
+    queueId: task.queueId,
     options: withoutSecrets(task.options),
   }
 }

@@ -10,11 +10,13 @@ import {
   SILENT,
   type StoreLogger,
 } from './database.ts'
+import { createHosts } from './hosts.ts'
 import { suspectMark } from './inspect.ts'
 import { migrate, newerStoreError } from './migrate.ts'
 import { MIGRATIONS } from './migrations/index.ts'
 import { createProgress } from './progress.ts'
 import { createQueue } from './queue.ts'
+import { createQueues } from './queues.ts'
 import { ensureSound, type SalvageReport } from './salvage.ts'
 import { createSettings } from './settings.ts'
 import { toStoreError, withTypedErrors } from './store-errors.ts'
@@ -79,7 +81,9 @@ function assemble(connection: Connection, logger: StoreLogger): TaskStore {
     ...tasks,
     ...createTaskList(connection, logger, tasks.countsByState),
     ...createQueue(connection, logger),
+    ...createQueues(connection),
     ...createProgress(connection, logger),
+    ...createHosts(connection, logger),
     ...createSettings(connection, logger),
     dataVersion: () => connection.db.pragma('data_version', { simple: true }) as number,
     committed: (durable) => connection.committed(durable),

@@ -198,6 +198,9 @@ const TABLES: Readonly<Record<string, (row: Row) => Row | null>> = {
   segments: repairSegment,
   block_pages: (row) => row,
   settings: (row) => row,
+  queues: (row) => row,
+  hosts: (row) => row,
+  host_rules: (row) => row,
 }
 
 function repairTask(row: Row): Row | null {
@@ -254,8 +257,11 @@ function copyTable(
 ): number {
   // table_info leaves generated columns out, which is what an INSERT needs.
   const columns = (to.pragma(`table_info(${table})`) as { name: string }[]).map(({ name }) => name)
+  // A schema from before this table.
+  if (columns.length === 0) return 0
+  // The default queue is there from the start: what is kept of it takes its place.
   const insert = to.prepare(
-    `INSERT INTO ${table} (${columns.map((name) => `"${name}"`).join(', ')})
+    `INSERT ${table === 'queues' ? 'OR REPLACE ' : ''}INTO ${table} (${columns.map((name) => `"${name}"`).join(', ')})
      VALUES (${columns.map((name) => `@${name}`).join(', ')})`,
   )
   let kept = 0

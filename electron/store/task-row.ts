@@ -40,6 +40,7 @@ export const TASK_COLUMNS = {
   finishedAt: 'finished_at',
   bootId: 'boot_id',
   fsyncedAt: 'fsynced_at',
+  queueId: 'queue_id',
   leaseOwner: 'lease_owner',
 } as const satisfies Record<keyof TaskRecord, string>
 

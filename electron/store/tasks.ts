@@ -1,7 +1,7 @@
 /** Table `tasks`, row by row: add, read, change, remove, reserve a name; and the counts by state that triggers keep. */
 import { NighthaulError } from '../../shared/errors.ts'
 import type { TaskPatch, TaskRecord, TaskStore } from '../../shared/records.ts'
-import type { TaskId } from '../../shared/schemas.ts'
+import { DEFAULT_QUEUE_ID, type TaskId } from '../../shared/schemas.ts'
 import { TASK_STATES, type TaskState } from '../../shared/task-state.ts'
 import type { Connection, StoreLogger } from './database.ts'
 import { isUniqueViolation } from './store-errors.ts'
@@ -29,8 +29,10 @@ export function createTasks(connection: Connection, logger: StoreLogger): Tasks 
   )
   const lastPosition = db.prepare<[], number>('SELECT coalesce(max(position), 0) FROM tasks').pluck()
   const insert = db.prepare<[Record<string, SqlValue>]>(
-    `INSERT INTO tasks (position, url, requested_filename, name_key, folder, state, options, created_at, lease_owner)
-     VALUES (@position, @url, @requestedFilename, @nameKey, @folder, @state, @options, @createdAt, @leaseOwner)`,
+    `INSERT INTO tasks
+       (position, url, requested_filename, name_key, folder, state, options, created_at, queue_id, lease_owner)
+     VALUES
+       (@position, @url, @requestedFilename, @nameKey, @folder, @state, @options, @createdAt, @queueId, @leaseOwner)`,
   )
   const remove = db.prepare<[number]>('DELETE FROM tasks WHERE id = ?')
   const counts = db.prepare<[], { state: string; count: number }>('SELECT state, count FROM task_counts')
@@ -74,7 +76,7 @@ export function createTasks(connection: Connection, logger: StoreLogger): Tasks 
       connection.intent(() => {
         let position = lastPosition.get() ?? 0
         return tasks.map((task) => {
-          const { url, requestedFilename, folder, state, createdAt, leaseOwner } = task
+          const { url, requestedFilename, folder, state, createdAt, queueId = DEFAULT_QUEUE_ID, leaseOwner } = task
           const { name_key } = nameColumns({ ...task, filename: null })
           const options = JSON.stringify(task.options)
           position += 1
@@ -87,6 +89,7 @@ export function createTasks(connection: Connection, logger: StoreLogger): Tasks 
             state,
             options,
             createdAt,
+            queueId,
             leaseOwner,
           }
           return Number(insert.run(row).lastInsertRowid)

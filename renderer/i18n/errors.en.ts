@@ -119,6 +119,10 @@ export const errorsEn: Record<ErrorCode, ErrorWords> = {
   task_leased: { title: 'Another process works on this download', next: 'Wait until it is done.' },
   task_state: { title: 'This is not possible now', next: 'Look at the download’s state and try again.' },
 
+  queue_not_found: { title: 'There is no such queue any more', next: 'Choose another one.' },
+  queue_exists: { title: 'There is a queue of this name already', next: 'Choose another name.' },
+  queue_is_default: { title: 'The default queue cannot be removed', next: 'Rename it if you like.' },
+
   unknown_method: { title: 'The window and the engine differ in version', next: 'Reload the window.' },
   access_denied: { title: 'Access denied', next: 'Open the address that “nighthaul serve” printed.' },
   disconnected: { title: 'The engine is away', next: 'Try again when it is back.' },

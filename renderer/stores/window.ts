@@ -21,6 +21,7 @@ export const EMPTY_DRAFT: AddDraft = { links: '', folder: '', connections: '', p
 export type OpenDialog =
   | { kind: 'add' }
   | { kind: 'settings' }
+  | { kind: 'hosts' }
   | { kind: 'remove'; selection: Selection; count: number; name: string | null }
 
 export interface WindowState {

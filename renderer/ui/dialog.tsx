@@ -10,14 +10,14 @@ import './dialog.css'
 export function Dialog(props: {
   title: string
   description?: string
-  /** label of the button that does it */
-  submit: string
+  /** label of the button that does it; left out where there is nothing to do but look */
+  submit?: string
   danger?: boolean
   busy?: boolean
   wide?: boolean
   /** the button that does it, when left out */
   initialFocus?: RefObject<HTMLElement | null>
-  onSubmit: () => void
+  onSubmit?: () => void
   children?: ReactNode
 }) {
   const { t } = useTranslation()
@@ -25,7 +25,7 @@ export function Dialog(props: {
   const [cameFrom] = useState(() => document.activeElement)
   const submit = (event: FormEvent): void => {
     event.preventDefault()
-    if (!props.busy) props.onSubmit()
+    if (!props.busy) props.onSubmit?.()
   }
   return (
     <Base.Root open onOpenChange={(open) => !open && closeDialog()}>
@@ -50,15 +50,23 @@ export function Dialog(props: {
               {props.children}
             </div>
             <footer className="dialog-footer">
-              <Base.Close className="button">{t('dialog.cancel')}</Base.Close>
-              <button
-                ref={submitButton}
-                type="submit"
-                className={props.danger ? 'button button-danger' : 'button button-primary'}
-                aria-disabled={props.busy || undefined}
-              >
-                {props.submit}
-              </button>
+              {props.submit === undefined ? (
+                <Base.Close ref={submitButton} className="button">
+                  {t('dialog.close')}
+                </Base.Close>
+              ) : (
+                <>
+                  <Base.Close className="button">{t('dialog.cancel')}</Base.Close>
+                  <button
+                    ref={submitButton}
+                    type="submit"
+                    className={props.danger ? 'button button-danger' : 'button button-primary'}
+                    aria-disabled={props.busy || undefined}
+                  >
+                    {props.submit}
+                  </button>
+                </>
+              )}
             </footer>
           </form>
         </Base.Popup>

@@ -48,6 +48,59 @@ async function serve(...args: string[]): Promise<Serving> {
   return { ...JSON.parse(await started.firstLine), process: started }
 }
 
+describe('queues, limits and hosts', () => {
+  test('queues are added, changed and removed, and downloads put in them and limited', async () => {
+    expect(await home.run('queue', 'add', 'Night', '--limit-rate', '2M')).toMatchObject({ code: 0 })
+    expect((await home.run('queue', 'add', 'night')).stderr).toContain('already')
+    await home.run('queue', 'set', 'night', '--limit-rate', 'none', '--name', 'Slow')
+    const { stdout } = await home.run('queue', 'list', '--json')
+    expect(jsonLines(stdout)).toEqual([
+      { id: 1, name: 'Default', limitBytesPerSecond: null },
+      { id: 2, name: 'Slow', limitBytesPerSecond: null },
+    ])
+    await home.run('add', '--paused', '--queue', 'slow', server.url('/a.bin'))
+    await home.run('set', '1', '--limit-rate', '500K', '-x', '3')
+    const shown = async () => jsonLines((await home.run('show', '1', '--json')).stdout)[0]
+    expect(await shown()).toMatchObject({ queueId: 2, options: { limitBytesPerSecond: 512_000, connections: 3 } })
+    await home.run('set', '1', '--limit-rate', 'none', '-x', 'default')
+    expect(await shown()).toMatchObject({ queueId: 2, options: {} })
+    expect((await home.run('queue', 'remove', 'Slow')).stdout).toBe(
+      'Slow: removed, 1 download moved to the default queue\n',
+    )
+    expect(await shown()).toMatchObject({ queueId: 1 })
+    expect(await home.run('queue', 'remove', 'default')).toMatchObject({ code: 1, stdout: '' })
+    expect((await home.run('add', '--queue', 'Slow', server.url('/b.bin'))).stderr).toContain('no queue “Slow”')
+    expect((await home.run('set', '1')).code).toBe(2)
+  })
+
+  test('rules for hosts are kept without giving their secrets away, and hosts tell what they learned', async () => {
+    const host = new URL(server.origin).host
+    const flags = ['--user', 'me:geheim', '--header', 'X-Key: geheim', '--host-spacing', '0.5']
+    const set = await home.run('host-rule', 'set', host, '-x', '2', ...flags)
+    expect(set).toEqual({
+      code: 0,
+      stdout: `${host}: 2 connections, 0.5 s apart, headers X-Key, user me, password\n`,
+      stderr: '',
+    })
+    const listed = await home.run('host-rule', 'list', '--json')
+    expect(listed.stdout).not.toContain('geheim')
+    expect((await home.run('host-rule', 'set', 'http://x/', '-x', '2')).code).toBe(2)
+
+    server.add('/a.bin', { size: 1000, seed: 1 })
+    server.fault('/a.bin', () => faults.retryAfter(3600))
+    const failed = await home.run('get', '--retries', '0', server.url('/a.bin'))
+    expect(failed.code).not.toBe(0)
+    expect(server.requests[0]!.headers).toMatchObject({ 'x-key': 'geheim' })
+    const hosts = jsonLines((await home.run('hosts', '--json')).stdout)
+    expect(hosts).toMatchObject([{ host, allowed: 1, most: 2, complaint: { status: 429, count: 1 }, patterns: [host] }])
+    expect((await home.run('hosts')).stdout).toContain('429 reply')
+    expect((await home.run('hosts', '--forget', host)).stdout).toContain('forgotten')
+    expect((await home.run('hosts')).stderr).toContain('No host is in use')
+    await home.run('host-rule', 'remove', host)
+    expect((await home.run('host-rule')).stderr).toContain('no rules')
+  })
+})
+
 describe('the queue without an owner', () => {
   test('takes links, shows them, and says that nothing is done yet', async () => {
     server.add('/a.bin', { size: 1000, seed: 1 })

@@ -196,4 +196,52 @@ describe('the window in a browser', () => {
     }
     throw new Error(`nothing with the role ${role} can be reached with Tab`)
   }
+
+  test('sets the limit of a download that runs, queues and a rule for a host, and shows what a host asked for', async () => {
+    const complaints = complaintsOf(page)
+    const host = new URL(server.origin).host
+    server.add('/film.bin', { size: SIZE, seed: 1 })
+    server.add('/busy.bin', { size: SIZE, seed: 2 })
+    server.fault('/busy.bin', () => faults.retryAfter(3600))
+    const { url } = await serve('--port', '0')
+    await openWindow(url)
+    await page.getByRole('button', { name: 'Settings' }).click()
+    const settings = page.getByRole('dialog', { name: 'Settings' })
+    await settings.getByLabel('Speed limit of Default').fill('0.001')
+    await settings.getByRole('button', { name: 'Add queue' }).click()
+    await settings.getByLabel('Name of the queue').last().fill('Free')
+    await settings.getByRole('button', { name: 'Add host' }).click()
+    await settings.getByLabel('Host', { exact: true }).fill(host)
+    await settings.getByLabel('Password').fill('geheim')
+    await settings.getByRole('button', { name: 'Save' }).click()
+    await settings.waitFor({ state: 'hidden' })
+    expect(JSON.parse((await home.run('host-rule', 'list', '--json')).stdout)).toEqual({
+      pattern: host,
+      hasPassword: true,
+    })
+
+    await addLinks(page, [server.url('/film.bin')], home.files)
+    await row(page, 'film.bin', 'active').click()
+    await page.keyboard.press('Enter')
+    const limit = page.getByLabel('Speed limit', { exact: true })
+    await limit.fill('5')
+    await limit.press('Enter')
+    // The default queue holds it back; another one does not.
+    await page.getByRole('combobox', { name: 'Queue' }).selectOption('Free')
+    await row(page, 'film.bin', 'done').waitFor()
+    expect(JSON.parse((await home.run('show', '1', '--json')).stdout)).toMatchObject({
+      options: { limitBytesPerSecond: 5_000_000 },
+    })
+    expect(server.requests[0]!.headers.authorization).toBe(`Basic ${Buffer.from(':geheim').toString('base64')}`)
+
+    await addLinks(page, [server.url('/busy.bin')], home.files)
+    await row(page, 'busy.bin', 'waiting').waitFor()
+    await page.getByRole('button', { name: 'More actions' }).click()
+    await page.getByRole('menuitem', { name: 'Hosts' }).click()
+    const hosts = page.getByRole('dialog', { name: 'Hosts' })
+    await hosts.getByText('Asked for less (status 429)').waitFor()
+    await hosts.getByRole('button', { name: 'Forget' }).click()
+    await hosts.getByText('No host is in use').waitFor()
+    expect(complaints).toEqual([])
+  })
 })

@@ -15,9 +15,11 @@ import type {
   TaskId,
   TaskRow,
   ThroughputSample,
+  UpdateTasksInput,
 } from '../../shared/schemas.ts'
-import { DEFAULT_SETTINGS } from '../../shared/schemas.ts'
-import { isRunning, TASK_STATES, type TaskState } from '../../shared/task-state.ts'
+import { DEFAULT_QUEUE_ID, DEFAULT_SETTINGS } from '../../shared/schemas.ts'
+import { isRunning, isUnfinished, TASK_STATES, type TaskState } from '../../shared/task-state.ts'
+import { createFakeHosts } from './fake-hosts.ts'
 
 export interface FakeEngine {
   readonly handlers: Handlers<Contract>
@@ -53,6 +55,7 @@ export function createFakeEngine(options: { tasks: number; now?: number }): Fake
   let nextId = tasks.length + 1
   let settings: Settings = { ...DEFAULT_SETTINGS, downloadFolder: FOLDER }
   const calls = new Map<string, number>()
+  const updates = new Map<TaskId, Omit<UpdateTasksInput, 'selection'>>()
   const samples: ThroughputSample[] = Array.from({ length: 300 }, (_, index) => ({
     at: now - (300 - index) * 1000,
     bytesPerSecond:
@@ -138,7 +141,7 @@ export function createFakeEngine(options: { tasks: number; now?: number }): Fake
         counts: counts(),
       }
     },
-    'tasks.get': ({ id }) => detail(find(id)),
+    'tasks.get': ({ id }) => detailWith(find(id)),
     'tasks.pause': ({ selection }) => move(selection, ['queued', 'active', 'waiting'], 'paused'),
     'tasks.resume': ({ selection }) => move(selection, ['paused'], 'queued'),
     'tasks.retry': ({ selection }) => move(selection, ['failed', 'waiting'], 'queued'),
@@ -166,7 +169,19 @@ export function createFakeEngine(options: { tasks: number; now?: number }): Fake
       emit('settings.changed', settings)
       return settings
     },
+    'tasks.update': ({ selection, ...change }) => {
+      const chosen = selected(selection).filter((task) => isUnfinished(task.state))
+      for (const { id } of chosen) updates.set(id, { ...updates.get(id), ...change })
+      return { count: chosen.length }
+    },
+    ...createFakeHosts(() => now),
     'throughput.history': () => ({ samples: [...samples] }),
+  }
+
+  function detailWith(task: TaskRow): TaskDetail {
+    const { queueId = DEFAULT_QUEUE_ID, limitBytesPerSecond, connections } = updates.get(task.id) ?? {}
+    const options = { ...(limitBytesPerSecond && { limitBytesPerSecond }), ...(connections && { connections }) }
+    return { ...detail(task), queueId, options }
   }
 
   function find(id: TaskId): TaskRow {
@@ -365,6 +380,7 @@ function detail(task: TaskRow): TaskDetail {
       task.state === 'done' ? { algorithm: 'sha-256', value: 'c7d3b2'.padEnd(64, '9f0a41e5'), verified: true } : null,
     resumedFromBytes: 0,
     durable: task.state === 'done',
+    queueId: DEFAULT_QUEUE_ID,
     options: {},
   }
 }

@@ -29,7 +29,8 @@ const third = adding(30, 'UPDATE a SET x = x + y')
 describe('the shipped migrations', () => {
   test('are numbered by tens and rise', () => {
     const versions = MIGRATIONS.map((migration) => migration.version)
-    expect(versions).toEqual(versions.map((_, index) => (index + 1) * 10))
+    expect(versions.map((version) => version % 10)).toEqual(versions.map(() => 0))
+    expect(versions).toEqual([...new Set(versions)].sort((a, b) => a - b))
   })
 
   test('leave the schema of the latest version, which a second opening does not touch', () => {

@@ -49,6 +49,10 @@ function filledStore(): string {
     })),
   )
   store.setSettings({ downloadsAtOnce: 7 })
+  store.updateQueue(1, { limitBytesPerSecond: 1000 })
+  const { id: queueId } = store.addQueue({ name: 'Night', limitBytesPerSecond: null })
+  store.updateTask(1, { queueId })
+  store.setHostRule({ pattern: 'a.test', connections: 2 })
   store.close()
   return path
 }
@@ -113,6 +117,12 @@ describe('a store with damaged pages', { timeout: 60_000 }, () => {
     expect(store.getTask(1)?.url).toBe('https://example.org/files/archive-0.tar.gz')
     expect(store.getTask(TASKS)?.url).toBe(`https://example.org/files/archive-${TASKS - 1}.tar.gz`)
     expect(store.getSettings()).toEqual({ downloadsAtOnce: 7 })
+    expect(store.queues()).toEqual([
+      { id: 1, name: 'Default', limitBytesPerSecond: 1000 },
+      { id: 2, name: 'Night', limitBytesPerSecond: null },
+    ])
+    expect(store.getTask(1)?.queueId).toBe(2)
+    expect(store.hostRules()).toEqual([{ pattern: 'a.test', connections: 2 }])
     expect(logger.lines.filter((line) => line.level === 'warn').length).toBeGreaterThan(0)
     expect(store.addTasks([newTask()])).toEqual([TASKS + 1])
     expect(openRaw(path).pragma('integrity_check', { simple: true })).toBe('ok')

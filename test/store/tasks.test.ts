@@ -43,6 +43,7 @@ describe('tasks', () => {
       finishedAt: null,
       bootId: null,
       fsyncedAt: null,
+      queueId: 1,
       leaseOwner: null,
     })
     expect(store.getTask(2)).toMatchObject({ position: 2, state: 'paused', leaseOwner: 'pid:1' })
@@ -81,6 +82,7 @@ describe('tasks', () => {
       finishedAt: TEST_NOW + 2,
       bootId: 'boot-1',
       fsyncedAt: TEST_NOW + 3,
+      queueId: 3,
       leaseOwner: 'pid:7',
     }
     store.updateTask(id, patch)

@@ -129,6 +129,7 @@ test('the details leave out what is not known', () => {
     checksum: null,
     resumedFromBytes: 0,
     durable: false,
+    queueId: 1,
     options: {},
   }
   expect(detailLines(detail).map((line) => line.split(/\s{2,}/)[0])).toEqual([

@@ -2,6 +2,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { HostController, HostQuiet, type Slot, type SlotHolder } from '../../electron/engine/host-controller.ts'
+import type { HostLimits } from '../../electron/engine/host-rules.ts'
 import { createManualClock } from '../helpers/manual-clock.ts'
 
 const HOST = 'files.test'
@@ -11,9 +12,15 @@ const settle = async () => {
   for (let turn = 0; turn < 3; turn++) await Promise.resolve()
 }
 
-function controller(connectionsPerHost: number, requestsPerSecondPerHost: number | null = null) {
+function controller(connections: number, requestsPerSecond: number | null = null) {
   const clock = createManualClock()
-  return { clock, hosts: new HostController(clock, { connectionsPerHost, requestsPerSecondPerHost }) }
+  let limits: HostLimits = { connections, requestsPerSecond, spacingMs: null, limitBytesPerSecond: null }
+  const hosts = new HostController(clock, () => limits)
+  const setLimits = (change: Partial<HostLimits>) => {
+    limits = { ...limits, ...change }
+    hosts.limitsChanged()
+  }
+  return { clock, hosts, setLimits }
 }
 
 // ── against a model ──
@@ -30,6 +37,7 @@ interface Model {
 
 interface Real {
   hosts: HostController
+  setLimits: (change: Partial<HostLimits>) => void
   slots: Map<number, Slot>
   aborts: Map<number, AbortController>
   granted: number[]
@@ -130,7 +138,7 @@ const slowDown = command(
   'slowDown',
   () => true,
   (m, r) => {
-    r.hosts.slowDown(HOST, null)
+    r.hosts.slowDown(HOST, null, 429)
     m.allowance = Math.max(1, Math.floor(allowed(m) / 2))
   },
 )
@@ -152,7 +160,7 @@ const setLimit = (limit: number) =>
     `setLimit(${limit})`,
     () => true,
     (m, r) => {
-      r.hosts.setLimits({ connectionsPerHost: limit, requestsPerSecondPerHost: null })
+      r.setLimits({ connections: limit })
       m.limit = limit
       grantWaiting(m)
     },
@@ -179,7 +187,7 @@ describe('HostController', () => {
           () => ({
             model: { limit, allowance: null, held: 0, waiting: [], granted: [], next: 0 },
             real: {
-              hosts: controller(limit).hosts,
+              ...controller(limit),
               slots: new Map(),
               aborts: new Map(),
               granted: [],
@@ -249,7 +257,7 @@ describe('HostController', () => {
     }
     expect(places()).toBe(8)
     const seen = [1, 2, 3, 4].map(() => {
-      hosts.slowDown(HOST, null)
+      hosts.slowDown(HOST, null, 429)
       return places()
     })
     expect(seen).toEqual([4, 2, 1, 1])
@@ -261,22 +269,31 @@ describe('HostController', () => {
   })
 
   it('spaces the requests of all tasks, and is ready at once after a silence', () => {
-    const { hosts, clock } = controller(8, 4)
+    const { hosts, clock, setLimits } = controller(8, 4)
     expect([1, 2, 3].map(() => hosts.spacing(HOST))).toEqual([0, 250, 500])
     clock.advance(100)
     expect(hosts.spacing(HOST)).toBe(650)
     expect(hosts.spacing('other.test')).toBe(0)
     clock.advance(10_000)
     expect([1, 2].map(() => hosts.spacing(HOST))).toEqual([0, 250])
-    hosts.setLimits({ connectionsPerHost: 8, requestsPerSecondPerHost: null })
+    setLimits({ requestsPerSecond: null })
     clock.advance(500)
     expect([1, 2].map(() => hosts.spacing(HOST))).toEqual([0, 0])
   })
 
+  it('keeps the least time between two requests, where the rate would allow more', () => {
+    const { hosts, clock, setLimits } = controller(8, 10)
+    setLimits({ spacingMs: 1_000 })
+    expect([1, 2, 3].map(() => hosts.spacing(HOST))).toEqual([0, 1_000, 2_000])
+    clock.advance(10_000)
+    setLimits({ spacingMs: 20 })
+    expect([1, 2].map(() => hosts.spacing(HOST))).toEqual([0, 100])
+  })
+
   it('leaves a host alone for as long as it asked, and believes the longest of several', () => {
     const { hosts, clock } = controller(8)
-    hosts.slowDown(HOST, 60_000)
-    hosts.slowDown(HOST, 1_000)
+    hosts.slowDown(HOST, 60_000, 429)
+    hosts.slowDown(HOST, 1_000, 503)
     expect(hosts.quietMs(HOST)).toBe(60_000)
     expect(() => hosts.spacing(HOST)).toThrow(HostQuiet)
     clock.advance(59_500)
@@ -297,9 +314,72 @@ describe('HostController', () => {
     expect(hosts.remembered).toBeLessThan(1_000)
   })
 
+  it('hands over what it learned, and another one goes on from there', () => {
+    const { hosts, clock } = controller(8)
+    hosts.slowDown(HOST, 60_000, 429)
+    hosts.slowDown(HOST, null, 503)
+    const records = hosts.takeChanged()
+    expect(records).toEqual([
+      {
+        host: HOST,
+        allowance: 2,
+        notBefore: clock.now() + 60_000,
+        complaintStatus: 503,
+        complaintAt: clock.now(),
+        complaints: 2,
+      },
+    ])
+    expect(hosts.takeChanged()).toEqual([])
+    hosts.keepChanged(records)
+    expect(hosts.takeChanged()).toEqual(records)
+
+    const next = controller(8)
+    next.clock.advance(10_000)
+    next.hosts.restore(records)
+    expect(next.hosts.quietMs(HOST)).toBe(50_000)
+    for (let n = 0; n < 2; n++) expect(next.hosts.tryAcquire(HOST, stubborn)).not.toBeNull()
+    expect(next.hosts.tryAcquire(HOST, stubborn)).toBeNull()
+    next.hosts.succeeded(HOST)
+    expect(next.hosts.takeChanged()).toMatchObject([{ host: HOST, allowance: 3, complaints: 2 }])
+    expect(next.hosts.states()).toMatchObject([
+      { host: HOST, connections: 2, allowed: 3, complaints: { status: 503, count: 2 } },
+    ])
+  })
+
+  it('forgets complaints after a day, or when told to, and then gives all places again', async () => {
+    const { hosts, clock } = controller(3)
+    hosts.slowDown(HOST, 1_000, 429)
+    const slot = hosts.tryAcquire(HOST, stubborn)!
+    const granted: Slot[] = []
+    void hosts.acquire(HOST, stubborn, never).then((next) => granted.push(next))
+    await settle()
+    expect(granted).toHaveLength(0)
+    expect(hosts.forget('other.test')).toBe(false)
+    expect(hosts.forget(HOST)).toBe(true)
+    await settle()
+    expect(granted).toHaveLength(1)
+    expect(hosts.quietMs(HOST)).toBe(0)
+    for (const held of [slot, ...granted]) held.release()
+
+    hosts.slowDown(HOST, null, 429)
+    clock.advance(24 * 3600_000 - 1)
+    expect(hosts.states()).toHaveLength(1)
+    clock.advance(1)
+    expect(hosts.states()).toEqual([])
+    expect(hosts.remembered).toBe(0)
+  })
+
+  it('leaves a host alone for no longer than a day, however the clock was set', () => {
+    const { hosts, clock } = controller(3)
+    const complaintAt = clock.now()
+    const notBefore = complaintAt + 1000 * 24 * 3600_000
+    hosts.restore([{ host: HOST, allowance: 1, notBefore, complaintStatus: 429, complaintAt, complaints: 1 }])
+    expect(hosts.quietMs(HOST)).toBe(24 * 3600_000)
+  })
+
   it('remembers what a host complained about, however many others come', () => {
     const { hosts } = controller(8)
-    hosts.slowDown(HOST, null)
+    hosts.slowDown(HOST, null, 429)
     for (let n = 0; n < 5_000; n++) hosts.tryAcquire(`${n}.test`, stubborn)!.release()
     for (let n = 0; n < 4; n++) expect(hosts.tryAcquire(HOST, stubborn)).not.toBeNull()
     expect(hosts.tryAcquire(HOST, stubborn)).toBeNull()

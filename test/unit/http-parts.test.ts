@@ -252,14 +252,14 @@ describe('headers of a hop', () => {
   const hop = (text: string, cookie: string | null = null) => {
     const url = new URL(text)
     const netrc = [{ host: null, user: 'any', password: 'secret' }]
-    const login = loginFor({ url, start, options, embedded: null, netrc })
+    const login = loginFor({ url, start, options, embedded: null, rule: null, netrc })
     return headersFor({
       url,
       start,
       options,
       authorization: login && basic(login.user, login.password),
       cookie,
-      userAgent: 'ours',
+      rules: { userAgent: 'ours', headers: [], login: null, proxy: undefined },
       hasBody: false,
       range: { range: 'bytes=5-' },
     })

@@ -3,6 +3,7 @@
  * which origin. Credentials never leave the origin they were given for. Pure.
  */
 import type { TaskOptions } from '../../../shared/schemas.ts'
+import type { HopOptions } from '../host-rules.ts'
 import { type NetrcLogin, netrcLogin } from './netrc.ts'
 
 export type RequestHeaders = Record<string, string | string[]>
@@ -67,15 +68,17 @@ export interface LoginInput {
   options: Pick<TaskOptions, 'user' | 'password'>
   /** from `user:password@` in this hop's own URL, or in the start's while still at its origin */
   embedded: Login | null
+  /** of the user's rules for this hop's host */
+  rule: Login | null
   netrc: readonly NetrcLogin[]
 }
 
-/** The login for one hop: what was given for the task, then what stands in the URL, then the netrc file's. */
-export function loginFor({ url, start, options, embedded, netrc }: LoginInput): Login | null {
+/** The login for one hop: what was given for the task, what stands in the URL, a rule's, then the netrc file's. */
+export function loginFor({ url, start, options, embedded, rule, netrc }: LoginInput): Login | null {
   const home = url.origin === start.origin
   const { user, password } = options
   if (home && (user !== undefined || password !== undefined)) return { user: user ?? '', password: password ?? '' }
-  if (embedded) return embedded
+  if (embedded ?? rule) return embedded ?? rule
   // Downgraded to http: these were not meant to go in the open.
   return start.protocol === 'https:' && url.protocol === 'http:' ? null : netrcLogin(netrc, url.hostname, home)
 }
@@ -88,7 +91,8 @@ export interface HopInput {
   /** value of Authorization; null: none */
   authorization: string | null
   cookie: string | null
-  userAgent: string
+  /** of the user's rules for this hop's host */
+  rules: HopOptions
   /** a body goes along */
   hasBody: boolean
   /** range and if-range, lower-case */
@@ -98,21 +102,28 @@ export interface HopInput {
 /** All headers of one request, names in lower case. */
 export function headersFor(hop: HopInput): RequestHeaders {
   const home = hop.url.origin === hop.start.origin
-  const headers: RequestHeaders = { accept: '*/*', 'user-agent': hop.userAgent }
+  const { userAgent, headers: ofRules } = hop.rules
+  const headers: RequestHeaders = { accept: '*/*', 'user-agent': userAgent, ...headersGiven(ofRules, hop.hasBody) }
   if (hop.authorization) headers.authorization = hop.authorization
+  const given = (hop.options.headers ?? []).filter(([name]) => home || HARMLESS.has(name.toLowerCase()))
+  Object.assign(headers, headersGiven(given, hop.hasBody), hop.range)
+  // As plain bytes: a compressed reply has no positions to resume at.
+  headers['accept-encoding'] = 'identity'
+  if (hop.cookie) headers.cookie = [headers.cookie ?? [], latin1(hop.cookie)].flat().join('; ')
+  return headers
+}
+
+/** Headers written by hand, as they are sent: names in lower case, without those that are ours to set. */
+function headersGiven(list: HopOptions['headers'], hasBody: boolean): RequestHeaders {
   const given: RequestHeaders = {}
-  for (const [rawName, rawValue] of hop.options.headers ?? []) {
+  for (const [rawName, rawValue] of list) {
     const name = rawName.toLowerCase()
-    if (OWNED.has(name) || !(home || HARMLESS.has(name)) || (!hop.hasBody && OF_THE_BODY.has(name))) continue
+    if (OWNED.has(name) || (!hasBody && OF_THE_BODY.has(name))) continue
     const value = latin1(rawValue.trim())
     const before = given[name]
     given[name] = before === undefined ? value : [...(Array.isArray(before) ? before : [before]), value]
   }
-  Object.assign(headers, given, hop.range)
-  // As plain bytes: a compressed reply has no positions to resume at.
-  headers['accept-encoding'] = 'identity'
-  if (hop.cookie) headers.cookie = [given.cookie ?? [], latin1(hop.cookie)].flat().join('; ')
-  return headers
+  return given
 }
 
 /** Whether the user wrote an Authorization of their own, which is sent as it is to where they pointed us. */

@@ -5,6 +5,7 @@
 import type { LookupFunction } from 'node:net'
 import { NighthaulError } from '../../../shared/errors.ts'
 import type { RequestBody, TaskOptions } from '../../../shared/schemas.ts'
+import { type HopOptions, type HostRules, optionsFor } from '../host-rules.ts'
 import type { Clock, Timer } from '../ports.ts'
 import type { PoolLimits } from './connection-pool.ts'
 import { type Connection, createConnections, type RequestProfile } from './connections.ts'
@@ -19,7 +20,7 @@ import {
 import { toNetworkError, toProxiedError } from './errors.ts'
 import { type BodySink, type Exchange, exchange, interruption, type OpenRequest } from './exchange.ts'
 import type { NetrcLogin } from './netrc.ts'
-import { ProxyChoice, type ProxySettings, type ResolveProxy } from './proxy-choice.ts'
+import { isUnreachable, ProxyChoice, type ProxySettings, type ResolveProxy } from './proxy-choice.ts'
 import {
   type Asked,
   askedAfter,
@@ -43,6 +44,8 @@ export interface HttpSettings extends ProxySettings {
   addressAttemptMs: number
   pool: PoolLimits
   userAgent: string
+  /** what the user says about hosts; decided anew for each redirect */
+  hostRules?: HostRules
 }
 
 export interface HttpRequest {
@@ -124,6 +127,8 @@ interface Hop {
   asked: Asked
   /** a login from a URL, while it belongs to this hop */
   embedded: Login | null
+  /** what the user's rules say about its host */
+  rules: HopOptions
 }
 
 interface Sent {
@@ -199,7 +204,7 @@ export function createHttpClient(deps: HttpClientDeps): HttpClient {
 
   /** One hop, over the first way that leads to the server. */
   const send = async (hop: Hop, headers: RequestHeaders, request: HttpRequest): Promise<Sent> => {
-    const ways = await proxies.choose(hop.url, request.options.proxy, settings)
+    const ways = await proxies.choose(hop.url, hop.rules.proxy, settings)
     for (const [index, way] of ways.entries()) {
       try {
         return await sendThrough(way, hop, headers, request)
@@ -214,15 +219,14 @@ export function createHttpClient(deps: HttpClientDeps): HttpClient {
 
   /** One hop, its challenge answered where we can. */
   const ask = async (hop: Hop, session: Session, request: HttpRequest, cookie: string | null): Promise<Sent> => {
-    const { url, start, asked } = hop
+    const { url, start, asked, rules } = hop
     const { options, headers: range } = request
-    const { userAgent } = settings
     const login = loginOf(hop, request)
     for (let answers = 0; ; answers++) {
       const answered = login && session.authorize(url, asked.method, login, options.auth)
       const authorization = tokenOf(hop, options) ?? answered?.value ?? null
       const hasBody = asked.body !== null
-      const headers = headersFor({ url, start, options, authorization, cookie, userAgent, hasBody, range })
+      const headers = headersFor({ url, start, options, authorization, cookie, rules, hasBody, range })
       const sent = await send(hop, headers, request)
       if (sent.reply.status !== 401 || !login || answers === MAX_ANSWERS) return sent
       if (!session.learn(url, sent.reply.headers['www-authenticate'], answered)) return sent
@@ -240,7 +244,15 @@ export function createHttpClient(deps: HttpClientDeps): HttpClient {
     const begin: Asked = first.url.origin === start.origin ? { method, body } : { method: 'GET', body: null }
     const seen = new Set<string>()
     const embeddedAt = (url: URL, own: Login | null) => own ?? (url.origin === start.origin ? home.login : null)
-    let hop: Hop = { url: first.url, start, asked: begin, embedded: embeddedAt(first.url, first.login) }
+    const { hostRules = [], proxy, userAgent } = settings
+    const hopTo = (url: URL, what: Asked, own: Login | null): Hop => ({
+      url,
+      start,
+      asked: what,
+      embedded: embeddedAt(url, own),
+      rules: optionsFor(url, start, asked.options, hostRules, { proxy, userAgent }),
+    })
+    let hop = hopTo(first.url, begin, first.login)
     for (let redirects = 0; ; redirects++) {
       const { url } = hop
       // Downgraded to http: whatever the cookies' flags say, they were given for a secure link.
@@ -267,7 +279,7 @@ export function createHttpClient(deps: HttpClientDeps): HttpClient {
       const target = redirectTarget(reply, url)
       const next = askedAfter(reply.status, hop.asked, url, target.url)
       asked.follow?.(url, target.url)
-      hop = { url: target.url, start, asked: next, embedded: embeddedAt(target.url, target.login) }
+      hop = hopTo(target.url, next, target.login)
     }
   }
 
@@ -315,7 +327,8 @@ function tokenOf(hop: Hop, { bearer }: TaskOptions): string | null {
 /** Null also where the user gave a token, or wrote an Authorization of their own: no challenge is answered then. */
 function loginOf(hop: Hop, { options, netrc = [] }: HttpRequest): Login | null {
   if (isHome(hop) && (options.bearer !== undefined || hasOwnAuthorization(options))) return null
-  return loginFor({ url: hop.url, start: hop.start, options, embedded: hop.embedded, netrc })
+  const { url, start, embedded, rules } = hop
+  return loginFor({ url, start, options, embedded, rule: rules.login, netrc })
 }
 
 function bytesOf(body: RequestBody): Buffer {
@@ -366,19 +379,6 @@ function drain(reply: Exchange): Promise<void> {
 function isConnectionLoss(error: unknown): boolean {
   return error instanceof NighthaulError && (error.code === 'connection_reset' || error.code === 'connection_closed')
 }
-
-/** The way to the server is no good, and nothing was sent: another proxy may do. */
-function isUnreachable(error: unknown, proxy: URL | null): boolean {
-  if (!(error instanceof NighthaulError)) return false
-  return proxy ? error.code === 'proxy_failed' : CONNECTING.has(error.code)
-}
-
-const CONNECTING: ReadonlySet<string> = new Set<NighthaulError['code']>([
-  'dns_not_found',
-  'connect_refused',
-  'connect_timeout',
-  'network_unreachable',
-])
 
 function networkChanged(): NighthaulError {
   return new NighthaulError(

@@ -94,3 +94,16 @@ async function asked(url: string, resolveProxy: ResolveProxy): Promise<string> {
 function nameOf(proxy: URL | null): string {
   return proxy?.href ?? 'DIRECT'
 }
+
+/** The way to the server is no good, and nothing was sent: another proxy may do. */
+export function isUnreachable(error: unknown, proxy: URL | null): boolean {
+  if (!(error instanceof NighthaulError)) return false
+  return proxy ? error.code === 'proxy_failed' : CONNECTING.has(error.code)
+}
+
+const CONNECTING: ReadonlySet<string> = new Set<NighthaulError['code']>([
+  'dns_not_found',
+  'connect_refused',
+  'connect_timeout',
+  'network_unreachable',
+])

@@ -3,6 +3,7 @@ import type { ReactNode } from 'react'
 import { useTranslation } from 'react-i18next'
 import { formatBytes, formatPercent } from '../../../shared/format.ts'
 import type { TaskDetail, TaskId } from '../../../shared/schemas.ts'
+import { isUnfinished } from '../../../shared/task-state.ts'
 import { copyLink, decide, openFile, retry, showInFolder } from '../../actions.ts'
 import { en } from '../../i18n/en.ts'
 import { errorWords } from '../../i18n/error-words.ts'
@@ -10,6 +11,7 @@ import { texts } from '../../i18n/index.ts'
 import { useWindow } from '../../stores/window.ts'
 import { focusList } from '../../ui/focus-list.ts'
 import { Icon } from '../../ui/icon.tsx'
+import { LimitField, QueueField, useQueues } from './detail-controls.tsx'
 import { SegmentMap } from './segment-map.tsx'
 import { useTaskDetail } from './use-task-detail.ts'
 import './detail.css'
@@ -105,6 +107,7 @@ function Problem({ detail }: { detail: TaskDetail }) {
 
 function Facts({ detail }: { detail: TaskDetail }) {
   const { t } = useTranslation()
+  const queues = useQueues(detail.id)
   return (
     <dl className="facts">
       <Fact name={t('detail.link')} wide>
@@ -137,6 +140,16 @@ function Facts({ detail }: { detail: TaskDetail }) {
       <Fact name={t('detail.connections')}>
         {t('detail.connectionsValue', { open: detail.connections, most: detail.connectionsUsed })}
       </Fact>
+      {isUnfinished(detail.state) && (
+        <Fact name={t('detail.limit')}>
+          <LimitField detail={detail} />
+        </Fact>
+      )}
+      {isUnfinished(detail.state) && queues !== null && (
+        <Fact name={t('detail.queue')}>
+          <QueueField detail={detail} queues={queues} />
+        </Fact>
+      )}
       <Fact name={t('detail.resumable')}>
         {detail.resumable === null
           ? t('detail.resumableUnknown')

@@ -67,6 +67,11 @@ export function Toolbar() {
                 <Icon name="done" />
                 {t('toolbar.removeDone')}
               </Menu.Item>
+              <Menu.Separator className="menu-separator" />
+              <Menu.Item className="menu-item" onClick={() => useWindow.setState({ dialog: { kind: 'hosts' } })}>
+                <Icon name="hosts" />
+                {t('toolbar.hosts')}
+              </Menu.Item>
             </Menu.Popup>
           </Menu.Positioner>
         </Menu.Portal>

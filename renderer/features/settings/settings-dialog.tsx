@@ -8,7 +8,16 @@ import { closeDialog } from '../../stores/window.ts'
 import { Dialog } from '../../ui/dialog.tsx'
 import { type ControlProps, Field, FolderInput } from '../../ui/field.tsx'
 import { toasts } from '../../ui/toasts.tsx'
-import { type NumberField, PROXY_CHOICES, readForm, type SettingsForm, toForm } from './settings-form.ts'
+import { LimitsFields } from './limits-fields.tsx'
+import {
+  type NumberField,
+  type OptionalField,
+  PROXY_CHOICES,
+  readForm,
+  type SettingsForm,
+  toForm,
+} from './settings-form.ts'
+import { useLimitsForm } from './use-limits.ts'
 import './settings.css'
 
 const THEMES = ['system', 'light', 'dark'] as const
@@ -25,16 +34,16 @@ function Form({ settings }: { settings: Settings }) {
   const about = useConnection((state) => (state.status.kind === 'open' ? state.status.info : null))
   const { patch, problems } = readForm(form, settings)
   const set = (change: Partial<SettingsForm>): void => setForm((before) => ({ ...before, ...change }))
-  const hasProblems = Object.keys(problems).length > 0
+  const limits = useLimitsForm()
+  const hasProblems = Object.keys(problems).length > 0 || limits.hasProblems
 
   const submit = async (): Promise<void> => {
     if (hasProblems) return
     setBusy(true)
     try {
-      if (Object.keys(patch).length > 0) {
-        await call('settings.set', patch)
-        toasts.add({ title: t('settings.saved') })
-      }
+      const changed = Object.keys(patch).length > 0
+      if (changed) await call('settings.set', patch)
+      if ((await limits.save()) || changed) toasts.add({ title: t('settings.saved') })
       closeDialog()
     } catch (error) {
       tellError(error)
@@ -49,7 +58,7 @@ function Form({ settings }: { settings: Settings }) {
     return problem === 'required' ? t('settings.required') : t('settings.invalid', problem)
   }
 
-  const number = (key: NumberField, unit?: string, hint?: string) => (
+  const number = (key: NumberField | OptionalField, unit?: string, hint?: string, none?: string) => (
     <Field label={t(`settings.${key}`)} problem={problemOf(key)} hint={hint}>
       {(control) => (
         <span className="field-row">
@@ -58,6 +67,7 @@ function Form({ settings }: { settings: Settings }) {
             className="input input-number"
             inputMode="decimal"
             value={form[key]}
+            placeholder={none}
             onChange={(event) => set({ [key]: event.target.value })}
           />
           {unit && <span className="unit">{unit}</span>}
@@ -132,6 +142,8 @@ function Form({ settings }: { settings: Settings }) {
           </Field>
           {number('connectionsPerDownload')}
           {number('connectionsPerHost', undefined, t('settings.connectionsPerHostHint'))}
+          {number('requestsPerSecondPerHost', undefined, undefined, t('settings.limitNone'))}
+          {number('requestSpacingMsPerHost', t('settings.seconds'), undefined, t('settings.limitNone'))}
         </div>
       </fieldset>
       <fieldset className="settings-group">
@@ -166,6 +178,7 @@ function Form({ settings }: { settings: Settings }) {
           </div>
         </details>
       </fieldset>
+      <LimitsFields form={limits} />
       <fieldset className="settings-group">
         <legend>{t('settings.groups.trouble')}</legend>
         <div className="field-columns">

@@ -21,11 +21,19 @@ export const NUMBER_FIELDS = {
   busyConnections: { factor: 1, min: 1, max: 1024, whole: true },
 } as const
 
+/** The same, where empty means none. */
+const OPTIONAL_FIELDS = {
+  requestsPerSecondPerHost: { factor: 1, min: 0.001, max: 10_000 },
+  requestSpacingMsPerHost: { factor: 1000, min: 0.001, max: 3600 },
+} as const
+
 export type NumberField = keyof typeof NUMBER_FIELDS
 export const PROXY_CHOICES = [...PROXY_MODES, 'manual'] as const
+export type OptionalField = keyof typeof OPTIONAL_FIELDS
+const OPTIONAL_KEYS = Object.keys(OPTIONAL_FIELDS) as OptionalField[]
 const LIMIT = { min: 0.001, max: 100_000 }
 
-export interface SettingsForm extends Record<NumberField, string> {
+export interface SettingsForm extends Record<NumberField | OptionalField, string> {
   downloadFolder: string
   /** MB/s; empty: no limit */
   limit: string
@@ -46,11 +54,15 @@ export function toForm(settings: Settings): SettingsForm {
   const numbers = Object.fromEntries(
     Object.entries(NUMBER_FIELDS).map(([key, { factor }]) => [key, String(settings[key as NumberField] / factor)]),
   ) as Record<NumberField, string>
+  const optional = Object.fromEntries(
+    OPTIONAL_KEYS.map((key) => [key, String((settings[key] ?? 0) / OPTIONAL_FIELDS[key].factor || '')]),
+  ) as Record<OptionalField, string>
   const { downloadFolder, onConflict, onChange, durability, theme, limitBytesPerSecond } = settings
   const limit = limitBytesPerSecond === null ? '' : String(limitBytesPerSecond / BYTES_PER_MEGABYTE)
   const { proxy, proxyMode, netrcFile } = settings
   return {
     ...numbers,
+    ...optional,
     downloadFolder,
     limit,
     proxyChoice: proxy === null ? proxyMode : 'manual',
@@ -90,6 +102,12 @@ export function readForm(
       problems[key] = { min, max }
     else next[key] = Math.round(value * factor)
   }
+  for (const key of OPTIONAL_KEYS) {
+    const { factor, min, max } = OPTIONAL_FIELDS[key]
+    const value = form[key].trim() === '' ? 0 : readNumber(form[key])
+    if (value === null || (value !== 0 && value < min) || value > max) problems[key] = { min, max }
+    else next[key] = value === 0 ? null : factor === 1 ? value : Math.round(value * factor)
+  }
   if (form.limit.trim() === '') next.limitBytesPerSecond = null
   else {
     const value = readNumber(form.limit)
@@ -102,7 +120,7 @@ export function readForm(
 }
 
 /** A comma is a decimal point to half of the world. */
-function readNumber(text: string): number | null {
+export function readNumber(text: string): number | null {
   const normal = text.trim().replace(',', '.')
   return /^\d+(\.\d+)?$/.test(normal) ? Number(normal) : null
 }

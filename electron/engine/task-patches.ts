@@ -1,0 +1,37 @@
+/** What changes of a task's record: when it starts over, and when the user wants it otherwise. Pure. */
+import type { TaskPatch, TaskRecord } from '../../shared/records.ts'
+import type { TaskOptions, UpdateTasksInput } from '../../shared/schemas.ts'
+import type { TaskEvent } from './task-machine.ts'
+
+/** What a task no longer knows after it starts over. */
+export const FORGOTTEN: TaskPatch = {
+  sizeBytes: null,
+  etag: null,
+  lastModified: null,
+  lastModifiedStrong: false,
+  contentType: null,
+  contentEncoding: null,
+  acceptsRanges: null,
+  finalUrl: null,
+  writtenBytes: 0,
+}
+
+/** What a person asked for must not be forgotten by a power cut; what the engine met it would meet again. */
+export function isUsersWord({ kind }: TaskEvent): boolean {
+  return kind === 'pause' || kind === 'resume' || kind === 'retry' || kind === 'decideRestart' || kind === 'decideKeep'
+}
+
+/** What the user may change of a task at any time. */
+export type TaskChange = Omit<UpdateTasksInput, 'selection'>
+
+/** The record's part after a change; `null` takes an option back, what is left out stays. */
+export function changedTask(task: TaskRecord, change: TaskChange): { options: TaskOptions; queueId: number } {
+  const { queueId = task.queueId, ...fields } = change
+  const options: TaskOptions = { ...task.options }
+  for (const key of ['limitBytesPerSecond', 'connections'] as const) {
+    const value = fields[key]
+    if (value === null) delete options[key]
+    else if (value !== undefined) options[key] = value
+  }
+  return { options, queueId }
+}
