@@ -18,7 +18,8 @@ export class PartFile {
   readonly path: string
   readonly #fs: FileSystem | null
   /** null: whoever needs it first opens it */
-  #file: Promise<OpenFile> | null
+  #file: OpenFile | null
+  #opening: Promise<OpenFile> | null = null
   #descriptor: number | null = null
   #isNew = false
   #blocks: BlockChecksum[] = []
@@ -26,7 +27,7 @@ export class PartFile {
   private constructor(path: string, fs: FileSystem | null, file: OpenFile | null) {
     this.path = path
     this.#fs = fs
-    this.#file = file && Promise.resolve(file)
+    this.#file = file
     this.#descriptor = file?.descriptor ?? null
   }
 
@@ -78,7 +79,7 @@ export class PartFile {
   }
 
   async close(): Promise<void> {
-    if (this.#file) await this.#on((file) => file.close())
+    if (this.#file ?? this.#opening) await this.#on((file) => file.close())
   }
 
   /** Reads exactly `bytes` bytes, or fewer at the end of the file. */
@@ -94,10 +95,15 @@ export class PartFile {
   }
 
   #on<T>(operation: (file: OpenFile) => Promise<T>): Promise<T> {
-    return onDisk(this.path, async () => {
-      this.#file ??= this.#fs!.open(this.path, this.takeCreation() ? 'create' : 'open')
-      return operation(await this.#file)
+    return onDisk(this.path, () => (this.#file ? operation(this.#file) : this.#open().then(operation)))
+  }
+
+  #open(): Promise<OpenFile> {
+    this.#opening ??= this.#fs!.open(this.path, this.takeCreation() ? 'create' : 'open').then((file) => {
+      this.#file = file
+      return file
     })
+    return this.#opening
   }
 
   /** CRC-32 of a block as it is on disk now. */
