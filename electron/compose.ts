@@ -59,7 +59,7 @@ export async function openEngine(options: OpenEngineOptions): Promise<OpenedEngi
   const engine = createEngine({
     store,
     fs: createNodeFileSystem(),
-    openLane: (settings) => createLanePool({ entry: LANE_WORKER, settings, logger }),
+    openLane: (settings, onRequest) => createLanePool({ entry: LANE_WORKER, settings, onRequest, logger }),
     clock: nodeClock,
     random: Math.random,
     logger,

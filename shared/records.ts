@@ -3,6 +3,7 @@
  * both see them and neither sees the other.
  */
 import type { ErrorInfo } from './errors.ts'
+import type { Tally } from './request-statistics.ts'
 import type { Checksum, ListTasksInput, Selection, SettingsPatch, TaskId, TaskOptions } from './schemas.ts'
 import type { TaskState } from './task-state.ts'
 
@@ -90,6 +91,32 @@ export interface TaskCheckpoint {
   blocks?: readonly BlockChecksum[]
 }
 
+/** What was measured since the batch before. */
+export interface StatisticsBatch {
+  /** epoch ms: the hour and the minute that it counts into */
+  at: number
+  /** bytes of bodies that came in, whatever became of their requests */
+  receivedBytes: number
+  /** requests that ended, by host */
+  hosts: ReadonlyMap<string, Tally>
+}
+
+export interface StoredTally {
+  /** epoch ms; an hour or, long ago, a day */
+  startsAt: number
+  spanMs: number
+  /** OTHER_HOSTS stands for those that were not kept apart */
+  host: string
+  tally: Tally
+}
+
+/** Bytes that came in during `stepMs` from `at` on. */
+export interface ReceivedBytes {
+  /** epoch ms */
+  at: number
+  bytes: number
+}
+
 /**
  * The store as the engine sees it. All calls are synchronous (SQLite). Methods marked intent commit with
  * synchronous=FULL: they survive a power cut once they return; the others may lose the last seconds but never order.
@@ -135,6 +162,17 @@ export interface TaskStore {
   clearProgress(id: TaskId): void
   /** one transaction, synchronous=NORMAL */
   checkpoint(batch: readonly TaskCheckpoint[]): void
+
+  /** one transaction, synchronous=NORMAL; adds to what any process has stored, and forgets what is too old */
+  addStatistics(batch: StatisticsBatch): void
+  /** hours (and days) that begin in [from, to), of one host or of all */
+  requestTallies(range: { from: number; to: number; host?: string }): StoredTally[]
+  /** epoch ms of the first stored hour; null: there is none */
+  statisticsBegin(): number | null
+  /** everything since statistics are kept, of all hosts and of those used lately; never falls while it is shown */
+  requestTotals(): { all: Tally; hosts: { host: string; tally: Tally }[] }
+  /** steps of whole minutes in [from, to) in which bytes came, in order; kept for a week */
+  receivedBytes(range: { from: number; to: number; stepMs: number }): ReceivedBytes[]
 
   getSettings(): SettingsPatch
   /** intent */

@@ -20,6 +20,7 @@ import { probeUrl } from './probe.ts'
 import { TokenBucket } from './rate-limiter.ts'
 import { FORGOTTEN, Runner } from './runner.ts'
 import { httpSettings, readSettings } from './settings.ts'
+import { Statistics } from './statistics.ts'
 import type { TaskEvent } from './task-machine.ts'
 import { detailOf, rowOf } from './task-view.ts'
 
@@ -32,7 +33,8 @@ export function createEngine(deps: EngineDeps): EngineApi {
   const { store, clock, logger } = deps
   let settings = readSettings(deps)
   const hosts = new HostController(clock, settings)
-  const lane = deps.openLane(httpSettings(settings, deps))
+  const statistics = new Statistics(store, clock)
+  const lane = deps.openLane(httpSettings(settings, deps), statistics.ended)
   const history = new ThroughputHistory()
   const globalBucket = new TokenBucket(settings.limitBytesPerSecond, clock.monotonic())
   const throughputListeners = new Set<(sample: ThroughputSample) => void>()
@@ -56,7 +58,10 @@ export function createEngine(deps: EngineDeps): EngineApi {
     changes,
     settings: () => settings,
     globalBucket,
-    received: (bytes) => history.add(bytes),
+    received: (bytes) => {
+      history.add(bytes)
+      statistics.received(bytes)
+    },
     moved: (ids) => {
       leased.moved(ids)
       schedulePump()
@@ -121,6 +126,7 @@ export function createEngine(deps: EngineDeps): EngineApi {
     })
     every('tick', CHECKPOINT_MS, () => {
       guard('checkpoint', () => runner.checkpoint())
+      guard('statistics', () => statistics.flush())
       const now = clock.monotonic()
       const sample = history.tick(clock.now(), now - lastTick)
       lastTick = now
@@ -298,6 +304,9 @@ export function createEngine(deps: EngineDeps): EngineApi {
       return settings
     },
     'throughput.history': () => ({ samples: history.samples }),
+    'stats.summary': (input) => statistics.summary(input),
+    'stats.throughput': (input) => statistics.throughput(input),
+    'stats.totals': () => statistics.totals(),
   }
 
   const events: EventHub<Contract> = {
@@ -334,6 +343,7 @@ export function createEngine(deps: EngineDeps): EngineApi {
       for (const id of leased.ids) store.releaseLease(id, deps.lease)
     }
     await lane.close()
+    guard('statistics', () => statistics.flush())
   }
 
   return {

@@ -17,6 +17,7 @@ import { createProgress } from './progress.ts'
 import { createQueue } from './queue.ts'
 import { ensureSound, type SalvageReport } from './salvage.ts'
 import { createSettings } from './settings.ts'
+import { createStatistics } from './statistics.ts'
 import { toStoreError, withTypedErrors } from './store-errors.ts'
 import { createTaskList } from './task-list.ts'
 import { createTasks } from './tasks.ts'
@@ -81,6 +82,7 @@ function assemble(connection: Connection, logger: StoreLogger): TaskStore {
     ...createQueue(connection, logger),
     ...createProgress(connection, logger),
     ...createSettings(connection, logger),
+    ...createStatistics(connection, logger),
     dataVersion: () => connection.db.pragma('data_version', { simple: true }) as number,
     committed: (durable) => connection.committed(durable),
     close: () => connection.close(),

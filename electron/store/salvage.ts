@@ -198,6 +198,8 @@ const TABLES: Readonly<Record<string, (row: Row) => Row | null>> = {
   segments: repairSegment,
   block_pages: (row) => row,
   settings: (row) => row,
+  request_statistics: (row) => row,
+  received_bytes: (row) => row,
 }
 
 function repairTask(row: Row): Row | null {
@@ -254,6 +256,8 @@ function copyTable(
 ): number {
   // table_info leaves generated columns out, which is what an INSERT needs.
   const columns = (to.pragma(`table_info(${table})`) as { name: string }[]).map(({ name }) => name)
+  // A schema from before this table.
+  if (columns.length === 0) return 0
   const insert = to.prepare(
     `INSERT INTO ${table} (${columns.map((name) => `"${name}"`).join(', ')})
      VALUES (${columns.map((name) => `@${name}`).join(', ')})`,

@@ -6,6 +6,7 @@ import {
   type HttpSettings,
 } from '../../electron/engine/http/http-client.ts'
 import type { Clock } from '../../electron/engine/ports.ts'
+import type { RequestSample } from '../../shared/request-statistics.ts'
 
 const clock: Clock = {
   now: Date.now,
@@ -17,6 +18,8 @@ const clock: Clock = {
 }
 
 export interface TestClient extends AsyncDisposable {
+  /** of the requests that ended, in order */
+  readonly samples: readonly RequestSample[]
   request(url: string, rest?: Partial<HttpRequest>): Promise<HttpReply>
   /** status, headers and the whole body; rejects with the body's error */
   read(url: string, rest?: Partial<HttpRequest>): Promise<{ reply: HttpReply; body: Buffer }>
@@ -25,8 +28,10 @@ export interface TestClient extends AsyncDisposable {
 }
 
 export function startClient(settings: Partial<HttpSettings> = {}): TestClient {
+  const samples: RequestSample[] = []
   const client = createHttpClient({
     clock,
+    onRequest: (sample) => samples.push(sample),
     settings: {
       connectTimeoutMs: 5000,
       headersTimeoutMs: 5000,
@@ -39,6 +44,7 @@ export function startClient(settings: Partial<HttpSettings> = {}): TestClient {
   const request: TestClient['request'] = (url, rest = {}) =>
     client.request({ url, headers: {}, options: { proxy: '' }, signal: new AbortController().signal, ...rest })
   return {
+    samples,
     request,
     read: async (url, rest) => {
       const reply = await request(url, rest)

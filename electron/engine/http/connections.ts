@@ -9,6 +9,7 @@ import { createSecureContext, getCACertificates, type SecureContext } from 'node
 import type { Dispatcher } from 'undici'
 import { NighthaulError } from '../../../shared/errors.ts'
 import type { Clock } from '../ports.ts'
+import { type Setup, timed } from './request-sample.ts'
 import { SLAB_BYTES, SlabReader } from './slabs.ts'
 import { buildConnector, Client, Pool, ProxyAgent, Socks5ProxyAgent } from './undici.ts'
 
@@ -26,6 +27,8 @@ export interface Connection {
   readonly key: string
   /** the socket in use; null before the first connect, and always behind a proxy */
   socket: Socket | null
+  /** how long it took to come about; null: not since this was reset, or behind a proxy */
+  setup: Setup | null
   /** requests finished on it */
   served: number
   /** how many bytes the present request wants to read at once */
@@ -88,6 +91,7 @@ export function createConnections(clock: Clock, maxIdle: () => number): Connecti
       origin,
       key,
       socket: null,
+      setup: null,
       served: 0,
       readBytes: () => SLAB_BYTES,
       idleSinceMs: 0,
@@ -97,11 +101,8 @@ export function createConnections(clock: Clock, maxIdle: () => number): Connecti
       ...CLIENT_OPTIONS,
       connect: (options, callback) => {
         const tls = options.protocol === 'https:' ? { secureContext, session: sessions.get(key) } : null
-        slabConnector(
-          timeout,
-          connection,
-          tls,
-        )(options, (...result) => {
+        const connect = timed(slabConnector(timeout, connection, tls), clock, connection)
+        connect(options, (...result) => {
           const socket = result[1]
           connection.socket = socket
           if (tls) socket?.on('session', (session: Buffer) => keep(sessions, key, session))

@@ -29,8 +29,23 @@ export interface ExchangeInput {
   stallTimeoutMs: number
   signal: AbortSignal
   toError(error: unknown): NighthaulError
+  /** monotonic ms */
+  now(): number
   /** called once: the connection is free again (`reusable`), or of no more use */
-  onDone(reusable: boolean): void
+  onDone(reusable: boolean, end: ExchangeEnd): void
+}
+
+/** How an exchange went; moments are monotonic ms. */
+export interface ExchangeEnd {
+  /** null: never */
+  sentAt: number | null
+  headAt: number | null
+  /** null: no reply */
+  status: number | null
+  /** of the body, as they came */
+  bytes: number
+  /** null: read to its end, or ended by ourselves */
+  error: NighthaulError | null
 }
 
 export interface Exchange {
@@ -83,6 +98,9 @@ class ExchangeHandler implements Dispatcher.DispatchHandler, Exchange {
   /** a failure between head and taker: the taker has yet to hear of it */
   #untold: NighthaulError | null = null
   #hasHead = false
+  #sentAt: number | null = null
+  #headAt: number | null = null
+  #bytes = 0
   #paused = false
   #pumpPlanned = false
   #connectionDone = false
@@ -104,6 +122,7 @@ class ExchangeHandler implements Dispatcher.DispatchHandler, Exchange {
 
   onRequestStart(controller: Dispatcher.DispatchController): void {
     this.#controller = controller
+    this.#sentAt = this.#input.now()
     if (this.#over) controller.abort(new Error('aborted'))
   }
 
@@ -112,6 +131,7 @@ class ExchangeHandler implements Dispatcher.DispatchHandler, Exchange {
     this.status = status
     this.headers = headers as Headers
     this.#hasHead = true
+    this.#headAt = this.#input.now()
     controller.pause()
     this.#resolve(this)
   }
@@ -119,6 +139,7 @@ class ExchangeHandler implements Dispatcher.DispatchHandler, Exchange {
   onResponseData(_controller: Dispatcher.DispatchController, chunk: Buffer): void {
     // undici's parser announces nothing again whenever it is resumed
     if (this.#over || chunk.length === 0) return
+    this.#bytes += chunk.length
     if (!this.#sink || this.#paused || this.#backlog.length > 0) this.#backlog.push(chunk)
     else this.#deliver(chunk)
   }
@@ -138,7 +159,7 @@ class ExchangeHandler implements Dispatcher.DispatchHandler, Exchange {
       return
     }
     this.#outcome = ours
-    this.#connectionOver(false)
+    this.#connectionOver(false, ours)
     this.#settle()
   }
 
@@ -166,11 +187,11 @@ class ExchangeHandler implements Dispatcher.DispatchHandler, Exchange {
     this.#connectionOver(false)
   }
 
-  /** Ends everything with this error, at once. */
-  fail(error: NighthaulError): void {
+  /** Ends everything with this error, at once. `broke`: what it says of the exchange; null: it was given up. */
+  fail(error: NighthaulError, broke: NighthaulError | null = error): void {
     if (this.#over) return
     this.#close()
-    this.#connectionOver(false)
+    this.#connectionOver(false, broke)
     if (!this.#hasHead) this.#reject(error)
     else if (this.#sink) tell(() => this.#sink!.onError(error))
     else this.#untold = error
@@ -224,11 +245,17 @@ class ExchangeHandler implements Dispatcher.DispatchHandler, Exchange {
     this.#input.signal.removeEventListener('abort', this.#onAbort)
   }
 
-  #connectionOver(reusable: boolean): void {
+  #connectionOver(reusable: boolean, error: NighthaulError | null = null): void {
     if (this.#connectionDone) return
     this.#connectionDone = true
     if (!reusable) this.#controller?.abort(new Error('aborted'))
-    this.#input.onDone(reusable)
+    this.#input.onDone(reusable, {
+      sentAt: this.#sentAt,
+      headAt: this.#headAt,
+      status: this.#hasHead ? this.status : null,
+      bytes: this.#bytes,
+      error,
+    })
   }
 
   readonly #onAbort = (): void => {
@@ -237,6 +264,7 @@ class ExchangeHandler implements Dispatcher.DispatchHandler, Exchange {
       reason instanceof NighthaulError
         ? reason
         : new NighthaulError('interrupted', 'The request was stopped. What is already here is kept.'),
+      null,
     )
   }
 }

@@ -3,6 +3,7 @@
  * bodies with backpressure. What a reply means for a file is decided elsewhere (probe.ts, resume-ladder.ts).
  */
 import { NighthaulError } from '../../../shared/errors.ts'
+import type { RequestSample } from '../../../shared/request-statistics.ts'
 import type { TaskOptions } from '../../../shared/schemas.ts'
 import type { Clock } from '../ports.ts'
 import { type Connection, createConnections, type RequestProfile } from './connections.ts'
@@ -11,6 +12,7 @@ import { headersFor, splitCredentials } from './credentials.ts'
 import { toNetworkError, toProxiedError } from './errors.ts'
 import { type BodySink, type Exchange, exchange } from './exchange.ts'
 import { proxyFor } from './proxies.ts'
+import { sampleOf } from './request-sample.ts'
 
 export type { BodySink, RequestProfile }
 
@@ -34,6 +36,8 @@ export interface HttpRequest {
   home?: string
   /** How many bytes to read from the socket at once: small reads for what is held in memory or paid for by the byte. */
   readBytes?: () => number
+  /** ms it has waited already: for a place at the host, for its turn */
+  queuedMs?: number
   /** told before each redirect is followed; may throw to stay */
   follow?: (from: URL, to: URL) => void
 }
@@ -79,13 +83,26 @@ const REDIRECTS = new Set([301, 302, 303, 307, 308])
 /** A longer redirect body costs more to read than a new connection. */
 const MAX_DRAINED_BYTES = 64 * 1024
 
-export function createHttpClient(deps: { settings: HttpSettings; clock: Clock }): HttpClient {
+export interface HttpClientDeps {
+  settings: HttpSettings
+  clock: Clock
+  /** told at the end of every request that was tried, redirects and failures too */
+  onRequest?: (sample: RequestSample) => void
+}
+
+export function createHttpClient(deps: HttpClientDeps): HttpClient {
   let settings = deps.settings
-  const connections = createConnections(deps.clock, () => settings.connectionsPerHost)
+  const { clock } = deps
+  const connections = createConnections(clock, () => settings.connectionsPerHost)
 
   /** One hop: a request and the head of its reply. */
-  const send = async (url: URL, headers: Parameters<typeof headersFor>[0], request: HttpRequest) => {
+  const send = async (
+    url: URL,
+    headers: Parameters<typeof headersFor>[0],
+    request: HttpRequest & { queuedMs: number },
+  ) => {
     const { options, signal } = request
+    const askedAt = clock.monotonic()
     const proxy = proxyFor(url, options.proxy, process.env)
     const profile: RequestProfile = {
       proxy: proxy?.href ?? null,
@@ -94,6 +111,10 @@ export function createHttpClient(deps: { settings: HttpSettings; clock: Clock })
     }
     const attempt = async (connection: Connection) => {
       const reused = connection.served > 0
+      const startedAt = clock.now()
+      const beganAt = clock.monotonic()
+      const queueMs = request.queuedMs + beganAt - askedAt
+      connection.setup = null
       connection.readBytes = request.readBytes ?? SMALL_READS
       const reply = await exchange(connection.dispatcher, {
         origin: url.origin,
@@ -103,7 +124,17 @@ export function createHttpClient(deps: { settings: HttpSettings; clock: Clock })
         stallTimeoutMs: options.timeoutMs ?? settings.stallTimeoutMs,
         signal,
         toError: (error) => (proxy ? toProxiedError(error, url.href, proxy.host) : toNetworkError(error, url.href)),
-        onDone: (reusable) => (reusable ? connections.release(connection) : connections.discard(connection)),
+        now: () => clock.monotonic(),
+        onDone: (reusable, end) => {
+          const { setup } = connection
+          if (reusable) connections.release(connection)
+          else connections.discard(connection)
+          const endedAt = clock.monotonic()
+          const { host } = url
+          deps.onRequest?.(
+            sampleOf({ host, method: 'GET', startedAt, beganAt, endedAt, queueMs, setup, kept: reused, end }),
+          )
+        },
       })
       return { reply, reused, remoteAddress: connection.socket?.remoteAddress ?? null }
     }
@@ -136,7 +167,8 @@ export function createHttpClient(deps: { settings: HttpSettings; clock: Clock })
 
       const { userAgent } = settings
       const hop = { url, start, options: asked.options, authorization, cookie, userAgent, range: asked.headers }
-      const { reply, reused, remoteAddress } = await send(url, hop, asked)
+      const queuedMs = redirects === 0 ? (asked.queuedMs ?? 0) : 0
+      const { reply, reused, remoteAddress } = await send(url, hop, { ...asked, queuedMs })
       cookies.learn(url, reply.headers['set-cookie'])
       if (!REDIRECTS.has(reply.status)) {
         return Object.assign(methodsOf(reply), {

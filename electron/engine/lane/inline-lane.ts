@@ -1,7 +1,7 @@
 /** A lane in the caller's thread: the one implementation, which a worker runs as well. */
 import { comparingTransfer } from '../comparing-body.ts'
 import { SegmentWriter } from '../file-sink.ts'
-import { createHttpClient, type HttpReply, type HttpSettings } from '../http/http-client.ts'
+import { createHttpClient, type HttpClientDeps, type HttpReply } from '../http/http-client.ts'
 import type { Clock } from '../ports.ts'
 import { Limiter, readSize } from '../rate-limiter.ts'
 import * as plan from '../segment-plan.ts'
@@ -33,7 +33,7 @@ export interface InlineLane extends Lane {
   request(request: LaneRequest): Promise<InlineReply>
 }
 
-export function createInlineLane(deps: { settings: HttpSettings; clock: Clock }): InlineLane {
+export function createInlineLane(deps: HttpClientDeps): InlineLane {
   const { clock } = deps
   const client = createHttpClient(deps)
   return {

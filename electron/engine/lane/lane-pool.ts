@@ -3,6 +3,7 @@
  * enough to do, and started anew where one was lost.
  */
 import { availableParallelism } from 'node:os'
+import type { RequestSample } from '../../../shared/request-statistics.ts'
 import type { TaskOptions } from '../../../shared/schemas.ts'
 import type { HttpSettings } from '../http/http-client.ts'
 import type { Logger } from '../ports.ts'
@@ -22,12 +23,14 @@ export interface LanePoolDeps {
   /** what a worker runs: lane-worker.ts, or what it was built to */
   entry: URL
   settings: HttpSettings
+  /** told of requests that ended */
+  onRequest?: (sample: RequestSample) => void
   logger: Logger
   /** the most workers; by the number of cores when left out */
   most?: number
 }
 
-export function createLanePool({ entry, logger, ...deps }: LanePoolDeps): Lane {
+export function createLanePool({ entry, logger, onRequest = () => undefined, ...deps }: LanePoolDeps): Lane {
   // One core is for the engine itself and for the window.
   const most = deps.most ?? Math.max(1, Math.min(MOST_LANES, availableParallelism() - 1))
   let settings = deps.settings
@@ -35,9 +38,12 @@ export function createLanePool({ entry, logger, ...deps }: LanePoolDeps): Lane {
 
   const start = (): Place => {
     const place: Place = {
-      lane: new WorkerLane(entry, settings, (error) => {
-        logger.error({ error: error.message }, 'a worker was lost')
-        places = places.filter((other) => other !== place)
+      lane: new WorkerLane(entry, settings, {
+        onRequest,
+        onLost(error) {
+          logger.error({ error: error.message }, 'a worker was lost')
+          places = places.filter((other) => other !== place)
+        },
       }),
       tasks: new Set(),
     }

@@ -40,6 +40,7 @@ const lane = createInlineLane({
       return { cancel: () => clearTimeout(timer) }
     },
   },
+  onRequest: (sample) => tell({ kind: 'sample', sample }),
 })
 const options = new Map<number, TaskOptions>()
 const works = new Map<number, Work>()

@@ -1,6 +1,7 @@
 /** What crosses between an engine and the worker that runs its lane. Plain data; bounds are shared memory. */
 import type { ErrorInfo } from '../../../shared/errors.ts'
 import type { BlockChecksum } from '../../../shared/records.ts'
+import type { RequestSample } from '../../../shared/request-statistics.ts'
 import type { TaskOptions } from '../../../shared/schemas.ts'
 import type { HttpSettings } from '../http/http-client.ts'
 import type { CompareOrder, LaneReply, LaneRequest, ReceiveOrder, TransferEnd } from './lane.ts'
@@ -46,7 +47,10 @@ export type ToWorker =
 
 export type HeadMessage = Omit<LaneReply, 'abort' | 'receive' | 'compare'>
 
-export type FromWorker =
+export type FromWorker = Told | { kind: 'sample'; sample: RequestSample }
+
+/** About what is under way under an id. */
+export type Told =
   | { kind: 'head'; id: number; head: HeadMessage }
   | { kind: 'written'; id: number; position: number; blocks: BlockChecksum[] }
   | { kind: 'advanced'; id: number; start: number; position: number; blocks: BlockChecksum[] }

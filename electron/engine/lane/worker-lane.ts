@@ -4,6 +4,7 @@
  */
 import { Worker } from 'node:worker_threads'
 import { type ErrorInfo, NighthaulError } from '../../../shared/errors.ts'
+import type { RequestSample } from '../../../shared/request-statistics.ts'
 import type { TaskOptions } from '../../../shared/schemas.ts'
 import type { PartFile } from '../file-sink.ts'
 import type { HttpSettings } from '../http/http-client.ts'
@@ -20,11 +21,17 @@ import type {
   ReceiveOrder,
 } from './lane.ts'
 import type { LaneWorkerData } from './lane-service.ts'
-import type { FileMessage, FromWorker, ToWorker } from './messages.ts'
+import type { FileMessage, FromWorker, Told, ToWorker } from './messages.ts'
 import { Outbox } from './outbox.ts'
 
 /** What is under way under one id, and who hears of it. */
-type Listener = (message: Extract<FromWorker, { id: number }>) => void
+type Listener = (message: Told) => void
+
+export interface WorkerEvents {
+  onRequest(sample: RequestSample): void
+  /** it ended unasked */
+  onLost(error: Error): void
+}
 
 export class WorkerLane implements Lane {
   readonly #worker: Worker
@@ -38,11 +45,13 @@ export class WorkerLane implements Lane {
   #closing = false
   #lost: NighthaulError | null = null
 
-  /** `entry`: lane-worker.ts, or what it was built to. `onLost`: it ended unasked. */
-  constructor(entry: URL, settings: HttpSettings, onLost: (error: Error) => void) {
+  /** `entry`: lane-worker.ts, or what it was built to. */
+  constructor(entry: URL, settings: HttpSettings, events: WorkerEvents) {
     this.#worker = new Worker(entry, { workerData: { settings } satisfies LaneWorkerData })
     this.#worker.on('message', (messages: FromWorker[]) => {
-      for (const message of messages) this.#listeners.get(message.id)?.(message)
+      for (const message of messages)
+        if (message.kind === 'sample') events.onRequest(message.sample)
+        else this.#listeners.get(message.id)?.(message)
     })
     let failure: Error | null = null
     this.#worker.on('error', (error) => {
@@ -51,7 +60,7 @@ export class WorkerLane implements Lane {
     this.#exited = new Promise((resolve) => {
       this.#worker.once('exit', (code) => {
         this.#lose(this.#closing ? 'it was closed' : (failure?.message ?? `exit code ${code}`))
-        if (!this.#closing) onLost(failure ?? new Error(`the worker ended with ${code}`))
+        if (!this.#closing) events.onLost(failure ?? new Error(`the worker ended with ${code}`))
         resolve()
       })
     })

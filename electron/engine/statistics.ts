@@ -1,0 +1,157 @@
+/**
+ * Statistics of requests and throughput: collects what is measured, hands it to the store once a second, and answers
+ * questions about it. Hours and their limits are the store's (store/statistics.ts), arithmetic is shared.
+ */
+import { cumulative } from '../../shared/histogram.ts'
+import type { StatisticsBatch, TaskStore } from '../../shared/records.ts'
+import {
+  addSample,
+  addTally,
+  emptyTally,
+  figuresOf,
+  OTHER_HOSTS,
+  type RequestSample,
+  type Tally,
+  TIMINGS,
+} from '../../shared/request-statistics.ts'
+import type {
+  HourFigures,
+  StatsSummary,
+  StatsSummaryInput,
+  StatsThroughput,
+  StatsThroughputInput,
+  StatsTotals,
+  TallyTotals,
+} from '../../shared/schemas.ts'
+import type { Clock } from './ports.ts'
+
+const MINUTE_MS = 60_000
+const HOUR_MS = 60 * MINUTE_MS
+const DAY_MS = 24 * HOUR_MS
+/** Hosts collected between two batches; where the store takes none for long, later ones count together. */
+const MAX_COLLECTED_HOSTS = 1_000
+/** Hosts in one summary; the others count together. */
+const MAX_SUMMARY_HOSTS = 1_000
+
+type Store = Pick<TaskStore, 'addStatistics' | 'requestTallies' | 'statisticsBegin' | 'requestTotals' | 'receivedBytes'>
+
+export class Statistics {
+  readonly #store: Store
+  readonly #clock: Clock
+  #hosts = new Map<string, Tally>()
+  #receivedBytes = 0
+
+  constructor(store: Store, clock: Clock) {
+    this.#store = store
+    this.#clock = clock
+  }
+
+  /** One request ended. */
+  readonly ended = (sample: RequestSample): void => {
+    addSample(tallyOf(this.#hosts, sample.host, MAX_COLLECTED_HOSTS), sample)
+  }
+
+  received(bytes: number): void {
+    this.#receivedBytes += bytes
+  }
+
+  /** Stores what came since the last call, if anything. Throws what the store throws, and keeps everything then. */
+  flush(): void {
+    if (this.#hosts.size === 0 && this.#receivedBytes === 0) return
+    const batch: StatisticsBatch = {
+      at: this.#clock.now(),
+      receivedBytes: this.#receivedBytes,
+      hosts: this.#hosts,
+    }
+    this.#store.addStatistics(batch)
+    this.#hosts = new Map()
+    this.#receivedBytes = 0
+  }
+
+  /** Whole hours. Gives way to other work after each day, since a quarter of a year may hold very many rows. */
+  async summary({ from, to, host }: StatsSummaryInput): Promise<StatsSummary> {
+    this.flush()
+    const now = this.#clock.now()
+    const begin = this.#store.statisticsBegin() ?? now
+    const first = Math.floor(Math.max(from ?? begin, Math.min(begin, now)) / HOUR_MS) * HOUR_MS
+    const end = Math.ceil(Math.min(to ?? Number.POSITIVE_INFINITY, now + 1) / HOUR_MS) * HOUR_MS
+    const all = emptyTally()
+    const hosts = new Map<string, Tally>()
+    const hours = new Map<number, HourFigures>()
+    for (let at = first; at < end; at += DAY_MS) {
+      for (const row of this.#store.requestTallies({ from: at, to: Math.min(at + DAY_MS, end), host })) {
+        addTally(all, row.tally)
+        addTally(tallyOf(hosts, row.host, Number.POSITIVE_INFINITY), row.tally)
+        addHour(hours, row.startsAt, row.spanMs, row.tally)
+      }
+      await new Promise((resolve) => setImmediate(resolve))
+    }
+    const until = Math.min(to ?? now, now)
+    const seconds = Math.max(1, (until - first) / 1000)
+    return {
+      from: first,
+      to: end,
+      requestsPerSecond: all.requests / seconds,
+      overall: figuresOf(all),
+      hosts: busiest(hosts).map(([name, tally]) => ({ host: name, ...figuresOf(tally) })),
+      hours: [...hours.values()],
+    }
+  }
+
+  throughput({ from, to, stepMs }: StatsThroughputInput): StatsThroughput {
+    this.flush()
+    const first = Math.floor(from / stepMs) * stepMs
+    return { from: first, stepMs, steps: this.#store.receivedBytes({ from: first, to, stepMs }) }
+  }
+
+  /** Everything since statistics are kept. */
+  totals(): StatsTotals {
+    this.flush()
+    const { all, hosts } = this.#store.requestTotals()
+    return { all: totalsOf(all), hosts: hosts.map(({ host, tally }) => ({ host, ...totalsOf(tally) })) }
+  }
+}
+
+function tallyOf(hosts: Map<string, Tally>, host: string, most: number): Tally {
+  const name = hosts.has(host) || hosts.size < most ? host : OTHER_HOSTS
+  let tally = hosts.get(name)
+  if (!tally) {
+    tally = emptyTally()
+    hosts.set(name, tally)
+  }
+  return tally
+}
+
+function addHour(hours: Map<number, HourFigures>, at: number, spanMs: number, tally: Tally): void {
+  const hour = hours.get(at) ?? { at, spanMs, requests: 0, succeeded: 0, failed: 0, bytes: 0 }
+  for (const key of ['requests', 'succeeded', 'failed', 'bytes'] as const) hour[key] += tally[key]
+  hours.set(at, hour)
+}
+
+/** The hosts with the most requests; the others, and those the store did not keep apart, come last as one. */
+function busiest(hosts: Map<string, Tally>): [string, Tally][] {
+  const named = [...hosts].filter(([host]) => host !== OTHER_HOSTS).sort(([, a], [, b]) => b.requests - a.requests)
+  const others = hosts.get(OTHER_HOSTS) ?? emptyTally()
+  for (const [, tally] of named.slice(MAX_SUMMARY_HOSTS)) addTally(others, tally)
+  const kept = named.slice(0, MAX_SUMMARY_HOSTS)
+  return others.requests > 0 ? [...kept, [OTHER_HOSTS, others]] : kept
+}
+
+function totalsOf(tally: Tally): TallyTotals {
+  const { requests, succeeded, failed, reused, bytes } = tally
+  return {
+    requests,
+    succeeded,
+    failed,
+    reused,
+    bytes,
+    statuses: Object.fromEntries(tally.statuses),
+    errors: Object.fromEntries(tally.errors),
+    timings: Object.fromEntries(
+      TIMINGS.map((name) => {
+        const { sumUs } = tally.timings[name]
+        return [name, { sumMs: sumUs / 1000, cumulative: cumulative(tally.timings[name]) }]
+      }),
+    ) as TallyTotals['timings'],
+  }
+}
