@@ -2,7 +2,16 @@
  * Requests as figures: what is measured of one, and tallies of many that can be added up across hosts, hours and
  * processes. Pure. Who measures is electron/engine/http/, who keeps is electron/store/statistics.ts.
  */
-import { addHistogram, averageMs, countOf, emptyHistogram, type Histogram, quantileMs, record } from './histogram.ts'
+import {
+  addHistogram,
+  averageMs,
+  countOf,
+  cumulative,
+  emptyHistogram,
+  type Histogram,
+  quantileMs,
+  record,
+} from './histogram.ts'
 
 /** One request and its reply, from leaving the queue to its end. Plain data: it crosses threads. */
 export interface RequestSample {
@@ -155,5 +164,24 @@ function timingFigures(histogram: Histogram): TimingFigures | null {
     medianMs: quantileMs(histogram, 0.5)!,
     p95Ms: quantileMs(histogram, 0.95)!,
     p99Ms: quantileMs(histogram, 0.99)!,
+  }
+}
+
+/** A tally as plain counts, for others to compute with. */
+export interface TallyTotals extends Omit<Tally, 'statuses' | 'errors' | 'timings'> {
+  statuses: Record<string, number>
+  errors: Record<string, number>
+  /** how many were at most so long, and the sum of all */
+  timings: Record<TimingName, { sumMs: number; cumulative: { upToMs: number; count: number }[] }>
+}
+
+export function totalsOf({ statuses, errors, timings, ...counts }: Tally): TallyTotals {
+  return {
+    ...counts,
+    statuses: Object.fromEntries(statuses),
+    errors: Object.fromEntries(errors),
+    timings: Object.fromEntries(
+      TIMINGS.map((name) => [name, { sumMs: timings[name].sumUs / 1000, cumulative: cumulative(timings[name]) }]),
+    ) as TallyTotals['timings'],
   }
 }

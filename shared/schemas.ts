@@ -1,7 +1,7 @@
 /** Everything that crosses the contract as zod schemas, with the types derived from them. Units are in the names. */
 import { z } from 'zod'
 import type { ErrorInfo } from './errors.ts'
-import type { RequestFigures, Tally, TimingName } from './request-statistics.ts'
+import type { RequestFigures, TallyTotals } from './request-statistics.ts'
 import { TASK_STATES, type TaskState } from './task-state.ts'
 
 export const TaskId = z.int().positive()
@@ -328,14 +328,7 @@ export interface StatsThroughput {
   steps: { at: number; bytes: number }[]
 }
 
-/** Counts since statistics are kept. */
-export interface TallyTotals extends Omit<Tally, 'statuses' | 'errors' | 'timings'> {
-  statuses: Record<string, number>
-  errors: Record<string, number>
-  /** how many were at most so long, and their sum */
-  timings: Record<TimingName, { sumMs: number; cumulative: { upToMs: number; count: number }[] }>
-}
-
+/** Everything since statistics are kept. */
 export interface StatsTotals {
   all: TallyTotals
   /** up to a hundred that were used lately */

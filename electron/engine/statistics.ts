@@ -2,7 +2,6 @@
  * Statistics of requests and throughput: collects what is measured, hands it to the store once a second, and answers
  * questions about it. Hours and their limits are the store's (store/statistics.ts), arithmetic is shared.
  */
-import { cumulative } from '../../shared/histogram.ts'
 import type { StatisticsBatch, TaskStore } from '../../shared/records.ts'
 import {
   addSample,
@@ -12,7 +11,7 @@ import {
   OTHER_HOSTS,
   type RequestSample,
   type Tally,
-  TIMINGS,
+  totalsOf,
 } from '../../shared/request-statistics.ts'
 import type {
   HourFigures,
@@ -21,7 +20,6 @@ import type {
   StatsThroughput,
   StatsThroughputInput,
   StatsTotals,
-  TallyTotals,
 } from '../../shared/schemas.ts'
 import type { Clock } from './ports.ts'
 
@@ -135,23 +133,4 @@ function busiest(hosts: Map<string, Tally>): [string, Tally][] {
   for (const [, tally] of named.slice(MAX_SUMMARY_HOSTS)) addTally(others, tally)
   const kept = named.slice(0, MAX_SUMMARY_HOSTS)
   return others.requests > 0 ? [...kept, [OTHER_HOSTS, others]] : kept
-}
-
-function totalsOf(tally: Tally): TallyTotals {
-  const { requests, succeeded, failed, reused, bytes } = tally
-  return {
-    requests,
-    succeeded,
-    failed,
-    reused,
-    bytes,
-    statuses: Object.fromEntries(tally.statuses),
-    errors: Object.fromEntries(tally.errors),
-    timings: Object.fromEntries(
-      TIMINGS.map((name) => {
-        const { sumUs } = tally.timings[name]
-        return [name, { sumMs: sumUs / 1000, cumulative: cumulative(tally.timings[name]) }]
-      }),
-    ) as TallyTotals['timings'],
-  }
 }

@@ -4,14 +4,12 @@
  */
 import { type Contract, contract } from '../../shared/contract.ts'
 import { NighthaulError } from '../../shared/errors.ts'
-import { addSample, addTally, emptyTally, figuresOf, type Tally } from '../../shared/request-statistics.ts'
 import type { Client, EventHub, EventNames, Handlers, MethodNames, PayloadOf } from '../../shared/rpc.ts'
 import type {
   ListTasksInput,
   SegmentView,
   Selection,
   Settings,
-  StatsSummary,
   TaskDelta,
   TaskDetail,
   TaskId,
@@ -20,6 +18,7 @@ import type {
 } from '../../shared/schemas.ts'
 import { DEFAULT_SETTINGS } from '../../shared/schemas.ts'
 import { isRunning, TASK_STATES, type TaskState } from '../../shared/task-state.ts'
+import { fakeStatistics } from './fake-statistics.ts'
 
 export interface FakeEngine {
   readonly handlers: Handlers<Contract>
@@ -163,24 +162,7 @@ export function createFakeEngine(options: { tasks: number; now?: number }): Fake
       return settings
     },
     'throughput.history': () => ({ samples: [...samples] }),
-    'stats.summary': ({ from, host }) => {
-      const begin = Math.max(from ?? 0, now - 30 * 24 * HOUR_MS)
-      return summaryOf(options.tasks === 0 ? new Map() : talliesOf(now), { from: begin, to: now, host })
-    },
-    'stats.throughput': ({ from, to, stepMs }) => ({
-      from: Math.floor(from / stepMs) * stepMs,
-      stepMs,
-      steps:
-        options.tasks === 0
-          ? []
-          : Array.from({ length: Math.ceil((to - from) / stepMs) }, (_, index) => ({
-              at: Math.floor(from / stepMs) * stepMs + index * stepMs,
-              bytes: Math.max(0, 60e6 + 50e6 * Math.sin(index / 40)) * (stepMs / 1000),
-            })),
-    }),
-    'stats.totals': () => {
-      throw new NighthaulError('internal', 'the fake engine keeps no totals')
-    },
+    ...fakeStatistics(options.tasks === 0 ? [] : NAMES.map(([, host]) => host), () => now),
   }
 
   function find(id: TaskId): TaskRow {
@@ -349,53 +331,6 @@ function sorted(rows: TaskRow[], query: ListTasksInput): TaskRow[] {
     return (x < y ? -1 : x > y ? 1 : a.id - b.id) * direction
   })
 }
-
-const HOUR_MS = 3_600_000
-
-/** Requests of the worlds' hosts: most succeed, one in thirty fails, their times are spread. */
-function talliesOf(now: number): Map<string, Tally> {
-  const hosts = new Map<string, Tally>()
-  for (const [index, [, host]] of NAMES.entries()) {
-    const tally = emptyTally()
-    for (let request = 0; request < 400 - index * 60; request++) {
-      const spread = (request * 7919) % 997
-      const failed = request % 30 === 7
-      addSample(tally, {
-        host,
-        method: 'GET',
-        startedAt: now - request * 1000,
-        queueMs: spread % 90 < 60 ? 0 : spread / 3,
-        connectMs: request % 5 === 0 ? 12 + spread / 20 : null,
-        tlsMs: request % 5 === 0 ? 25 + spread / 15 : null,
-        firstByteMs: failed ? null : 30 + spread / 4,
-        durationMs: 200 + spread * 9,
-        bytes: failed ? 0 : 8_000_000,
-        status: failed ? (request % 60 === 7 ? 503 : null) : 206,
-        errorCode: failed && request % 60 !== 7 ? 'connection_reset' : null,
-        reused: request % 5 !== 0,
-        httpVersion: '1.1',
-      })
-    }
-    hosts.set(host, tally)
-  }
-  return hosts
-}
-
-function summaryOf(tallies: Map<string, Tally>, range: { from: number; to: number; host?: string }): StatsSummary {
-  const shown = [...tallies].filter(([host]) => range.host === undefined || host === range.host)
-  const all = emptyTally()
-  for (const [, tally] of shown) addTally(all, tally)
-  return {
-    from: range.from,
-    to: range.to,
-    requestsPerSecond: all.requests / Math.max(1, (range.to - range.from) / 1000),
-    overall: figuresOf(all),
-    hosts: shown.map(([host, tally]) => ({ host, ...figuresOf(tally) })),
-    hours: shown.length === 0 ? [] : [{ at: range.from, spanMs: HOUR_MS, ...pickCounts(all) }],
-  }
-}
-
-const pickCounts = ({ requests, succeeded, failed, bytes }: Tally) => ({ requests, succeeded, failed, bytes })
 
 function detail(task: TaskRow): TaskDetail {
   const size = task.sizeBytes ?? 0
