@@ -5,7 +5,7 @@
 import { Command, type CommanderError, Option } from 'commander'
 import { NighthaulError } from '../../shared/errors.ts'
 import { addSessionOptions, addTransferOptions, type GetFlags, type TransferFlags, valued } from './options.ts'
-import { parseTaskId, parseUrl, parseWhole } from './parse.ts'
+import { parsePeriod, parseTaskId, parseUrl, parseWhole } from './parse.ts'
 import { callerPath } from './terminal.ts'
 import { version } from './version.ts'
 
@@ -122,6 +122,21 @@ export function buildProgram(finish: (code: number) => void): Command {
     .action(
       run<[string[]], { json?: true; deleteFiles?: true }>(async (ids, flags) =>
         (await import('./queue.ts')).remove(ids, flags),
+      ),
+    )
+
+  command('stats', 'show how the requests of the last hours went')
+    .addOption(
+      valued('--since <period>', 'how far back, by whole hours: 90m, 24h, 7d, 4w or all', parsePeriod).default(
+        24 * 3_600_000,
+        '24h',
+      ),
+    )
+    .option('--host <host>', 'only requests to this host (with its port where that is unusual)')
+    .option('--json', 'print JSON')
+    .action(
+      run<[], { since: number | null; host?: string; json?: true }>(async (flags) =>
+        (await import('./stats.ts')).stats(flags),
       ),
     )
 

@@ -14,7 +14,7 @@ const PAGE = 1000
 
 type Flags = GlobalFlags & { json?: true }
 
-async function withQueue(flags: GlobalFlags, work: (queue: Queue) => Promise<void>): Promise<number> {
+export async function withQueue(flags: GlobalFlags, work: (queue: Queue) => Promise<void>): Promise<number> {
   const queue = await openQueue(flags.profile)
   try {
     await work(queue)
