@@ -162,7 +162,7 @@ export function createFakeEngine(options: { tasks: number; now?: number }): Fake
       return settings
     },
     'throughput.history': () => ({ samples: [...samples] }),
-    ...fakeStatistics(options.tasks === 0 ? [] : NAMES.map(([, host]) => host), () => now),
+    ...fakeStatistics(hostsOf(options.tasks), () => now),
   }
 
   function find(id: TaskId): TaskRow {
@@ -261,6 +261,12 @@ function counted(handlers: Handlers<Contract>, calls: Map<string, number>): Hand
     },
   ])
   return Object.fromEntries(entries) as Handlers<Contract>
+}
+
+/** A world of many tasks has many hosts. */
+function hostsOf(world: number): string[] {
+  const many = Array.from({ length: Math.min(world, 1000) }, (_, index) => `mirror-${index + 1}.example`)
+  return world === 0 || world > NAMES.length ? many : NAMES.map(([, host]) => host)
 }
 
 const copy = (task: TaskRow): TaskRow => ({ ...task })

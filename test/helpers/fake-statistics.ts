@@ -20,7 +20,7 @@ export function fakeStatistics(hosts: readonly string[], now: () => number): Han
       const steps = Array.from({ length: hosts.length === 0 ? 0 : Math.ceil((to - begin) / stepMs) }, (_, index) => {
         const at = begin + index * stepMs
         const share = Math.max(0, Math.sin(at / (5 * HOUR_MS)) + 0.3 * Math.sin(at / 900_000))
-        return { at, bytes: Math.round(90e6 * share * (stepMs / 1000)) }
+        return { at, bytes: Math.round(90e6 * share * (Math.min(stepMs, to - at) / 1000)) }
       })
       return { from: begin, stepMs, steps: steps.filter(({ bytes }) => bytes > 0) }
     },
