@@ -50,7 +50,9 @@ export function record(histogram: Histogram, ms: number): void {
 
 /** Adds all of `other` to `target`. */
 export function addHistogram(target: Histogram, other: Histogram): void {
-  for (let bucket = 0; bucket < BUCKETS; bucket++) target.counts[bucket]! += other.counts[bucket]!
+  const from = other.counts
+  const to = target.counts
+  for (let bucket = 0; bucket < BUCKETS; bucket++) if (from[bucket] !== 0) to[bucket]! += from[bucket]!
   target.sumUs += other.sumUs
 }
 
@@ -101,7 +103,8 @@ export function encodeHistogram({ counts, sumUs }: Histogram): Uint8Array {
   }
   put(sumUs)
   let next = 0
-  for (const [bucket, count] of counts.entries()) {
+  for (let bucket = 0; bucket < BUCKETS; bucket++) {
+    const count = counts[bucket]!
     if (count === 0) continue
     put(bucket - next)
     put(count)
@@ -110,9 +113,11 @@ export function encodeHistogram({ counts, sumUs }: Histogram): Uint8Array {
   return Uint8Array.from(bytes)
 }
 
+/** What an encoded histogram holds: its sum, then bucket and count by turns. */
+export type EncodedCounts = readonly number[]
+
 /** Throws where the bytes are no histogram of this layout. */
-export function decodeHistogram(bytes: Uint8Array): Histogram {
-  const histogram = emptyHistogram()
+export function readEncoded(bytes: Uint8Array): EncodedCounts {
   let at = 1
   const take = (): number => {
     let value = 0
@@ -125,11 +130,17 @@ export function decodeHistogram(bytes: Uint8Array): Histogram {
     }
   }
   if (bytes[0] !== LAYOUT) throw new RangeError(`the histogram has the unknown layout ${bytes[0]}`)
-  histogram.sumUs = take()
+  const numbers = [take()]
   for (let bucket = 0; at < bytes.length; bucket++) {
     bucket += take()
     if (bucket >= BUCKETS) throw new RangeError('the histogram has a bucket that does not exist')
-    histogram.counts[bucket] = take()
+    numbers.push(bucket, take())
   }
-  return histogram
+  return numbers
+}
+
+/** Adds to `target` what was read: the same as adding the histogram, at the cost of its filled buckets alone. */
+export function addEncoded(target: Histogram, numbers: EncodedCounts): void {
+  target.sumUs += numbers[0]!
+  for (let at = 1; at < numbers.length; at += 2) target.counts[numbers[at]!]! += numbers[at + 1]!
 }

@@ -4,7 +4,7 @@
  */
 import type { ErrorInfo } from './errors.ts'
 import type { Tally } from './request-statistics.ts'
-import type { Checksum, ListTasksInput, Selection, SettingsPatch, TaskId, TaskOptions } from './schemas.ts'
+import type { Checksum, HourFigures, ListTasksInput, Selection, SettingsPatch, TaskId, TaskOptions } from './schemas.ts'
 import type { TaskState } from './task-state.ts'
 
 /** A block is the unit of CRC-32 checksums and of alignment of segments. */
@@ -101,13 +101,11 @@ export interface StatisticsBatch {
   hosts: ReadonlyMap<string, Tally>
 }
 
-export interface StoredTally {
-  /** epoch ms; an hour or, long ago, a day */
-  startsAt: number
-  spanMs: number
-  /** OTHER_HOSTS stands for those that were not kept apart */
-  host: string
-  tally: Tally
+/** Requests that ended in some time. OTHER_HOSTS stands for those that were not kept apart. */
+export interface RequestTallies {
+  hosts: Map<string, Tally>
+  /** those with requests, in order; days where that is long ago */
+  hours: HourFigures[]
 }
 
 /** Bytes that came in during `stepMs` from `at` on. */
@@ -165,8 +163,8 @@ export interface TaskStore {
 
   /** one transaction, synchronous=NORMAL; adds to what any process has stored, and forgets what is too old */
   addStatistics(batch: StatisticsBatch): void
-  /** hours (and days) that begin in [from, to), of one host or of all */
-  requestTallies(range: { from: number; to: number; host?: string }): StoredTally[]
+  /** of the hours (and days) that begin in [from, to), of one host or of all */
+  requestTallies(range: { from: number; to: number; host?: string }): RequestTallies
   /** epoch ms of the first stored hour; null: there is none */
   statisticsBegin(): number | null
   /** everything since statistics are kept, of all hosts and of those used lately; never falls while it is shown */

@@ -101,10 +101,15 @@ export function addSample(tally: Tally, sample: RequestSample): void {
 
 /** Adds all of `other` to `target`. */
 export function addTally(target: Tally, other: Tally): void {
+  addCounts(target, other)
+  for (const name of TIMINGS) addHistogram(target.timings[name], other.timings[name])
+}
+
+/** The same without the times. */
+export function addCounts(target: Tally, other: Omit<Tally, 'timings'>): void {
   for (const key of ['requests', 'succeeded', 'failed', 'reused', 'bytes'] as const) target[key] += other[key]
   for (const [key, by] of other.statuses) count(target.statuses, key, by)
   for (const [key, by] of other.errors) count(target.errors, key, by)
-  for (const name of TIMINGS) addHistogram(target.timings[name], other.timings[name])
 }
 
 export interface TimingFigures {

@@ -73,17 +73,16 @@ export class Statistics {
     const begin = this.#store.statisticsBegin() ?? now
     const first = Math.floor(Math.max(from ?? begin, Math.min(begin, now)) / HOUR_MS) * HOUR_MS
     const end = Math.ceil(Math.min(to ?? Number.POSITIVE_INFINITY, now + 1) / HOUR_MS) * HOUR_MS
-    const all = emptyTally()
     const hosts = new Map<string, Tally>()
-    const hours = new Map<number, HourFigures>()
+    const hours: HourFigures[] = []
     for (let at = first; at < end; at += DAY_MS) {
-      for (const row of this.#store.requestTallies({ from: at, to: Math.min(at + DAY_MS, end), host })) {
-        addTally(all, row.tally)
-        addTally(tallyOf(hosts, row.host, Number.POSITIVE_INFINITY), row.tally)
-        addHour(hours, row.startsAt, row.spanMs, row.tally)
-      }
+      const day = this.#store.requestTallies({ from: at, to: Math.min(at + DAY_MS, end), host })
+      for (const [name, tally] of day.hosts) addTally(tallyOf(hosts, name, Number.POSITIVE_INFINITY), tally)
+      hours.push(...day.hours)
       await new Promise((resolve) => setImmediate(resolve))
     }
+    const all = emptyTally()
+    for (const tally of hosts.values()) addTally(all, tally)
     const until = Math.min(to ?? now, now)
     const seconds = Math.max(1, (until - first) / 1000)
     return {
@@ -92,7 +91,7 @@ export class Statistics {
       requestsPerSecond: all.requests / seconds,
       overall: figuresOf(all),
       hosts: busiest(hosts).map(([name, tally]) => ({ host: name, ...figuresOf(tally) })),
-      hours: [...hours.values()],
+      hours,
     }
   }
 
@@ -118,12 +117,6 @@ function tallyOf(hosts: Map<string, Tally>, host: string, most: number): Tally {
     hosts.set(name, tally)
   }
   return tally
-}
-
-function addHour(hours: Map<number, HourFigures>, at: number, spanMs: number, tally: Tally): void {
-  const hour = hours.get(at) ?? { at, spanMs, requests: 0, succeeded: 0, failed: 0, bytes: 0 }
-  for (const key of ['requests', 'succeeded', 'failed', 'bytes'] as const) hour[key] += tally[key]
-  hours.set(at, hour)
 }
 
 /** The hosts with the most requests; the others, and those the store did not keep apart, come last as one. */

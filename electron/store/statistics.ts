@@ -3,10 +3,11 @@
  * They stay small: of each hour the busiest hosts are kept apart and the others together, hours become days after a
  * quarter of a year, days are forgotten after two years, minutes after a week.
  */
-import type { StatisticsBatch, StoredTally, TaskStore } from '../../shared/records.ts'
+import type { StatisticsBatch, TaskStore } from '../../shared/records.ts'
 import { addTally, emptyTally, OTHER_HOSTS, type Tally } from '../../shared/request-statistics.ts'
+import type { HourFigures } from '../../shared/schemas.ts'
 import type { Connection, StoreLogger } from './database.ts'
-import { TALLY_COLUMNS, type TallyRow, tallyFromRow, tallyToRow } from './tally-row.ts'
+import { addRow, TALLY_COLUMNS, type TallyRow, tallyToRow } from './tally-row.ts'
 
 type StatisticsStore = Pick<
   TaskStore,
@@ -107,19 +108,26 @@ export function createStatistics(connection: Connection, logger: StoreLogger): S
   /** the hour in which old rows were last looked for */
   let prunedIn: number | null = null
 
-  /** Statistics are not worth failing over: a row that cannot be read counts as empty. */
-  function read(row: TallyRow, key: Partial<Key>): Tally {
+  /** Statistics are not worth failing over: false for a row that cannot be read, which counts as empty. */
+  function add(target: Tally, row: TallyRow, key: Partial<Key>): boolean {
     try {
-      return tallyFromRow(row)
+      addRow(target, row)
+      return true
     } catch (error) {
       logger.warn({ ...key, error: String(error) }, 'stored statistics are unreadable and were left out')
-      return emptyTally()
+      return false
     }
+  }
+
+  function tallyOf(row: TallyRow, key: Partial<Key>): Tally {
+    const tally = emptyTally()
+    add(tally, row, key)
+    return tally
   }
 
   function addTo(key: Key, tally: Tally, at: number): void {
     const stored = selectOne.get(key)
-    const sum = stored === undefined ? emptyTally() : read(stored, key)
+    const sum = stored === undefined ? emptyTally() : tallyOf(stored, key)
     addTally(sum, tally)
     upsert.run({ ...key, at, ...tallyToRow(sum) })
   }
@@ -128,7 +136,7 @@ export function createStatistics(connection: Connection, logger: StoreLogger): S
   function fold(span: number, startsAt: number, at: number): void {
     for (const row of selectQuietest.all(span, startsAt, OTHER_HOSTS, HOSTS_KEPT)) {
       const key = { span, startsAt, host: row.host }
-      addTo({ ...key, host: OTHER_HOSTS }, read(row, key), at)
+      addTo({ ...key, host: OTHER_HOSTS }, tallyOf(row, key), at)
       remove.run(key)
     }
   }
@@ -139,7 +147,8 @@ export function createStatistics(connection: Connection, logger: StoreLogger): S
     const days = new Set<number>()
     for (const row of selectOldHours.all(before)) {
       const startsAt = startOf(row.starts_at, DAY_MS)
-      addTo({ span: DAY_MS, startsAt, host: row.host }, read(row, { host: row.host, startsAt: row.starts_at }), at)
+      const key = { startsAt, host: row.host }
+      addTo({ span: DAY_MS, ...key }, tallyOf(row, key), at)
       days.add(startsAt)
     }
     removeOldHours.run(before)
@@ -173,18 +182,19 @@ export function createStatistics(connection: Connection, logger: StoreLogger): S
     },
     requestTallies({ from, to, host }) {
       const rows = host === undefined ? selectRange.all(from, to) : selectRangeOfHost.all(from, to, host)
-      return rows.map(
-        (row): StoredTally => ({
-          startsAt: row.starts_at,
-          spanMs: row.span_ms,
-          host: row.host,
-          tally: read(row, { host: row.host, startsAt: row.starts_at }),
-        }),
-      )
+      const hosts = new Map<string, Tally>()
+      const hours = new Map<number, HourFigures>()
+      for (const row of rows) {
+        const key = { host: row.host, startsAt: row.starts_at }
+        const tally = hosts.get(row.host) ?? emptyTally()
+        hosts.set(row.host, tally)
+        if (add(tally, row, key)) addHour(hours, row)
+      }
+      return { hosts, hours: [...hours.values()] }
     },
     statisticsBegin: () => selectBegin.get() ?? null,
     requestTotals() {
-      const rows = selectTotals.all().map((row) => ({ host: row.host, tally: read(row, { host: row.host }) }))
+      const rows = selectTotals.all().map((row) => ({ host: row.host, tally: tallyOf(row, { host: row.host }) }))
       return {
         all: rows.find(({ host }) => host === ALL_HOSTS)?.tally ?? emptyTally(),
         hosts: rows.filter(({ host }) => host !== ALL_HOSTS),
@@ -192,4 +202,11 @@ export function createStatistics(connection: Connection, logger: StoreLogger): S
     },
     receivedBytes: (range) => selectSteps.all(range),
   }
+}
+
+function addHour(hours: Map<number, HourFigures>, row: Row): void {
+  const at = row.starts_at
+  const hour = hours.get(at) ?? { at, spanMs: row.span_ms, requests: 0, succeeded: 0, failed: 0, bytes: 0 }
+  for (const key of ['requests', 'succeeded', 'failed', 'bytes'] as const) hour[key] += row[key]
+  hours.set(at, hour)
 }

@@ -1,6 +1,6 @@
 /** A row of `request_statistics` from and to a tally. Pure. */
-import { decodeHistogram, encodeHistogram } from '../../shared/histogram.ts'
-import { emptyTally, type Tally } from '../../shared/request-statistics.ts'
+import { addEncoded, encodeHistogram, readEncoded } from '../../shared/histogram.ts'
+import { addCounts, type Tally, TIMINGS, type TimingName } from '../../shared/request-statistics.ts'
 
 export interface TallyRow {
   requests: number
@@ -45,22 +45,21 @@ export function tallyToRow({ statuses, errors, timings, ...counters }: Tally): T
   }
 }
 
-/** Throws where a part cannot be read. */
-export function tallyFromRow(row: TallyRow): Tally {
-  const { requests, succeeded, failed, reused, bytes } = row
-  return {
-    ...emptyTally(),
-    ...{ requests, succeeded, failed, reused, bytes },
-    statuses: countsFrom(row.statuses),
-    errors: countsFrom(row.errors),
-    timings: {
-      queue: decodeHistogram(row.queue),
-      connect: decodeHistogram(row.connect),
-      tls: decodeHistogram(row.tls),
-      firstByte: decodeHistogram(row.first_byte),
-      duration: decodeHistogram(row.duration),
-    },
-  }
+const HISTOGRAMS = {
+  queue: 'queue',
+  connect: 'connect',
+  tls: 'tls',
+  firstByte: 'first_byte',
+  duration: 'duration',
+} as const satisfies Record<TimingName, keyof TallyRow>
+
+/** Adds a row to a tally: all of it, or nothing and an error where a part cannot be read. */
+export function addRow(target: Tally, row: TallyRow): void {
+  const statuses = countsFrom(row.statuses)
+  const errors = countsFrom(row.errors)
+  const timings = TIMINGS.map((name) => readEncoded(row[HISTOGRAMS[name]]))
+  addCounts(target, { ...row, statuses, errors })
+  for (const [index, name] of TIMINGS.entries()) addEncoded(target.timings[name], timings[index]!)
 }
 
 function countsFrom(text: string): Map<string, number> {

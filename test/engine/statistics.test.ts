@@ -34,6 +34,7 @@ describe('an engine', () => {
       errors: { connection_reset: 1 },
     })
     expect(overall.statuses).toMatchObject({ 206: requests - 1, 404: 1 })
+    expect(overall.reused).toBeGreaterThan(0)
     expect(overall.bytes).toBeGreaterThanOrEqual(2 * MIB + 1000)
     expect(overall.timings.duration).toMatchObject({ count: requests })
     expect(overall.timings.tls).toBe(null)

@@ -41,7 +41,7 @@ function batch(samples: readonly RequestSample[], rest: Partial<StatisticsBatch>
 
 const everything = { from: 0, to: TEST_NOW + DAY_MS }
 const hostsOf = (store: TaskStore, range = everything) =>
-  store.requestTallies(range).map(({ host, tally }) => [host, tally.requests])
+  [...store.requestTallies(range).hosts].map(([host, tally]) => [host, tally.requests])
 
 describe('requests', () => {
   test('are added up by hour and host, whatever process they come from', () => {
@@ -50,17 +50,17 @@ describe('requests', () => {
     one.addStatistics(batch([sample(), sample({ host: 'b.test', status: 503, bytes: 7 })]))
     other.addStatistics(batch([sample({ status: null, errorCode: 'stalled', reused: true, connectMs: null })]))
     one.addStatistics(batch([sample()], { at: TEST_NOW + HOUR_MS }))
-    const rows = one.requestTallies(everything)
-    expect(rows.map(({ startsAt, spanMs, host }) => [startsAt, spanMs, host])).toEqual([
-      [HOUR, HOUR_MS, 'a.test'],
-      [HOUR, HOUR_MS, 'b.test'],
-      [HOUR + HOUR_MS, HOUR_MS, 'a.test'],
-    ])
+    const { hosts, hours } = one.requestTallies({ from: HOUR, to: HOUR + 1 })
     const both = emptyTally()
     addSample(both, sample())
     addSample(both, sample({ status: null, errorCode: 'stalled', reused: true, connectMs: null }))
-    expect(rows[0]!.tally).toEqual(both)
-    expect(rows[1]!.tally).toMatchObject({ requests: 1, failed: 1, bytes: 7, statuses: new Map([['503', 1]]) })
+    expect(hosts.get('a.test')).toEqual(both)
+    expect(hosts.get('b.test')).toMatchObject({ requests: 1, failed: 1, bytes: 7, statuses: new Map([['503', 1]]) })
+    expect(hours).toEqual([{ at: HOUR, spanMs: HOUR_MS, requests: 3, succeeded: 1, failed: 2, bytes: 2_007 }])
+    expect(other.requestTallies(everything).hours.map(({ at, requests }) => [at, requests])).toEqual([
+      [HOUR, 3],
+      [HOUR + HOUR_MS, 1],
+    ])
   })
 
   test('are found by time and by host', () => {
@@ -71,8 +71,8 @@ describe('requests', () => {
     expect(store.statisticsBegin()).toBe(HOUR)
     expect(hostsOf(store, { from: HOUR, to: HOUR + HOUR_MS })).toHaveLength(2)
     expect(hostsOf(store, { from: HOUR + 1, to: TEST_NOW + DAY_MS })).toEqual([['a.test', 1]])
-    expect(store.requestTallies({ ...everything, host: 'b.test' })).toHaveLength(1)
-    expect(store.requestTallies({ ...everything, host: 'nobody' })).toEqual([])
+    expect([...store.requestTallies({ ...everything, host: 'b.test' }).hosts.keys()]).toEqual(['b.test'])
+    expect(store.requestTallies({ ...everything, host: 'nobody' })).toEqual({ hosts: new Map(), hours: [] })
   })
 
   test('of very many hosts in one hour are kept apart for the busiest, the others together; none is lost', () => {
@@ -101,12 +101,13 @@ describe('requests', () => {
     store.addStatistics(batch([sample()], { at: day + HOUR_MS }))
     store.addStatistics(batch([sample(), sample({ host: 'b.test' })], { at: day + 2 * HOUR_MS }))
     store.addStatistics(batch([sample()], { at: day + 92 * DAY_MS }))
-    const rows = store.requestTallies({ from: day, to: day + DAY_MS })
-    expect(rows.map(({ startsAt, spanMs, host, tally }) => [startsAt, spanMs, host, tally.requests])).toEqual([
-      [day, DAY_MS, 'a.test', 2],
-      [day, DAY_MS, 'b.test', 1],
+    const { hosts, hours } = store.requestTallies({ from: day, to: day + DAY_MS })
+    expect(hours).toEqual([{ at: day, spanMs: DAY_MS, requests: 3, succeeded: 3, failed: 0, bytes: 3_000 }])
+    expect([...hosts].map(([host, tally]) => [host, tally.requests])).toEqual([
+      ['a.test', 2],
+      ['b.test', 1],
     ])
-    expect(countOf(rows[0]!.tally.timings.duration)).toBe(2)
+    expect(countOf(hosts.get('a.test')!.timings.duration)).toBe(2)
     store.addStatistics(batch([sample()], { at: day + 732 * DAY_MS }))
     expect(store.statisticsBegin()).toBe(day + 92 * DAY_MS)
     expect(store.requestTotals().all.requests).toBe(5)
