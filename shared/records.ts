@@ -99,6 +99,8 @@ export interface StatisticsBatch {
   receivedBytes: number
   /** requests that ended, by host */
   hosts: ReadonlyMap<string, Tally>
+  /** what is older is forgotten */
+  keepDays: number
 }
 
 /** Requests that ended in some time. OTHER_HOSTS stands for those that were not kept apart. */
@@ -163,6 +165,8 @@ export interface TaskStore {
 
   /** one transaction, synchronous=NORMAL; adds to what any process has stored, and forgets what is too old */
   addStatistics(batch: StatisticsBatch): void
+  /** intent; forgets all statistics */
+  clearStatistics(): void
   /** of the hours (and days) that begin in [from, to), of one host or of all */
   requestTallies(range: { from: number; to: number; host?: string }): RequestTallies
   /** epoch ms of the first stored hour; null: there is none */

@@ -234,6 +234,8 @@ export const Settings = z.object({
   stallTimeoutMs: z.int().min(100).max(3_600_000),
   userAgent: z.string().max(500).nullable(),
   proxy: z.string().max(2000).nullable(),
+  /** how long statistics of requests are kept; 0: not at all */
+  statisticsDays: z.int().min(0).max(3650),
   theme: z.enum(['system', 'light', 'dark']),
 })
 export type Settings = z.infer<typeof Settings>
@@ -257,6 +259,7 @@ export const DEFAULT_SETTINGS: Omit<Settings, 'downloadFolder'> = {
   stallTimeoutMs: 30_000,
   userAgent: null,
   proxy: null,
+  statisticsDays: 730,
   theme: 'system',
 }
 

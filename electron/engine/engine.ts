@@ -33,7 +33,7 @@ export function createEngine(deps: EngineDeps): EngineApi {
   const { store, clock, logger } = deps
   let settings = readSettings(deps)
   const hosts = new HostController(clock, settings)
-  const statistics = new Statistics(store, clock)
+  const statistics = new Statistics(store, clock, settings.statisticsDays)
   const lane = deps.openLane(httpSettings(settings, deps), statistics.ended)
   const history = new ThroughputHistory()
   const globalBucket = new TokenBucket(settings.limitBytesPerSecond, clock.monotonic())
@@ -298,6 +298,7 @@ export function createEngine(deps: EngineDeps): EngineApi {
       globalBucket.setRate(settings.limitBytesPerSecond, clock.monotonic())
       hosts.setLimits(settings)
       lane.setSettings(httpSettings(settings, deps))
+      statistics.setKeepDays(settings.statisticsDays)
       runner.settingsChanged()
       for (const listener of settingsListeners) listener(settings)
       schedulePump()

@@ -31,25 +31,43 @@ const MAX_COLLECTED_HOSTS = 1_000
 /** Hosts in one summary; the others count together. */
 const MAX_SUMMARY_HOSTS = 1_000
 
-type Store = Pick<TaskStore, 'addStatistics' | 'requestTallies' | 'statisticsBegin' | 'requestTotals' | 'receivedBytes'>
+type Store = Pick<
+  TaskStore,
+  'addStatistics' | 'clearStatistics' | 'requestTallies' | 'statisticsBegin' | 'requestTotals' | 'receivedBytes'
+>
 
 export class Statistics {
   readonly #store: Store
   readonly #clock: Clock
   #hosts = new Map<string, Tally>()
   #receivedBytes = 0
+  #keepDays: number
 
-  constructor(store: Store, clock: Clock) {
+  /** `keepDays`: how long they are kept; 0: not at all */
+  constructor(store: Store, clock: Clock, keepDays: number) {
     this.#store = store
     this.#clock = clock
+    this.#keepDays = keepDays
+  }
+
+  /** 0 also forgets at once what there is. */
+  setKeepDays(days: number): void {
+    if (days === 0 && this.#keepDays > 0) {
+      this.#store.clearStatistics()
+      this.#hosts = new Map()
+      this.#receivedBytes = 0
+    }
+    this.#keepDays = days
   }
 
   /** One request ended. */
   readonly ended = (sample: RequestSample): void => {
+    if (this.#keepDays === 0) return
     addSample(tallyOf(this.#hosts, sample.host, MAX_COLLECTED_HOSTS), sample)
   }
 
   received(bytes: number): void {
+    if (this.#keepDays === 0) return
     this.#receivedBytes += bytes
   }
 
@@ -60,6 +78,7 @@ export class Statistics {
       at: this.#clock.now(),
       receivedBytes: this.#receivedBytes,
       hosts: this.#hosts,
+      keepDays: this.#keepDays,
     }
     this.#store.addStatistics(batch)
     this.#hosts = new Map()

@@ -1,7 +1,7 @@
 /**
  * Tables `request_statistics` and `received_bytes`: what requests were like by hour and host, and how fast bytes came.
  * They stay small: of each hour the busiest hosts are kept apart and the others together, hours become days after a
- * quarter of a year, days are forgotten after two years, minutes after a week.
+ * quarter of a year, minutes are forgotten after a week and everything after as long as the settings say.
  */
 import type { StatisticsBatch, TaskStore } from '../../shared/records.ts'
 import { addTally, emptyTally, OTHER_HOSTS, type Tally } from '../../shared/request-statistics.ts'
@@ -11,7 +11,7 @@ import { addRow, TALLY_COLUMNS, type TallyRow, tallyToRow } from './tally-row.ts
 
 type StatisticsStore = Pick<
   TaskStore,
-  'addStatistics' | 'requestTallies' | 'statisticsBegin' | 'requestTotals' | 'receivedBytes'
+  'addStatistics' | 'clearStatistics' | 'requestTallies' | 'statisticsBegin' | 'requestTotals' | 'receivedBytes'
 >
 
 const MINUTE_MS = 60_000
@@ -26,7 +26,6 @@ const HOSTS_KEPT = 64
 /** Hosts with totals of their own; the one that was asked longest ago makes room. */
 const TOTALS_KEPT = 100
 const HOURS_KEPT_MS = 90 * DAY_MS
-const DAYS_KEPT_MS = 730 * DAY_MS
 const MINUTES_KEPT_MS = 7 * DAY_MS
 
 interface Key {
@@ -78,8 +77,8 @@ export function createStatistics(connection: Connection, logger: StoreLogger): S
   const removeOldHours = db.prepare<[number]>(
     `DELETE FROM request_statistics WHERE span_ms = ${HOUR_MS} AND starts_at < ?`,
   )
-  const removeOldDays = db.prepare<[number]>(
-    `DELETE FROM request_statistics WHERE span_ms = ${DAY_MS} AND starts_at < ?`,
+  const removeOld = db.prepare<[number]>(
+    `DELETE FROM request_statistics WHERE span_ms > ${EVERYTHING} AND starts_at < ?`,
   )
   const selectRange = db.prepare<[number, number], Row>(
     `SELECT span_ms, starts_at, host, ${columns} FROM request_statistics
@@ -141,7 +140,7 @@ export function createStatistics(connection: Connection, logger: StoreLogger): S
     }
   }
 
-  function prune(at: number): void {
+  function prune(at: number, keepMs: number): void {
     for (const startsAt of crowdedHours.all(startOf(at, HOUR_MS), HOSTS_KEPT + 1)) fold(HOUR_MS, startsAt, at)
     const before = startOf(at - HOURS_KEPT_MS, DAY_MS)
     const days = new Set<number>()
@@ -153,8 +152,8 @@ export function createStatistics(connection: Connection, logger: StoreLogger): S
     }
     removeOldHours.run(before)
     for (const startsAt of days) fold(DAY_MS, startsAt, at)
-    removeOldDays.run(startOf(at - DAYS_KEPT_MS, DAY_MS))
-    removeOldMinutes.run(startOf(at - MINUTES_KEPT_MS, MINUTE_MS))
+    removeOld.run(startOf(at - keepMs, DAY_MS))
+    removeOldMinutes.run(startOf(at - Math.min(keepMs, MINUTES_KEPT_MS), MINUTE_MS))
   }
 
   function addRequests(hosts: StatisticsBatch['hosts'], at: number): void {
@@ -171,15 +170,19 @@ export function createStatistics(connection: Connection, logger: StoreLogger): S
   }
 
   return {
-    addStatistics({ at, receivedBytes, hosts }) {
+    addStatistics({ at, receivedBytes, hosts, keepDays }) {
       connection.progress(() => {
         if (hosts.size > 0) addRequests(hosts, at)
         if (receivedBytes > 0) addMinute.run(startOf(at, MINUTE_MS), receivedBytes)
         const hour = startOf(at, HOUR_MS)
-        if (hour !== prunedIn) prune(at)
+        if (hour !== prunedIn) prune(at, keepDays * DAY_MS)
         prunedIn = hour
       })
     },
+    clearStatistics: () =>
+      connection.intent(() => {
+        db.exec('DELETE FROM request_statistics; DELETE FROM received_bytes')
+      }),
     requestTallies({ from, to, host }) {
       const rows = host === undefined ? selectRange.all(from, to) : selectRangeOfHost.all(from, to, host)
       const hosts = new Map<string, Tally>()

@@ -102,6 +102,20 @@ describe('an engine', () => {
   })
 })
 
+test('statistics are not kept where the settings say so, and what there was is gone', async () => {
+  await using server = await startFaultServer()
+  await using engine = await startEngine()
+  server.add('/f', { size: 1000, seed: 1 })
+  await engine.until(await engine.add(server.url('/f')), 'done')
+  expect((await engine.call('stats.summary', {})).overall.requests).toBe(1)
+  await engine.call('settings.set', { statisticsDays: 0 })
+  await engine.until(await engine.add(server.url('/f')), 'done')
+  expect((await engine.call('stats.summary', {})).overall.requests).toBe(0)
+  await engine.call('settings.set', { statisticsDays: 30 })
+  await engine.until(await engine.add(server.url('/f')), 'done')
+  expect((await engine.call('stats.summary', {})).overall.requests).toBe(1)
+})
+
 describe('statistics', () => {
   const sample = (rest: Partial<RequestSample> = {}): RequestSample => ({
     host: 'a.test',
@@ -135,6 +149,7 @@ describe('statistics', () => {
         },
       },
       clock,
+      730,
     )
     for (let i = 0; i < 50; i++) statistics.ended(sample({ host: `h${i % 5}.test` }))
     statistics.received(500)
@@ -150,7 +165,7 @@ describe('statistics', () => {
 
   test('of more hosts than memory should hold count together', () => {
     const store = openTestStore()
-    const statistics = new Statistics(store, createManualClock())
+    const statistics = new Statistics(store, createManualClock(), 730)
     for (let i = 0; i < 1_500; i++) statistics.ended(sample({ host: `h${i}.test` }))
     statistics.flush()
     const { all } = store.requestTotals()
@@ -160,7 +175,7 @@ describe('statistics', () => {
   test('of several days add up, overall, by host and by hour, per second of that time', async () => {
     const store = openTestStore()
     const clock = createManualClock()
-    const statistics = new Statistics(store, clock)
+    const statistics = new Statistics(store, clock, 730)
     const begin = clock.now()
     for (let hour = 0; hour < 72; hour += 6) {
       statistics.ended(sample())

@@ -27,19 +27,20 @@ export interface TestClient extends AsyncDisposable {
   close(): Promise<void>
 }
 
+export const TEST_HTTP_SETTINGS: HttpSettings = {
+  connectTimeoutMs: 5000,
+  headersTimeoutMs: 5000,
+  stallTimeoutMs: 5000,
+  connectionsPerHost: 6,
+  userAgent: 'Nighthaul/test',
+}
+
 export function startClient(settings: Partial<HttpSettings> = {}): TestClient {
   const samples: RequestSample[] = []
   const client = createHttpClient({
     clock,
     onRequest: (sample) => samples.push(sample),
-    settings: {
-      connectTimeoutMs: 5000,
-      headersTimeoutMs: 5000,
-      stallTimeoutMs: 5000,
-      connectionsPerHost: 6,
-      userAgent: 'Nighthaul/test',
-      ...settings,
-    },
+    settings: { ...TEST_HTTP_SETTINGS, ...settings },
   })
   const request: TestClient['request'] = (url, rest = {}) =>
     client.request({ url, headers: {}, options: { proxy: '' }, signal: new AbortController().signal, ...rest })

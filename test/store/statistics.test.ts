@@ -36,7 +36,7 @@ function sample(rest: Partial<RequestSample> = {}): RequestSample {
 function batch(samples: readonly RequestSample[], rest: Partial<StatisticsBatch> = {}): StatisticsBatch {
   const hosts = new Map(samples.map(({ host }) => [host, emptyTally()]))
   for (const each of samples) addSample(hosts.get(each.host)!, each)
-  return { at: TEST_NOW, receivedBytes: 0, hosts, ...rest }
+  return { at: TEST_NOW, receivedBytes: 0, hosts, keepDays: 730, ...rest }
 }
 
 const everything = { from: 0, to: TEST_NOW + DAY_MS }
@@ -133,6 +133,21 @@ describe('totals', () => {
   test('of a new store are empty', () => {
     expect(openTestStore().requestTotals()).toEqual({ all: emptyTally(), hosts: [] })
   })
+})
+
+test('nothing is kept longer than asked for, and everything is forgotten when asked', () => {
+  const store = openTestStore()
+  store.addStatistics(batch([sample()], { receivedBytes: 5 }))
+  store.addStatistics(batch([sample()], { at: TEST_NOW + 2 * DAY_MS, receivedBytes: 7, keepDays: 3 }))
+  expect(store.statisticsBegin()).toBe(HOUR)
+  store.addStatistics(batch([sample()], { at: TEST_NOW + 4 * DAY_MS, keepDays: 3 }))
+  expect(store.statisticsBegin()).toBe(HOUR + 2 * DAY_MS)
+  const minutes = { from: 0, to: TEST_NOW + 9 * DAY_MS, stepMs: MINUTE_MS }
+  expect(store.receivedBytes(minutes).map(({ bytes }) => bytes)).toEqual([7])
+  store.clearStatistics()
+  expect(store.statisticsBegin()).toBe(null)
+  expect(store.requestTotals().all.requests).toBe(0)
+  expect(store.receivedBytes(minutes)).toEqual([])
 })
 
 test('bytes are added up by the minute, read in steps, and forgotten after a week', () => {
