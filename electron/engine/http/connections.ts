@@ -27,7 +27,7 @@ export interface Connection {
   readonly key: string
   /** the socket in use; null before the first connect, and always behind a proxy */
   socket: Socket | null
-  /** how long it took to come about; null: not since this was reset, or behind a proxy */
+  /** how long it took to come about, for the request that ends next; null: told already, or behind a proxy */
   setup: Setup | null
   /** requests finished on it */
   served: number

@@ -114,7 +114,6 @@ export function createHttpClient(deps: HttpClientDeps): HttpClient {
       const startedAt = clock.now()
       const beganAt = clock.monotonic()
       const queueMs = request.queuedMs + beganAt - askedAt
-      connection.setup = null
       connection.readBytes = request.readBytes ?? SMALL_READS
       const reply = await exchange(connection.dispatcher, {
         origin: url.origin,
@@ -127,13 +126,13 @@ export function createHttpClient(deps: HttpClientDeps): HttpClient {
         now: () => clock.monotonic(),
         onDone: (reusable, end) => {
           const { setup } = connection
+          connection.setup = null
           if (reusable) connections.release(connection)
           else connections.discard(connection)
           const endedAt = clock.monotonic()
           const { host } = url
-          deps.onRequest?.(
-            sampleOf({ host, method: 'GET', startedAt, beganAt, endedAt, queueMs, setup, kept: reused, end }),
-          )
+          const about = { host, method: 'GET', httpVersion: '1.1', startedAt, beganAt, endedAt, queueMs }
+          deps.onRequest?.(sampleOf({ ...about, setup, kept: reused, end }))
         },
       })
       return { reply, reused, remoteAddress: connection.socket?.remoteAddress ?? null }

@@ -45,6 +45,7 @@ export function timed(
 export function sampleOf(request: {
   host: string
   method: string
+  httpVersion: string
   startedAt: number
   beganAt: number
   endedAt: number
@@ -71,6 +72,6 @@ export function sampleOf(request: {
     status: end.status,
     errorCode: end.error?.code ?? null,
     reused: reused && end.sentAt !== null,
-    httpVersion: '1.1',
+    httpVersion: request.httpVersion,
   }
 }
