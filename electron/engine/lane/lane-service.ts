@@ -83,6 +83,9 @@ function take(message: ToWorker): void {
       return
     case 'dropIdle':
       lane.dropIdle()
+      return
+    case 'farewell':
+      tell({ kind: 'farewell' })
   }
 }
 

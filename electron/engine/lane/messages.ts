@@ -44,10 +44,12 @@ export type ToWorker =
   | { kind: 'abort'; id: number; reason: ErrorInfo }
   | { kind: 'settings'; settings: HttpSettings }
   | { kind: 'dropIdle' }
+  /** nothing more is asked; the answer is the last that is heard */
+  | { kind: 'farewell' }
 
 export type HeadMessage = Omit<LaneReply, 'abort' | 'receive' | 'compare'>
 
-export type FromWorker = Told | { kind: 'sample'; sample: RequestSample }
+export type FromWorker = Told | { kind: 'sample'; sample: RequestSample } | { kind: 'farewell' }
 
 /** About what is under way under an id. */
 export type Told =

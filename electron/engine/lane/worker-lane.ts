@@ -41,6 +41,7 @@ export class WorkerLane implements Lane {
   readonly #listeners = new Map<number, Listener>()
   readonly #options = new WeakMap<TaskOptions, number>()
   readonly #exited: Promise<void>
+  readonly #heardOut = Promise.withResolvers<void>()
   #lastId = 0
   #closing = false
   #lost: NighthaulError | null = null
@@ -51,6 +52,7 @@ export class WorkerLane implements Lane {
     this.#worker.on('message', (messages: FromWorker[]) => {
       for (const message of messages)
         if (message.kind === 'sample') events.onRequest(message.sample)
+        else if (message.kind === 'farewell') this.#heardOut.resolve()
         else this.#listeners.get(message.id)?.(message)
     })
     let failure: Error | null = null
@@ -109,6 +111,11 @@ export class WorkerLane implements Lane {
 
   async close(): Promise<void> {
     this.#closing = true
+    // What it has to say of the last requests is on its way.
+    if (this.#lastId > 0) {
+      this.#post({ kind: 'farewell' })
+      await Promise.race([this.#heardOut.promise, this.#exited])
+    }
     await this.#worker.terminate()
     await this.#exited
   }
