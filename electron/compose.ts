@@ -62,8 +62,8 @@ export async function openEngine(options: OpenEngineOptions): Promise<OpenedEngi
   const engine = createEngine({
     store,
     fs: createNodeFileSystem(),
-    openLane: (settings) =>
-      createLanePool({ entry: LANE_WORKER, settings, logger, resolveProxy: options.resolveProxy }),
+    openLane: (settings, onRequest) =>
+      createLanePool({ entry: LANE_WORKER, settings, onRequest, logger, resolveProxy: options.resolveProxy }),
     clock: nodeClock,
     random: Math.random,
     logger,

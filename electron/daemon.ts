@@ -1,6 +1,6 @@
 /**
- * The headless host's HTTP side: the built window, the contract on the WebSocket `/rpc`, and `/healthz`. Whoever
- * starts it (`nighthaul serve`) opens store and engine, takes the queue lock and drains the engine afterwards.
+ * The headless host's HTTP side: the built window, the contract on the WebSocket `/rpc`, `/metrics` and `/healthz`.
+ * Whoever starts it (`nighthaul serve`) opens store and engine, takes the queue lock and drains the engine afterwards.
  */
 import { createServer, type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http'
 import type { AddressInfo } from 'node:net'
@@ -21,6 +21,7 @@ import {
   tokenGuard,
   urlOf,
 } from './headless/access.ts'
+import { METRICS_TYPE, metricsText, scrape } from './headless/prometheus.ts'
 import { checkedToken, keptToken } from './headless/token.ts'
 import { plainPage, type Reply, securityHeaders, windowFile } from './headless/window-files.ts'
 import { serve } from './rpc/server.ts'
@@ -75,7 +76,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   }
 
   server.on('request', (request, response) => {
-    replyTo(request, bound, guard, options.windowFolder).then(
+    replyTo(request, bound, guard, options).then(
       (reply) => send(request, response, reply),
       (error) => {
         logger.error({ err: error, path: pathOf(request) }, 'a request failed unexpectedly')
@@ -143,7 +144,12 @@ const LISTEN_FAULTS: Readonly<Record<string, string>> = {
   ERR_SOCKET_BAD_PORT: 'is out of range (0 to 65535)',
 }
 
-async function replyTo(request: IncomingMessage, bound: Bound, guard: TokenGuard, folder: string): Promise<Reply> {
+async function replyTo(
+  request: IncomingMessage,
+  bound: Bound,
+  guard: TokenGuard,
+  { windowFolder: folder, engine }: Pick<DaemonOptions, 'windowFolder' | 'engine'>,
+): Promise<Reply> {
   const path = pathOf(request)
   const refusal = refusalOf(request, bound, guard)
   if (refusal) return refusal
@@ -157,6 +163,11 @@ async function replyTo(request: IncomingMessage, bound: Bound, guard: TokenGuard
       'upgrade',
       'websocket',
     )
+  }
+  // Before a token in the address becomes a cookie: what reads this keeps none.
+  if (path === '/metrics') {
+    const body = metricsText(await scrape(engine.handlers))
+    return { status: 200, headers: { 'content-type': METRICS_TYPE, 'cache-control': 'no-store' }, body }
   }
   const query = queryOf(request)
   if (query.has('token')) return withoutToken(request, path, query, guard)

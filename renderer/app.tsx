@@ -9,6 +9,7 @@ import { Sidebar } from './features/queue/sidebar.tsx'
 import { TaskGrid } from './features/queue/task-grid.tsx'
 import { Toolbar } from './features/queue/toolbar.tsx'
 import { SettingsDialog } from './features/settings/settings-dialog.tsx'
+import { StatsPage } from './features/stats/stats-page.tsx'
 import { ThroughputStrip } from './features/stats/throughput-strip.tsx'
 import { useConnection } from './session.ts'
 import { useWindow } from './stores/window.ts'
@@ -18,6 +19,7 @@ import { Toasts } from './ui/toasts.tsx'
 
 export function App() {
   const dialog = useWindow((state) => state.dialog)
+  const page = useWindow((state) => state.page)
   const details = useWindow((state) => state.details)
   const away = useConnection((state) => state.status.kind === 'away')
   return (
@@ -28,8 +30,14 @@ export function App() {
         <ConnectionBanner />
         <Sidebar />
         <main className="main">
-          <TaskGrid />
-          {details !== null && <DetailPanel id={details} />}
+          {page === 'statistics' ? (
+            <StatsPage />
+          ) : (
+            <>
+              <TaskGrid />
+              {details !== null && <DetailPanel id={details} />}
+            </>
+          )}
         </main>
         <ThroughputStrip />
       </div>

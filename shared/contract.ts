@@ -23,6 +23,11 @@ import {
   Selection,
   type Settings,
   SettingsPatch,
+  type StatsSummary,
+  StatsSummaryInput,
+  type StatsThroughput,
+  StatsThroughputInput,
+  type StatsTotals,
   type TaskDelta,
   type TaskDetail,
   TaskId,
@@ -75,6 +80,13 @@ export const contract = {
   'hostRules.remove': method(z.object({ pattern: HostPattern }))<{ removed: boolean }>(),
   /** One sample a second for the last ten minutes, oldest first. */
   'throughput.history': method(Nothing)<{ samples: ThroughputSample[] }>(),
+
+  /** Requests of whole hours: overall, by host, by hour. */
+  'stats.summary': method(StatsSummaryInput)<StatsSummary>(),
+  /** Bytes that came in, by steps of whole minutes. */
+  'stats.throughput': method(StatsThroughputInput)<StatsThroughput>(),
+  /** Counters and histograms that only grow, for monitoring. */
+  'stats.totals': method(Nothing)<StatsTotals>(),
 
   'tasks.changed': event<TaskDelta>(),
   /** Once a second to whoever listens. */

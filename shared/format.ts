@@ -80,6 +80,24 @@ export function formatDuration(ms: number, locale = 'en'): string {
     .join(' ')
 }
 
+/** A short time with three digits: `0.25ms`, `42ms`, `1.25s`; from a minute on as `formatDuration`. */
+export function formatShortTime(ms: number, locale = 'en'): string {
+  if (ms >= MINUTE_MS - 50) return formatDuration(ms, locale)
+  const [value, unit] = ms < 999.5 ? [Math.max(0, ms), 'millisecond'] : [ms / SECOND_MS, 'second']
+  const options = {
+    style: 'unit',
+    unit,
+    unitDisplay: 'narrow',
+    maximumFractionDigits: value < 9.995 ? 2 : value < 99.95 ? 1 : 0,
+  } as const
+  return formatter(locale, options).format(value)
+}
+
+/** How often a second, with three digits: `0.042/s`, `12.5/s`. */
+export function formatFrequency(perSecond: number, locale = 'en'): string {
+  return `${formatter(locale, { maximumSignificantDigits: 3 }).format(perSecond)}/s`
+}
+
 /** How much of a whole, rounded down so that 100% means all of it: `99.9%`. Fraction in [0, 1]. */
 export function formatPercent(fraction: number, locale = 'en'): string {
   const thousandths = Math.floor(Math.min(1, Math.max(0, fraction)) * 1000) / 1000

@@ -4,7 +4,17 @@
  */
 import type { ErrorInfo } from './errors.ts'
 import type { HostRule } from './host-schemas.ts'
-import type { Checksum, ListTasksInput, QueueId, Selection, SettingsPatch, TaskId, TaskOptions } from './schemas.ts'
+import type { Tally } from './request-statistics.ts'
+import type {
+  Checksum,
+  HourFigures,
+  ListTasksInput,
+  QueueId,
+  Selection,
+  SettingsPatch,
+  TaskId,
+  TaskOptions,
+} from './schemas.ts'
 import type { TaskState } from './task-state.ts'
 
 /** A block is the unit of CRC-32 checksums and of alignment of segments. */
@@ -112,6 +122,32 @@ export interface TaskCheckpoint {
   blocks?: readonly BlockChecksum[]
 }
 
+/** What was measured since the batch before. */
+export interface StatisticsBatch {
+  /** epoch ms: the hour and the minute that it counts into */
+  at: number
+  /** bytes of bodies that came in, whatever became of their requests */
+  receivedBytes: number
+  /** requests that ended, by host */
+  hosts: ReadonlyMap<string, Tally>
+  /** what is older is forgotten */
+  keepDays: number
+}
+
+/** Requests that ended in some time. OTHER_HOSTS stands for those that were not kept apart. */
+export interface RequestTallies {
+  hosts: Map<string, Tally>
+  /** those with requests, in order; days where that is long ago */
+  hours: HourFigures[]
+}
+
+/** Bytes that came in during `stepMs` from `at` on. */
+export interface ReceivedBytes {
+  /** epoch ms */
+  at: number
+  bytes: number
+}
+
 /**
  * The store as the engine sees it. All calls are synchronous (SQLite). Methods marked intent commit with
  * synchronous=FULL: they survive a power cut once they return; the others may lose the last seconds but never order.
@@ -180,6 +216,18 @@ export interface TaskStore {
   setHostRule(rule: HostRule): void
   /** intent; false: there was none */
   removeHostRule(pattern: string): boolean
+  /** one transaction, synchronous=NORMAL; adds to what any process has stored, and forgets what is too old */
+  addStatistics(batch: StatisticsBatch): void
+  /** intent; forgets all statistics */
+  clearStatistics(): void
+  /** of the hours (and days) that begin in [from, to), of one host or of all */
+  requestTallies(range: { from: number; to: number; host?: string }): RequestTallies
+  /** epoch ms of the first stored hour; null: there is none */
+  statisticsBegin(): number | null
+  /** everything since statistics are kept, of all hosts and of those used lately; never falls while it is shown */
+  requestTotals(): { all: Tally; hosts: { host: string; tally: Tally }[] }
+  /** steps of whole minutes in [from, to) in which bytes came, in order; kept for a week */
+  receivedBytes(range: { from: number; to: number; stepMs: number }): ReceivedBytes[]
 
   getSettings(): SettingsPatch
   /** intent */

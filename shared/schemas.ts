@@ -1,6 +1,10 @@
-/** Everything that crosses the contract as zod schemas, with the types derived from them. Units are in the names. */
+/**
+ * Everything that crosses the contract as zod schemas, with the types derived from them. Units are in the names.
+ * Long because: clients read one list; what belongs to hosts and statistics alone has files of its own.
+ */
 import { z } from 'zod'
 import type { ErrorInfo } from './errors.ts'
+import type { RequestFigures, TallyTotals } from './request-statistics.ts'
 import { TASK_STATES, type TaskState } from './task-state.ts'
 
 export const TaskId = z.int().positive()
@@ -309,6 +313,8 @@ export const Settings = z.object({
   proxy: z.string().max(2000).nullable(),
   /** logins by host, as curl reads them; null: none */
   netrcFile: z.string().min(1).max(4096).nullable(),
+  /** how long statistics of requests are kept; 0: not at all */
+  statisticsDays: z.int().min(0).max(3650),
   theme: z.enum(['system', 'light', 'dark']),
 })
 export type Settings = z.infer<typeof Settings>
@@ -342,6 +348,7 @@ export const DEFAULT_SETTINGS: Omit<Settings, 'downloadFolder'> = {
   proxyMode: 'system',
   proxy: null,
   netrcFile: null,
+  statisticsDays: 730,
   theme: 'system',
 }
 
@@ -366,4 +373,65 @@ export interface ThroughputSample {
   /** epoch ms of the end of the interval */
   at: number
   bytesPerSecond: number
+}
+
+const EpochMs = z.int().min(0).max(8_640_000_000_000_000)
+
+export const StatsSummaryInput = z
+  .object({
+    /** from the first hour there is when left out */
+    from: EpochMs.optional(),
+    /** until now when left out */
+    to: EpochMs.optional(),
+    /** with its port where that is not the scheme’s own */
+    host: z.string().min(1).max(300).toLowerCase().optional(),
+  })
+  .refine(({ from = 0, to = Infinity }) => from < to, 'the time must begin before it ends')
+export type StatsSummaryInput = z.output<typeof StatsSummaryInput>
+
+/** Requests by the hour in which they ended; by the day where that is long ago. */
+export interface HourFigures {
+  /** epoch ms of its beginning */
+  at: number
+  spanMs: number
+  requests: number
+  succeeded: number
+  failed: number
+  bytes: number
+}
+
+export interface StatsSummary {
+  /** epoch ms; the whole hours that the figures cover */
+  from: number
+  to: number
+  /** on average from then until now, or until the end that was asked for */
+  requestsPerSecond: number
+  overall: RequestFigures
+  /** the one with the most requests first; `*` stands for those that are not kept apart, and comes last */
+  hosts: (RequestFigures & { host: string })[]
+  /** those with requests, in order */
+  hours: HourFigures[]
+}
+
+const MOST_STEPS = 2_000
+
+export const StatsThroughputInput = z
+  .object({ from: EpochMs, to: EpochMs, stepMs: z.int().min(60_000).max(86_400_000).multipleOf(60_000) })
+  .refine(({ from, to }) => from < to, 'the time must begin before it ends')
+  .refine(({ from, to, stepMs }) => (to - from) / stepMs <= MOST_STEPS, `at most ${MOST_STEPS} steps`)
+export type StatsThroughputInput = z.output<typeof StatsThroughputInput>
+
+export interface StatsThroughput {
+  /** epoch ms of the first step */
+  from: number
+  stepMs: number
+  /** those in which bytes came, in order; minutes are kept for a week */
+  steps: { at: number; bytes: number }[]
+}
+
+/** Everything since statistics are kept. */
+export interface StatsTotals {
+  all: TallyTotals
+  /** up to a hundred that were used lately */
+  hosts: (TallyTotals & { host: string })[]
 }

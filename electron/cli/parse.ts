@@ -117,6 +117,17 @@ export function parseUrlList(text: string, name: string): string[] {
     .map(({ line, number }) => parseUrl(line, `${name}, line ${number}`))
 }
 
+const PERIOD_UNITS_MS: Record<string, number> = { m: 60_000, h: 3_600_000, d: 86_400_000, w: 604_800_000 }
+
+/** `90m`, `24h`, `7d`, `4w` in ms; `all` as null. Throws `usage`. */
+export function parsePeriod(text: string): number | null {
+  if (text.trim() === 'all') return null
+  const match = /^(\d+)\s*([mhdw])$/i.exec(text.trim())
+  const ms = match ? Number(match[1]) * PERIOD_UNITS_MS[match[2]!.toLowerCase()]! : Number.NaN
+  if (!(ms > 0 && ms <= 100 * 365 * 86_400_000)) throw usage(`“${text}” is not a period: write 90m, 24h, 7d, 4w or all`)
+  return ms
+}
+
 /** The id of a task. Throws `usage`. */
 export function parseTaskId(text: string): TaskId {
   const parsed = TaskId.safeParse(/^\d+$/.test(text) ? Number(text) : text)

@@ -8,7 +8,7 @@ import { type AccessFlags, addAccessOptions } from './access-options.ts'
 import { valued } from './flags.ts'
 import { addHostCommands } from './host-commands.ts'
 import { addSessionOptions, addTransferOptions, type GetFlags, type TransferFlags } from './options.ts'
-import { parseRateOrNone, parseTaskId, parseUrl, parseWhole } from './parse.ts'
+import { parsePeriod, parseRateOrNone, parseTaskId, parseUrl, parseWhole } from './parse.ts'
 import type { SetFlags } from './queue.ts'
 import { callerPath } from './terminal.ts'
 import { version } from './version.ts'
@@ -145,6 +145,21 @@ export function buildProgram(finish: (code: number) => void): Command {
     .action(run<[string[]], SetFlags>(async (ids, flags) => (await import('./queue.ts')).set(ids, flags)))
 
   addHostCommands(program, run)
+  command('stats', 'show how the requests of the last hours went')
+    .addOption(
+      valued('--since <period>', 'how far back, by whole hours: 90m, 24h, 7d, 4w or all', parsePeriod).default(
+        24 * 3_600_000,
+        '24h',
+      ),
+    )
+    .option('--host <host>', 'only requests to this host (with its port where that is unusual)')
+    .option('--json', 'print JSON')
+    .action(
+      run<[], { since: number | null; host?: string; json?: true }>(async (flags) =>
+        (await import('./stats.ts')).stats(flags),
+      ),
+    )
+
   return program
 }
 

@@ -30,6 +30,8 @@ export interface Connection {
   /** its place at `host`; null while it waits for one */
   slot: Slot | null
   host: string
+  /** ms it waited for that place; 0 from its second segment on */
+  queuedMs: number
   /** the reading of its segment; null before the server's reply and between two */
   transfer: LaneTransfer | null
   /** bytes of it that were counted */
@@ -212,6 +214,7 @@ export class Connections implements SlotHolder {
       abort: new AbortController(),
       slot: granted,
       host: this.#deps.remote.host,
+      queuedMs: 0,
       transfer: null,
       countedBytes: 0,
       draw: null,
@@ -221,7 +224,9 @@ export class Connections implements SlotHolder {
     this.#stop.addEventListener('abort', forward, { once: true })
     if (this.#stop.aborted) forward()
     try {
+      const queuedFrom = clock.monotonic()
       connection.slot ??= await hosts.acquire(connection.host, this, connection.abort.signal)
+      connection.queuedMs = clock.monotonic() - queuedFrom
       this.#open.add(connection)
       this.used = Math.max(this.used, this.#open.size)
       while (!connection.abort.signal.aborted && !this.#failure && this.#open.size <= this.#cap) {
@@ -237,6 +242,7 @@ export class Connections implements SlotHolder {
           connection.draw?.end()
           connection.draw = null
         })
+        connection.queuedMs = 0
         connection.segment = null
         connection.proven = false
         this.#failuresInARow = 0

@@ -263,6 +263,7 @@ export class Download {
         complete: this.#progress.complete,
         alone: () => !this.#connections.othersWork(connection),
         buckets: this.#context.buckets(connection.host),
+        queuedMs: connection.queuedMs,
       },
       async () => sleep(clock, hosts.spacing(connection.host), signal),
       signal,

@@ -1,6 +1,7 @@
 /**
  * The engine: handlers of the contract, the queue's admission, and the clockwork (checkpoints, fsync, throughput).
  * Runs of single tasks are in runner.ts and download.ts.
+ * Long because: it lists the handlers of the whole contract; what they do is elsewhere.
  */
 
 import type { Contract } from '../../shared/contract.ts'
@@ -24,6 +25,7 @@ import { probeUrl } from './probe.ts'
 import { Queues } from './queues.ts'
 import { Runner } from './runner.ts'
 import { httpSettings, readSettings, shownSettings, storedPatch } from './settings.ts'
+import { Statistics } from './statistics.ts'
 import { stopped, taskNotFound } from './task-errors.ts'
 import type { TaskEvent } from './task-machine.ts'
 import { FORGOTTEN } from './task-patches.ts'
@@ -45,7 +47,13 @@ export function createEngine(deps: EngineDeps): EngineApi {
     queues: () => (deps.lease === null ? queues.rates : new Map()),
     host: (name) => hosts.limits(name).limitBytesPerSecond,
   })
-  const lane = openNetwork(deps, httpSettings(settings, deps.version, hosts.rules), () => settings.netrcFile)
+  const statistics = new Statistics(store, clock, settings.statisticsDays)
+  const lane = openNetwork(
+    deps,
+    httpSettings(settings, deps.version, hosts.rules),
+    () => settings.netrcFile,
+    statistics.ended,
+  )
   const history = new ThroughputHistory()
   const throughputListeners = new Set<(sample: ThroughputSample) => void>()
   const settingsListeners = new Set<(settings: Settings) => void>()
@@ -69,7 +77,10 @@ export function createEngine(deps: EngineDeps): EngineApi {
     changes,
     settings: () => settings,
     limits,
-    received: (bytes) => history.add(bytes),
+    received: (bytes) => {
+      history.add(bytes)
+      statistics.received(bytes)
+    },
     moved: (ids) => {
       leased.moved(ids)
       schedulePump()
@@ -142,6 +153,7 @@ export function createEngine(deps: EngineDeps): EngineApi {
     every('tick', CHECKPOINT_MS, () => {
       guard('checkpoint', () => runner.checkpoint())
       guard('hosts', () => hosts.save())
+      guard('statistics', () => statistics.flush())
       const now = clock.monotonic()
       const sample = history.tick(clock.now(), now - lastTick)
       lastTick = now
@@ -323,6 +335,7 @@ export function createEngine(deps: EngineDeps): EngineApi {
       store.setSettings(storedPatch(shown, settings))
       settings = readSettings(deps)
       limitsChanged()
+      statistics.setKeepDays(settings.statisticsDays)
       const result = shownSettings(settings)
       for (const listener of settingsListeners) listener(result)
       schedulePump()
@@ -331,6 +344,9 @@ export function createEngine(deps: EngineDeps): EngineApi {
     ...queues.handlers,
     ...hosts.handlers,
     'throughput.history': () => ({ samples: history.samples }),
+    'stats.summary': (input) => statistics.summary(input),
+    'stats.throughput': (input) => statistics.throughput(input),
+    'stats.totals': () => statistics.totals(),
   }
 
   const events: EventHub<Contract> = {
@@ -369,6 +385,7 @@ export function createEngine(deps: EngineDeps): EngineApi {
     }
     guard('hosts', () => hosts.save())
     await lane.close()
+    guard('statistics', () => statistics.flush())
   }
 
   return {

@@ -1,5 +1,6 @@
 /** What the engine is given instead of reaching for it: clock, random, logger, file system, identity of the boot. */
 import type { TaskStore } from '../../shared/records.ts'
+import type { RequestSample } from '../../shared/request-statistics.ts'
 import type { SettingsPatch } from '../../shared/schemas.ts'
 import type { HttpSettings } from './http/http-client.ts'
 import type { Lane } from './lane/lane.ts'
@@ -61,8 +62,8 @@ export interface FileSystem {
 export interface EngineDeps {
   store: TaskStore
   fs: FileSystem
-  /** what moves the bytes; workers where `fs` is the operating system's */
-  openLane(settings: HttpSettings): Lane
+  /** what moves the bytes; workers where `fs` is the operating system's. `onRequest`: told of requests that ended */
+  openLane(settings: HttpSettings, onRequest: (sample: RequestSample) => void): Lane
   clock: Clock
   /** [0, 1) */
   random: () => number

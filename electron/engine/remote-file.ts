@@ -38,6 +38,8 @@ export interface Wanted {
   alone: () => boolean
   /** limits that the body pays for */
   buckets: readonly TokenBucket[]
+  /** ms it waited for its place at the host */
+  queuedMs: number
 }
 
 /** A reply whose body may be used; its body is held back until somebody consumes it. */
@@ -111,8 +113,10 @@ export class RemoteFile {
 
   /** Throws network errors, the status' error, integrity refusals, `remote_changed`, or the signal's reason. */
   async ask(wanted: Wanted, pace: () => Promise<void>, signal: AbortSignal): Promise<Accepted> {
-    for (;;) {
+    for (let queuedMs = wanted.queuedMs; ; queuedMs = 0) {
+      const pacedFrom = this.#clock.monotonic()
       await pace()
+      queuedMs += this.#clock.monotonic() - pacedFrom
       const { fresh } = this
       const plain = this.#plain
       const rung = fresh || plain ? 'none' : this.#rung
@@ -123,6 +127,7 @@ export class RemoteFile {
         headers: plain ? {} : rangeHeaders(request),
         options: this.#options,
         buckets: wanted.buckets,
+        queuedMs,
         signal,
       })
       try {

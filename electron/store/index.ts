@@ -19,6 +19,7 @@ import { createQueue } from './queue.ts'
 import { createQueues } from './queues.ts'
 import { ensureSound, type SalvageReport } from './salvage.ts'
 import { createSettings } from './settings.ts'
+import { createStatistics } from './statistics.ts'
 import { toStoreError, withTypedErrors } from './store-errors.ts'
 import { createTaskList } from './task-list.ts'
 import { createTasks } from './tasks.ts'
@@ -85,6 +86,7 @@ function assemble(connection: Connection, logger: StoreLogger): TaskStore {
     ...createProgress(connection, logger),
     ...createHosts(connection, logger),
     ...createSettings(connection, logger),
+    ...createStatistics(connection, logger),
     dataVersion: () => connection.db.pragma('data_version', { simple: true }) as number,
     committed: (durable) => connection.committed(durable),
     close: () => connection.close(),

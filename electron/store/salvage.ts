@@ -201,6 +201,8 @@ const TABLES: Readonly<Record<string, (row: Row) => Row | null>> = {
   queues: (row) => row,
   hosts: (row) => row,
   host_rules: (row) => row,
+  request_statistics: (row) => row,
+  received_bytes: (row) => row,
 }
 
 function repairTask(row: Row): Row | null {

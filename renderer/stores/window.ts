@@ -24,17 +24,29 @@ export type OpenDialog =
   | { kind: 'hosts' }
   | { kind: 'remove'; selection: Selection; count: number; name: string | null }
 
+export type Page = 'downloads' | 'statistics'
+
 export interface WindowState {
+  page: Page
   dialog: OpenDialog | null
   /** kept when the dialog is closed unsent */
   addDraft: AddDraft
   details: TaskId | null
 }
 
-export const useWindow = create<WindowState>(() => ({ dialog: null, addDraft: EMPTY_DRAFT, details: null }))
+export const useWindow = create<WindowState>(() => ({
+  page: 'downloads',
+  dialog: null,
+  addDraft: EMPTY_DRAFT,
+  details: null,
+}))
 
 export function closeDialog(): void {
   useWindow.setState({ dialog: null })
+}
+
+export function openPage(page: Page): void {
+  useWindow.setState({ page })
 }
 
 /** Opens the Add dialog; given links join what is already typed there. */

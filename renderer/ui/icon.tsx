@@ -19,6 +19,7 @@ const PATHS = {
   changed: 'M8 2.5a5.5 5.5 0 1 1 0 11 5.5 5.5 0 0 1 0-11ZM6.4 6.4A1.7 1.7 0 1 1 8 8.6v.4M8 11h.01',
   ascending: 'M4.5 9.5 8 6l3.5 3.5',
   descending: 'M4.5 6.5 8 10l3.5-3.5',
+  statistics: 'M3 13.5h10M4.5 13.5V9M8 13.5V3.5M11.5 13.5V6.5',
   folder: 'M2.5 4h4l1.2 1.5h5.8v7h-11z',
   hosts: 'M2.5 3h11v4h-11zM2.5 9h11v4h-11zM5 5h.01M5 11h.01',
   copy: 'M5.5 5.5h7v8h-7zM3.5 10.5v-8h7',

@@ -81,10 +81,10 @@ export async function startEngine(options: TestEngineOptions = {}): Promise<Test
     store: wrapStore(store),
     fs: createNodeFileSystem(),
     clock,
-    openLane: (httpSettings) =>
+    openLane: (httpSettings, onRequest) =>
       workers && !deps.fs
-        ? createLanePool({ entry: LANE_WORKER, settings: httpSettings, logger: silent })
-        : createInlineLane({ settings: httpSettings, clock }),
+        ? createLanePool({ entry: LANE_WORKER, settings: httpSettings, onRequest, logger: silent })
+        : createInlineLane({ settings: httpSettings, clock, onRequest }),
     random: Math.random,
     logger: silent,
     bootId: 'boot-1',

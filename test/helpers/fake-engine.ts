@@ -20,6 +20,7 @@ import type {
 import { DEFAULT_QUEUE_ID, DEFAULT_SETTINGS } from '../../shared/schemas.ts'
 import { isRunning, isUnfinished, TASK_STATES, type TaskState } from '../../shared/task-state.ts'
 import { createFakeHosts } from './fake-hosts.ts'
+import { fakeStatistics } from './fake-statistics.ts'
 
 export interface FakeEngine {
   readonly handlers: Handlers<Contract>
@@ -176,6 +177,7 @@ export function createFakeEngine(options: { tasks: number; now?: number }): Fake
     },
     ...createFakeHosts(() => now),
     'throughput.history': () => ({ samples: [...samples] }),
+    ...fakeStatistics(hostsOf(options.tasks), () => now),
   }
 
   function detailWith(task: TaskRow): TaskDetail {
@@ -280,6 +282,12 @@ function counted(handlers: Handlers<Contract>, calls: Map<string, number>): Hand
     },
   ])
   return Object.fromEntries(entries) as Handlers<Contract>
+}
+
+/** A world of many tasks has many hosts. */
+function hostsOf(world: number): string[] {
+  const many = Array.from({ length: Math.min(world, 1000) }, (_, index) => `mirror-${index + 1}.example`)
+  return world === 0 || world > NAMES.length ? many : NAMES.map(([, host]) => host)
 }
 
 const copy = (task: TaskRow): TaskRow => ({ ...task })

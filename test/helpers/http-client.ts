@@ -8,6 +8,7 @@ import {
   type HttpSettings,
 } from '../../electron/engine/http/http-client.ts'
 import type { Clock } from '../../electron/engine/ports.ts'
+import type { RequestSample } from '../../shared/request-statistics.ts'
 
 const clock: Clock = {
   now: Date.now,
@@ -19,6 +20,8 @@ const clock: Clock = {
 }
 
 export interface TestClient extends AsyncDisposable {
+  /** of the requests that ended, in order */
+  readonly samples: readonly RequestSample[]
   request(url: string, rest?: Partial<HttpRequest>): Promise<HttpReply>
   /** status, headers and the whole body; rejects with the body's error */
   read(url: string, rest?: Partial<HttpRequest>): Promise<{ reply: HttpReply; body: Buffer }>
@@ -36,30 +39,34 @@ const POOL: PoolLimits = {
   waitMs: 5000,
 }
 
+export const TEST_HTTP_SETTINGS: HttpSettings = {
+  connectTimeoutMs: 5000,
+  headersTimeoutMs: 5000,
+  stallTimeoutMs: 5000,
+  addressAttemptMs: 250,
+  proxyMode: 'environment',
+  proxy: null,
+  userAgent: 'Nighthaul/test',
+  pool: POOL,
+}
+
 type TestSettings = Partial<Omit<HttpSettings, 'pool'>> & { pool?: Partial<PoolLimits> }
 
 export function startClient(
   { pool, ...settings }: TestSettings = {},
   deps: Partial<Omit<HttpClientDeps, 'settings'>> = {},
 ): TestClient {
+  const samples: RequestSample[] = []
   const client = createHttpClient({
     clock,
+    onRequest: (sample) => samples.push(sample),
     ...deps,
-    settings: {
-      connectTimeoutMs: 5000,
-      headersTimeoutMs: 5000,
-      stallTimeoutMs: 5000,
-      addressAttemptMs: 250,
-      proxyMode: 'environment',
-      proxy: null,
-      userAgent: 'Nighthaul/test',
-      pool: { ...POOL, ...pool },
-      ...settings,
-    },
+    settings: { ...TEST_HTTP_SETTINGS, pool: { ...POOL, ...pool }, ...settings },
   })
   const request: TestClient['request'] = (url, rest = {}) =>
     client.request({ url, headers: {}, options: { proxy: '' }, signal: new AbortController().signal, ...rest })
   return {
+    samples,
     request,
     read: async (url, rest) => {
       const reply = await request(url, rest)

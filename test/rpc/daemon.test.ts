@@ -21,6 +21,7 @@ import { contract } from '../../shared/contract.ts'
 import type { Client } from '../../shared/rpc.ts'
 import { createClient } from '../../shared/rpc-client.ts'
 import { webSocketDuplex } from '../../shared/websocket-duplex.ts'
+import { readExposition } from '../helpers/exposition.ts'
 import { createFakeEngine } from '../helpers/fake-engine.ts'
 
 const SECRET = 'SECRET-BESIDE-THE-WINDOW'
@@ -251,6 +252,21 @@ describe('the window', () => {
     expect(answer.status).toBe(503)
     expect(answer.body).toContain('npm run build')
     await unbuilt.close()
+  })
+})
+
+describe('/metrics', () => {
+  test('is Prometheus text for whoever has the token, in a header or in the address', async () => {
+    for (const answer of [await ask('/metrics', bearer()), await ask(`/metrics?token=${daemon.token}`)]) {
+      expect(answer.status).toBe(200)
+      expect(answer.headers['content-type']).toBe('text/plain; version=0.0.4; charset=utf-8')
+      expect(answer.headers['cache-control']).toBe('no-store')
+      expect(answer.headers['set-cookie']).toBe(undefined)
+      const families = readExposition(answer.body)
+      expect(families.get('nighthaul_tasks')!.samples.reduce((sum, { value }) => sum + value, 0)).toBe(12)
+      expect(families.get('nighthaul_requests_total')!.samples[0]!.value).toBeGreaterThan(0)
+      expect(answer.body).not.toContain(daemon.token)
+    }
   })
 })
 

@@ -247,10 +247,21 @@ describe('a store that is hurt anywhere', { timeout: 60_000 }, () => {
         expect(readFileSync(path).length).toBe(filledBytes().length)
         return
       }
-      const { store, recovered } = opened
+      let { store, recovered } = opened
       if (recovered === null) {
-        expect(store.listTasks(listQuery()).total, `offset ${offset}`).toBe(TASKS)
-      } else {
+        try {
+          expect(store.listTasks(listQuery()).total, `offset ${offset}`).toBe(TASKS)
+          return
+        } catch (error) {
+          // What a quick look at the start does not see (an index that lies) is met in use, and then the next start
+          // looks at everything.
+          expect(error, `offset ${offset}`).toMatchObject({ code: 'store_corrupt' })
+          store.close()
+          ;({ store, recovered } = open(path))
+          expect(recovered, `offset ${offset}`).not.toBeNull()
+        }
+      }
+      if (recovered !== null) {
         expect(statSync(recovered.setAside).size).toBe(filledBytes().length)
         expect(store.listTasks(listQuery()).total, `offset ${offset}`).toBe(recovered.tasksKept)
         expectPlausible(store)

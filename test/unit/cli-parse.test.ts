@@ -3,6 +3,7 @@ import {
   parseChecksum,
   parseHeader,
   parseHostRate,
+  parsePeriod,
   parseProxy,
   parseRate,
   parseSeconds,
@@ -21,6 +22,20 @@ const codeOf = (act: () => unknown): string => {
     return error instanceof NighthaulError ? error.code : String(error)
   }
 }
+
+describe('periods', () => {
+  test.each([
+    ['90m', 5_400_000],
+    ['24h', 86_400_000],
+    [' 7D ', 604_800_000],
+    ['4w', 4 * 604_800_000],
+    ['all', null],
+  ])('%s', (text, ms) => expect(parsePeriod(text)).toBe(ms))
+
+  test.each(['', '24', 'h', '0h', '-1d', '1.5h', '10y', '999999999w'])('“%s” is none', (text) =>
+    expect(() => parsePeriod(text)).toThrow('all'),
+  )
+})
 
 describe('a rate', () => {
   test.each([

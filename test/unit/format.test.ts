@@ -1,5 +1,13 @@
 import { describe, expect, it } from 'vitest'
-import { formatBytes, formatCount, formatDuration, formatPercent, formatRate } from '../../shared/format.ts'
+import {
+  formatBytes,
+  formatCount,
+  formatDuration,
+  formatFrequency,
+  formatPercent,
+  formatRate,
+  formatShortTime,
+} from '../../shared/format.ts'
 
 describe('formatBytes', () => {
   it.each([
@@ -21,6 +29,28 @@ describe('formatBytes', () => {
 
   it('writes the numbers of the locale', () => expect(formatBytes(1_540_000, 'de')).toBe('1,54 MB'))
   it('takes a negative figure for nothing', () => expect(formatBytes(-5)).toBe('0 B'))
+})
+
+describe('formatShortTime', () => {
+  it.each([
+    [0, '0ms'],
+    [0.0625, '0.06ms'],
+    [4.2, '4.2ms'],
+    [42.25, '42.3ms'],
+    [999.4, '999ms'],
+    [999.6, '1s'],
+    [12_345, '12.3s'],
+    [59_960, '1m'],
+    [61_000, '1m 1s'],
+  ])('%d ms read %s', (ms, text) => expect(formatShortTime(ms)).toBe(text))
+})
+
+describe('formatFrequency', () => {
+  it.each([
+    [0, '0/s'],
+    [0.0421, '0.0421/s'],
+    [12.54, '12.5/s'],
+  ])('%d a second read %s', (perSecond, text) => expect(formatFrequency(perSecond)).toBe(text))
 })
 
 describe('formatRate', () => {

@@ -11,6 +11,7 @@ import { NighthaulError } from '../../../shared/errors.ts'
 import type { ClientCertificate } from '../../../shared/schemas.ts'
 import type { Clock } from '../ports.ts'
 import { ConnectionPool, type Pooled, type PoolLimits } from './connection-pool.ts'
+import { type Setup, timed } from './request-sample.ts'
 import { SLAB_BYTES, SlabReader } from './slabs.ts'
 import { buildConnector, Client, Pool, ProxyAgent, Socks5ProxyAgent } from './undici.ts'
 
@@ -35,6 +36,8 @@ export interface Connection extends Pooled {
   readonly key: string
   /** the socket in use; null before the first connect, and always behind a proxy */
   socket: Socket | null
+  /** how long it took to come about, for the request that ends next; null: told already, or behind a proxy */
+  setup: Setup | null
   /** requests finished on it */
   served: number
   /** how many bytes the present request wants to read at once */
@@ -93,6 +96,7 @@ export function createConnections(clock: Clock, limits: PoolLimits, lookup?: Loo
       origin,
       key,
       socket: null,
+      setup: null,
       served: 0,
       readBytes: () => SLAB_BYTES,
       get alive() {
@@ -109,10 +113,11 @@ export function createConnections(clock: Clock, limits: PoolLimits, lookup?: Loo
       ...keepAlive,
       connect: (options, callback) => {
         const tls = options.protocol === 'https:' ? { secureContext, session: sessions.get(key) } : null
-        slabConnector(
-          { ...racing, timeout },
+        const connecting = slabConnector({ ...racing, timeout }, connection, tls)
+        timed(
+          connecting,
+          clock,
           connection,
-          tls,
         )(options, (...result) => {
           const socket = result[1]
           connection.socket = socket

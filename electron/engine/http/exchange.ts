@@ -34,8 +34,23 @@ export interface ExchangeInput {
   toError(error: unknown): NighthaulError
   /** called once, before anything is sent */
   onStart?(request: OpenRequest): void
+  /** monotonic ms */
+  now(): number
   /** called once: the connection is free again (`reusable`), or of no more use */
-  onDone(reusable: boolean): void
+  onDone(reusable: boolean, end: ExchangeEnd): void
+}
+
+/** How an exchange went; moments are monotonic ms. */
+export interface ExchangeEnd {
+  /** null: never */
+  sentAt: number | null
+  headAt: number | null
+  /** null: no reply */
+  status: number | null
+  /** of the body, as they came */
+  bytes: number
+  /** null: read to its end, or ended by ourselves */
+  error: NighthaulError | null
 }
 
 /** A request under way, for whoever watches over the network. */
@@ -101,6 +116,9 @@ class ExchangeHandler implements Dispatcher.DispatchHandler, Exchange, OpenReque
   /** a failure between head and taker: the taker has yet to hear of it */
   #untold: NighthaulError | null = null
   #hasHead = false
+  #sentAt: number | null = null
+  #headAt: number | null = null
+  #bytes = 0
   #paused = false
   #pumpPlanned = false
   #connectionDone = false
@@ -127,6 +145,7 @@ class ExchangeHandler implements Dispatcher.DispatchHandler, Exchange, OpenReque
   onRequestStart(controller: Dispatcher.DispatchController): void {
     this.#controller = controller
     this.progress++
+    this.#sentAt = this.#input.now()
     if (this.#over) controller.abort(new Error('aborted'))
   }
 
@@ -136,6 +155,7 @@ class ExchangeHandler implements Dispatcher.DispatchHandler, Exchange, OpenReque
     this.status = status
     this.headers = headers as Headers
     this.#hasHead = true
+    this.#headAt = this.#input.now()
     controller.pause()
     this.#resolve(this)
   }
@@ -144,6 +164,7 @@ class ExchangeHandler implements Dispatcher.DispatchHandler, Exchange, OpenReque
     // undici's parser announces nothing again whenever it is resumed
     if (this.#over || chunk.length === 0) return
     this.progress += chunk.length
+    this.#bytes += chunk.length
     if (!this.#sink || this.#paused || this.#backlog.length > 0) this.#backlog.push(chunk)
     else this.#deliver(chunk)
   }
@@ -163,7 +184,7 @@ class ExchangeHandler implements Dispatcher.DispatchHandler, Exchange, OpenReque
       return
     }
     this.#outcome = ours
-    this.#connectionOver(false)
+    this.#connectionOver(false, ours)
     this.#settle()
   }
 
@@ -191,11 +212,11 @@ class ExchangeHandler implements Dispatcher.DispatchHandler, Exchange, OpenReque
     this.#connectionOver(false)
   }
 
-  /** Ends everything with this error, at once. */
-  fail(error: NighthaulError): void {
+  /** Ends everything with this error, at once. `broke`: what it says of the exchange; null: it was given up. */
+  fail(error: NighthaulError, broke: NighthaulError | null = error): void {
     if (this.#over) return
     this.#close()
-    this.#connectionOver(false)
+    this.#connectionOver(false, broke)
     if (!this.#hasHead) this.#reject(error)
     else if (this.#sink) tell(() => this.#sink!.onError(error))
     else this.#untold = error
@@ -249,15 +270,21 @@ class ExchangeHandler implements Dispatcher.DispatchHandler, Exchange, OpenReque
     this.#input.signal.removeEventListener('abort', this.#onAbort)
   }
 
-  #connectionOver(reusable: boolean): void {
+  #connectionOver(reusable: boolean, error: NighthaulError | null = null): void {
     if (this.#connectionDone) return
     this.#connectionDone = true
     if (!reusable) this.#controller?.abort(new Error('aborted'))
-    this.#input.onDone(reusable)
+    this.#input.onDone(reusable, {
+      sentAt: this.#sentAt,
+      headAt: this.#headAt,
+      status: this.#hasHead ? this.status : null,
+      bytes: this.#bytes,
+      error,
+    })
   }
 
   readonly #onAbort = (): void => {
-    this.fail(interruption(this.#input.signal))
+    this.fail(interruption(this.#input.signal), null)
   }
 }
 
@@ -265,6 +292,16 @@ class ExchangeHandler implements Dispatcher.DispatchHandler, Exchange, OpenReque
 export function interruption({ reason }: AbortSignal): NighthaulError {
   if (reason instanceof NighthaulError) return reason
   return new NighthaulError('interrupted', 'The request was stopped. What is already here is kept.')
+}
+
+/** What of an exchange belongs to whoever takes its body. */
+export function methodsOf(exchange: Exchange): Pick<Exchange, 'consume' | 'pause' | 'resume' | 'abort'> {
+  return {
+    consume: (sink) => exchange.consume(sink),
+    pause: () => exchange.pause(),
+    resume: () => exchange.resume(),
+    abort: () => exchange.abort(),
+  }
 }
 
 /** undici would swallow what a taker throws at the end; there is nobody left to tell but the process. */

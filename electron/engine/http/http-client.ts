@@ -4,9 +4,10 @@
  */
 import type { LookupFunction } from 'node:net'
 import { NighthaulError } from '../../../shared/errors.ts'
+import type { RequestSample } from '../../../shared/request-statistics.ts'
 import type { RequestBody, TaskOptions } from '../../../shared/schemas.ts'
 import { type HopOptions, type HostRules, optionsFor } from '../host-rules.ts'
-import type { Clock, Timer } from '../ports.ts'
+import type { Clock } from '../ports.ts'
 import type { PoolLimits } from './connection-pool.ts'
 import { type Connection, createConnections, type RequestProfile } from './connections.ts'
 import {
@@ -18,8 +19,9 @@ import {
   splitCredentials,
 } from './credentials.ts'
 import { toNetworkError, toProxiedError } from './errors.ts'
-import { type BodySink, type Exchange, exchange, interruption, type OpenRequest } from './exchange.ts'
+import { type BodySink, type Exchange, exchange, interruption, methodsOf, type OpenRequest } from './exchange.ts'
 import type { NetrcLogin } from './netrc.ts'
+import { OpenRequests } from './open-requests.ts'
 import { isUnreachable, ProxyChoice, type ProxySettings, type ResolveProxy } from './proxy-choice.ts'
 import {
   type Asked,
@@ -30,6 +32,7 @@ import {
   redirectTarget,
   tooManyRedirects,
 } from './redirects.ts'
+import { sampleOf } from './request-sample.ts'
 import { type Session, sessionOf } from './session.ts'
 
 export type { BodySink, RequestProfile }
@@ -61,6 +64,8 @@ export interface HttpRequest {
   netrc?: readonly NetrcLogin[]
   /** How many bytes to read from the socket at once: small reads for what is held in memory or paid for by the byte. */
   readBytes?: () => number
+  /** ms it has waited already: for a place at the host, for its turn */
+  queuedMs?: number
   /** told before each redirect is followed; may throw to stay */
   follow?: (from: URL, to: URL) => void
 }
@@ -108,8 +113,6 @@ export interface HttpClient {
 const SMALL_READS = () => 64 * 1024
 /** A longer redirect body costs more to read than a new connection. */
 const MAX_DRAINED_BYTES = 64 * 1024
-/** After a change of network, a request that hears nothing for so long is not waited for. */
-const SUSPECT_MS = 5_000
 
 export interface HttpClientDeps {
   settings: HttpSettings
@@ -118,6 +121,8 @@ export interface HttpClientDeps {
   resolveProxy?: ResolveProxy
   /** how names become addresses; Node's own where left out */
   lookup?: LookupFunction
+  /** told at the end of every request that was tried, redirects and failures too */
+  onRequest?: (sample: RequestSample) => void
 }
 
 /** One request of a chain of redirects. */
@@ -129,6 +134,8 @@ interface Hop {
   embedded: Login | null
   /** what the user's rules say about its host */
   rules: HopOptions
+  /** ms it has waited before it came here */
+  queuedMs: number
 }
 
 interface Sent {
@@ -142,8 +149,7 @@ export function createHttpClient(deps: HttpClientDeps): HttpClient {
   let settings = deps.settings
   const connections = createConnections(clock, settings.pool, deps.lookup)
   const proxies = new ProxyChoice({ clock, environment: process.env, resolveProxy: deps.resolveProxy })
-  const openRequests = new Set<OpenRequest>()
-  const watches = new Set<Timer>()
+  const openRequests = new OpenRequests(clock)
 
   /** One hop over one way to the server. */
   const sendThrough = async (
@@ -153,6 +159,10 @@ export function createHttpClient(deps: HttpClientDeps): HttpClient {
     request: HttpRequest,
   ): Promise<Sent> => {
     const { options, signal } = request
+    const askedAt = clock.monotonic()
+    // It waited once, however often it is sent.
+    const waitedMs = hop.queuedMs
+    hop.queuedMs = 0
     const { url, asked } = hop
     const repeatable = asked.method === 'GET'
     const profile: RequestProfile = {
@@ -167,6 +177,9 @@ export function createHttpClient(deps: HttpClientDeps): HttpClient {
     const acquire = () => connections.acquire(url.origin, profile, { fresh: !repeatable, signal })
     const attempt = async (connection: Connection) => {
       const reused = connection.served > 0
+      const startedAt = clock.now()
+      const beganAt = clock.monotonic()
+      const queueMs = waitedMs + beganAt - askedAt
       connection.readBytes = request.readBytes ?? SMALL_READS
       let open: OpenRequest | null = null
       const reply = await exchange(connection.dispatcher, {
@@ -183,10 +196,24 @@ export function createHttpClient(deps: HttpClientDeps): HttpClient {
           open = started
           if (repeatable) openRequests.add(started)
         },
-        onDone: (reusable) => {
+        now: () => clock.monotonic(),
+        onDone: (reusable, end) => {
           if (open) openRequests.delete(open)
+          const { setup } = connection
+          connection.setup = null
           if (reusable) connections.release(connection)
           else connections.discard(connection)
+          const endedAt = clock.monotonic()
+          const about = {
+            host: url.host,
+            method: asked.method,
+            httpVersion: '1.1',
+            startedAt,
+            beganAt,
+            endedAt,
+            queueMs,
+          }
+          deps.onRequest?.(sampleOf({ ...about, setup, kept: reused, end }))
         },
       })
       return { reply, reused, remoteAddress: connection.socket?.remoteAddress ?? null }
@@ -245,14 +272,15 @@ export function createHttpClient(deps: HttpClientDeps): HttpClient {
     const seen = new Set<string>()
     const embeddedAt = (url: URL, own: Login | null) => own ?? (url.origin === start.origin ? home.login : null)
     const { hostRules = [], proxy, userAgent } = settings
-    const hopTo = (url: URL, what: Asked, own: Login | null): Hop => ({
+    const hopTo = (url: URL, what: Asked, own: Login | null, queuedMs = 0): Hop => ({
       url,
       start,
       asked: what,
       embedded: embeddedAt(url, own),
       rules: optionsFor(url, start, asked.options, hostRules, { proxy, userAgent }),
+      queuedMs,
     })
-    let hop = hopTo(first.url, begin, first.login)
+    let hop = hopTo(first.url, begin, first.login, asked.queuedMs)
     for (let redirects = 0; ; redirects++) {
       const { url } = hop
       // Downgraded to http: whatever the cookies' flags say, they were given for a secure link.
@@ -283,17 +311,6 @@ export function createHttpClient(deps: HttpClientDeps): HttpClient {
     }
   }
 
-  const dropSuspects = () => {
-    const heard = new Map([...openRequests].map((open) => [open, open.progress]))
-    if (heard.size === 0) return
-    const watch = clock.setTimeout(() => {
-      watches.delete(watch)
-      for (const [open, progress] of heard)
-        if (openRequests.has(open) && open.progress === progress && !open.heldBack) open.fail(networkChanged())
-    }, SUSPECT_MS)
-    watches.add(watch)
-  }
-
   return {
     request,
     setSettings(next) {
@@ -304,10 +321,10 @@ export function createHttpClient(deps: HttpClientDeps): HttpClient {
     networkChanged() {
       connections.dropIdle()
       proxies.forget()
-      dropSuspects()
+      openRequests.suspect(networkChanged)
     },
     close() {
-      for (const watch of watches) watch.cancel()
+      openRequests.close()
       return connections.close()
     },
   }
@@ -333,15 +350,6 @@ function loginOf(hop: Hop, { options, netrc = [] }: HttpRequest): Login | null {
 
 function bytesOf(body: RequestBody): Buffer {
   return 'text' in body ? Buffer.from(body.text, 'utf8') : Buffer.from(body.base64, 'base64')
-}
-
-function methodsOf(reply: Exchange): Pick<HttpReply, 'consume' | 'pause' | 'resume' | 'abort'> {
-  return {
-    consume: (sink) => reply.consume(sink),
-    pause: () => reply.pause(),
-    resume: () => reply.resume(),
-    abort: () => reply.abort(),
-  }
 }
 
 function parseUrl(text: string): URL {

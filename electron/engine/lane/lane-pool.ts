@@ -3,6 +3,7 @@
  * enough to do, and started anew where one was lost.
  */
 import { availableParallelism } from 'node:os'
+import type { RequestSample } from '../../../shared/request-statistics.ts'
 import type { TaskOptions } from '../../../shared/schemas.ts'
 import type { HttpSettings } from '../http/http-client.ts'
 import type { ResolveProxy } from '../http/proxy-choice.ts'
@@ -23,6 +24,8 @@ export interface LanePoolDeps {
   /** what a worker runs: lane-worker.ts, or what it was built to */
   entry: URL
   settings: HttpSettings
+  /** told of requests that ended */
+  onRequest?: (sample: RequestSample) => void
   logger: Logger
   /** asks the system for the proxies of a URL, where there is somebody to ask */
   resolveProxy?: ResolveProxy
@@ -30,7 +33,7 @@ export interface LanePoolDeps {
   most?: number
 }
 
-export function createLanePool({ entry, logger, ...deps }: LanePoolDeps): Lane {
+export function createLanePool({ entry, logger, onRequest = () => undefined, ...deps }: LanePoolDeps): Lane {
   // One core is for the engine itself and for the window.
   const most = deps.most ?? Math.max(1, Math.min(MOST_LANES, availableParallelism() - 1))
   let settings = deps.settings
@@ -46,7 +49,11 @@ export function createLanePool({ entry, logger, ...deps }: LanePoolDeps): Lane {
       places = places.filter((other) => other !== place)
     }
     const place: Place = {
-      lane: new WorkerLane(entry, shareOf(settings, places.length + 1), onLost, deps.resolveProxy),
+      lane: new WorkerLane(entry, shareOf(settings, places.length + 1), {
+        onRequest,
+        onLost,
+        resolveProxy: deps.resolveProxy,
+      }),
       tasks: new Set(),
     }
     places.push(place)

@@ -53,6 +53,7 @@ const lane = createInlineLane({
       return { cancel: () => clearTimeout(timer) }
     },
   },
+  onRequest: (sample) => tell({ kind: 'sample', sample }),
 })
 const options = new Map<number, TaskOptions>()
 const works = new Map<number, Work>()
@@ -101,6 +102,9 @@ function take(message: ToWorker): void {
       return
     case 'proxies':
       answerQuestion(message)
+      return
+    case 'farewell':
+      tell({ kind: 'farewell' })
   }
 }
 

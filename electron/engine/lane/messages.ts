@@ -1,6 +1,7 @@
 /** What crosses between an engine and the worker that runs its lane. Plain data; bounds are shared memory. */
 import type { ErrorInfo } from '../../../shared/errors.ts'
 import type { BlockChecksum } from '../../../shared/records.ts'
+import type { RequestSample } from '../../../shared/request-statistics.ts'
 import type { TaskOptions } from '../../../shared/schemas.ts'
 import type { HttpSettings } from '../http/http-client.ts'
 import type { CompareOrder, LaneReply, LaneRequest, ReceiveOrder, TransferEnd } from './lane.ts'
@@ -46,12 +47,20 @@ export type ToWorker =
   | { kind: 'networkChanged' }
   /** what the system says about proxies; null where asking failed, `error` says why */
   | { kind: 'proxies'; question: number; answer: string | null; error: string | null }
+  /** nothing more is asked; the answer is the last that is heard */
+  | { kind: 'farewell' }
 
 export type HeadMessage = Omit<LaneReply, 'abort' | 'receive' | 'compare'>
 
 export type FromWorker =
+  | Told
   /** which proxies does the system name for this URL? */
   | { kind: 'resolveProxy'; question: number; url: string }
+  | { kind: 'sample'; sample: RequestSample }
+  | { kind: 'farewell' }
+
+/** About what is under way under an id. */
+export type Told =
   | { kind: 'head'; id: number; head: HeadMessage }
   | { kind: 'written'; id: number; position: number; blocks: BlockChecksum[] }
   | { kind: 'advanced'; id: number; start: number; position: number; blocks: BlockChecksum[] }

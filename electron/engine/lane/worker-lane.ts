@@ -4,6 +4,7 @@
  */
 import { Worker } from 'node:worker_threads'
 import { type ErrorInfo, NighthaulError, toErrorInfo } from '../../../shared/errors.ts'
+import type { RequestSample } from '../../../shared/request-statistics.ts'
 import type { TaskOptions } from '../../../shared/schemas.ts'
 import type { PartFile } from '../file-sink.ts'
 import type { HttpSettings } from '../http/http-client.ts'
@@ -21,11 +22,19 @@ import type {
   ReceiveOrder,
 } from './lane.ts'
 import type { LaneWorkerData } from './lane-service.ts'
-import type { FileMessage, FromWorker, ToWorker } from './messages.ts'
+import type { FileMessage, FromWorker, Told, ToWorker } from './messages.ts'
 import { Outbox } from './outbox.ts'
 
 /** What is under way under one id, and who hears of it. */
-type Listener = (message: Extract<FromWorker, { id: number }>) => void
+type Listener = (message: Told) => void
+
+export interface WorkerEvents {
+  onRequest(sample: RequestSample): void
+  /** it ended unasked */
+  onLost(error: Error): void
+  /** asks the system for the proxies of a URL, where there is somebody to ask */
+  resolveProxy?: ResolveProxy
+}
 
 export class WorkerLane implements Lane {
   readonly #worker: Worker
@@ -35,22 +44,21 @@ export class WorkerLane implements Lane {
   readonly #listeners = new Map<number, Listener>()
   readonly #options = new WeakMap<TaskOptions, number>()
   readonly #exited: Promise<void>
+  readonly #heardOut = Promise.withResolvers<void>()
   #lastId = 0
   #closing = false
   #lost: NighthaulError | null = null
 
-  /** `entry`: lane-worker.ts, or what it was built to. `onLost`: it ended unasked. */
-  constructor(
-    entry: URL,
-    settings: HttpSettings,
-    onLost: (error: Error) => void,
-    resolveProxy: ResolveProxy | undefined,
-  ) {
+  /** `entry`: lane-worker.ts, or what it was built to. */
+  constructor(entry: URL, settings: HttpSettings, events: WorkerEvents) {
+    const { resolveProxy } = events
     const asksSystem = resolveProxy !== undefined
     this.#worker = new Worker(entry, { workerData: { settings, asksSystem } satisfies LaneWorkerData })
     this.#worker.on('message', (messages: FromWorker[]) => {
       for (const message of messages) {
         if (message.kind === 'resolveProxy') void this.#answer(message.question, message.url, resolveProxy)
+        else if (message.kind === 'sample') events.onRequest(message.sample)
+        else if (message.kind === 'farewell') this.#heardOut.resolve()
         else this.#listeners.get(message.id)?.(message)
       }
     })
@@ -61,7 +69,7 @@ export class WorkerLane implements Lane {
     this.#exited = new Promise((resolve) => {
       this.#worker.once('exit', (code) => {
         this.#lose(this.#closing ? 'it was closed' : (failure?.message ?? `exit code ${code}`))
-        if (!this.#closing) onLost(failure ?? new Error(`the worker ended with ${code}`))
+        if (!this.#closing) events.onLost(failure ?? new Error(`the worker ended with ${code}`))
         resolve()
       })
     })
@@ -123,6 +131,11 @@ export class WorkerLane implements Lane {
 
   async close(): Promise<void> {
     this.#closing = true
+    // What it has to say of the last requests is on its way.
+    if (this.#lastId > 0) {
+      this.#post({ kind: 'farewell' })
+      await Promise.race([this.#heardOut.promise, this.#exited])
+    }
     await this.#worker.terminate()
     await this.#exited
   }

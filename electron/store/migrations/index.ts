@@ -1,6 +1,7 @@
 /** The migrations in order. Numbers grow by tens, so that two branches can each add one. */
 import type { Migration } from '../migrate.ts'
 import { migration0010 } from './0010-tasks.ts'
+import { migration0020 } from './0020-statistics.ts'
 import { migration0030 } from './0030-queues-and-hosts.ts'
 
-export const MIGRATIONS: readonly Migration[] = [migration0010, migration0030]
+export const MIGRATIONS: readonly Migration[] = [migration0010, migration0020, migration0030]

@@ -14,7 +14,7 @@ import {
   retrySelected,
 } from '../../actions.ts'
 import { taskList } from '../../session.ts'
-import { openAdd, useWindow } from '../../stores/window.ts'
+import { openAdd, openPage, useWindow } from '../../stores/window.ts'
 import { Icon, type IconName } from '../../ui/icon.tsx'
 import { abilitiesOf } from './abilities.ts'
 
@@ -23,6 +23,8 @@ const SEARCH_DELAY_MS = 150
 export function Toolbar() {
   const { t } = useTranslation()
   const can = taskList.store(useShallow((state) => abilitiesOf(state.view, state.selection, state.query)))
+  // What is selected cannot be seen from another page.
+  const inView = useWindow((state) => state.page === 'downloads')
   const openSettings = (): void => useWindow.setState({ dialog: { kind: 'settings' } })
   return (
     <div className="toolbar" role="toolbar" aria-label={t('toolbar.label')}>
@@ -31,14 +33,32 @@ export function Toolbar() {
         {t('toolbar.add')}
       </button>
       <div className="toolbar-group">
-        <Action icon="pause" label={t('toolbar.pause')} shortcut="P" enabled={can.pause} onClick={pauseSelected} />
-        <Action icon="resume" label={t('toolbar.resume')} shortcut="R" enabled={can.resume} onClick={resumeSelected} />
-        <Action icon="retry" label={t('toolbar.retry')} shortcut="R" enabled={can.retry} onClick={retrySelected} />
+        <Action
+          icon="pause"
+          label={t('toolbar.pause')}
+          shortcut="P"
+          enabled={inView && can.pause}
+          onClick={pauseSelected}
+        />
+        <Action
+          icon="resume"
+          label={t('toolbar.resume')}
+          shortcut="R"
+          enabled={inView && can.resume}
+          onClick={resumeSelected}
+        />
+        <Action
+          icon="retry"
+          label={t('toolbar.retry')}
+          shortcut="R"
+          enabled={inView && can.retry}
+          onClick={retrySelected}
+        />
         <Action
           icon="remove"
           label={t('toolbar.remove')}
           shortcut="Delete"
-          enabled={can.remove}
+          enabled={inView && can.remove}
           onClick={removeSelected}
         />
       </div>
@@ -120,6 +140,7 @@ function Search() {
     if (text.trim() === typed.current) return
     const timer = setTimeout(() => {
       typed.current = text.trim()
+      openPage('downloads')
       taskList.setQuery({ text: text.trim() || undefined })
     }, SEARCH_DELAY_MS)
     return () => clearTimeout(timer)

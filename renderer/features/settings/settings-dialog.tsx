@@ -203,6 +203,7 @@ function Form({ settings }: { settings: Settings }) {
             options={THEMES.map((value) => [value, t(`settings.themeOptions.${value}`)])}
             onChange={(theme) => set({ theme })}
           />
+          {number('statisticsDays', t('settings.days'), t('settings.statisticsDaysHint'))}
         </div>
       </fieldset>
       {about && (

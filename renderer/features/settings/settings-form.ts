@@ -8,6 +8,7 @@ export const NUMBER_FIELDS = {
   downloadsAtOnce: { factor: 1, min: 1, max: 100, whole: true },
   connectionsPerDownload: { factor: 1, min: 1, max: 64, whole: true },
   connectionsPerHost: { factor: 1, min: 1, max: 64, whole: true },
+  statisticsDays: { factor: 1, min: 0, max: 3650, whole: true },
   retries: { factor: 1, min: 0, max: 10_000, whole: true },
   connectTimeoutMs: { factor: 1000, min: 0.1, max: 3600, whole: false },
   headersTimeoutMs: { factor: 1000, min: 0.1, max: 3600, whole: false },

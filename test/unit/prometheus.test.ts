@@ -1,0 +1,104 @@
+/** `/metrics` as text: parsed strictly, with every label a server could think of. */
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import { metricsText, type Scrape } from '../../electron/headless/prometheus.ts'
+import { addSample, emptyTally, type RequestSample, totalsOf } from '../../shared/request-statistics.ts'
+import { TASK_STATES, type TaskState } from '../../shared/task-state.ts'
+import { readExposition } from '../helpers/exposition.ts'
+
+const tasks = Object.fromEntries(TASK_STATES.map((state, index) => [state, index])) as Record<TaskState, number>
+
+const SAMPLE: RequestSample = {
+  host: 'a.test',
+  method: 'GET',
+  startedAt: 0,
+  queueMs: 0,
+  connectMs: null,
+  tlsMs: null,
+  firstByteMs: 20,
+  durationMs: 1_000,
+  bytes: 500,
+  status: 206,
+  errorCode: null,
+  reused: true,
+  httpVersion: '1.1',
+}
+
+function scrapeOf(samples: readonly RequestSample[], hosts: readonly string[] = ['a.test']): Scrape {
+  const tally = emptyTally()
+  for (const sample of samples) addSample(tally, sample)
+  const all = totalsOf(tally)
+  return {
+    version: '1.2.3',
+    tasks,
+    bytesPerSecond: 12.5,
+    totals: { all, hosts: hosts.map((host) => ({ host, ...all })) },
+  }
+}
+
+const read = (scrape: Scrape) => readExposition(metricsText(scrape))
+
+describe('the text', () => {
+  test('holds counters, gauges and histograms by their names, in seconds and bytes', () => {
+    const families = read(
+      scrapeOf([
+        SAMPLE,
+        { ...SAMPLE, durationMs: 4_000, status: null, errorCode: 'stalled' },
+        { ...SAMPLE, status: null },
+      ]),
+    )
+    const plain = (name: string) => families.get(name)!.samples.map(({ labels, value }) => [labels, value])
+    expect(plain('nighthaul_info')).toEqual([[{ version: '1.2.3' }, 1]])
+    expect(plain('nighthaul_tasks')).toContainEqual([{ state: 'active' }, tasks.active])
+    expect(plain('nighthaul_throughput_bytes_per_second')).toEqual([[{}, 12.5]])
+    expect(plain('nighthaul_requests_total')).toEqual([
+      [{ outcome: 'succeeded' }, 1],
+      [{ outcome: 'failed' }, 1],
+      [{ outcome: 'stopped' }, 1],
+    ])
+    expect(plain('nighthaul_requests_reused_total')).toEqual([[{}, 3]])
+    expect(plain('nighthaul_responses_total')).toEqual([[{ status: '206' }, 1]])
+    expect(plain('nighthaul_request_errors_total')).toEqual([[{ code: 'stalled' }, 1]])
+    expect(plain('nighthaul_host_response_bytes_total')).toEqual([[{ host: 'a.test' }, 1500]])
+    const { type, samples } = families.get('nighthaul_request_duration_seconds')!
+    expect(type).toBe('histogram')
+    const bucket = (le: string) => samples.find(({ labels }) => labels.le === le)?.value
+    expect([bucket('0.512'), bucket('1.024'), bucket('2.048'), bucket('4.096'), bucket('+Inf')]).toEqual([
+      0, 1, 1, 2, 2,
+    ])
+    expect(samples.find(({ name }) => name.endsWith('_sum'))!.value).toBe(5)
+    expect(families.get('nighthaul_request_tls_seconds')!.samples.at(-1)).toMatchObject({ value: 0 })
+  })
+
+  test('can be read whatever hosts, statuses and times there are', () => {
+    const sample = fc.record({
+      durationMs: fc.double({ min: 0, max: 1e9, noNaN: true }),
+      status: fc.option(fc.integer({ min: 100, max: 999 })),
+      bytes: fc.nat(),
+    })
+    const host = fc.oneof(
+      fc.string({ unit: 'binary' }),
+      fc.string({ unit: fc.constantFrom('"', '\\', '\n', 'a', '}') }),
+    )
+    fc.assert(
+      fc.property(fc.array(sample, { maxLength: 30 }), fc.uniqueArray(host, { maxLength: 5 }), (samples, hosts) => {
+        const families = read(
+          scrapeOf(
+            samples.map((rest) => ({ ...SAMPLE, ...rest })),
+            hosts,
+          ),
+        )
+        const shown = families.get('nighthaul_host_response_bytes_total')!.samples.map(({ labels }) => labels.host)
+        expect(shown).toEqual(hosts)
+      }),
+    )
+  })
+
+  test('does not grow with what servers make up', () => {
+    const statuses = Array.from({ length: 900 }, (_, index) => ({ ...SAMPLE, status: 100 + index }))
+    const families = read(scrapeOf(statuses))
+    const { samples } = families.get('nighthaul_responses_total')!
+    expect(samples.length).toBeLessThanOrEqual(65)
+    expect(samples.reduce((sum, { value }) => sum + value, 0)).toBe(900)
+  })
+})
