@@ -3,7 +3,7 @@ import type { ErrorInfo } from '../../../shared/errors.ts'
 import type { BlockChecksum } from '../../../shared/records.ts'
 import type { TaskOptions } from '../../../shared/schemas.ts'
 import type { HttpSettings } from '../http/http-client.ts'
-import type { CompareOrder, LaneReply, LaneRequest, ReceiveOrder, TransferEnd } from './lane.ts'
+import type { CompareOrder, LaneReply, LaneRequest, RaceAnswer, ReceiveOrder, TransferEnd } from './lane.ts'
 
 export type RequestMessage = Omit<LaneRequest, 'options' | 'signal' | 'buckets'> & {
   /** the memory of each, here and below */
@@ -37,6 +37,8 @@ export type ToWorker =
   | { kind: 'receive'; id: number; order: ReceiveMessage }
   | { kind: 'compare'; id: number; order: CompareMessage }
   | { kind: 'answer'; id: number; end: number | null | 'stop' }
+  /** to `takeOver` */
+  | { kind: 'raced'; id: number; answer: RaceAnswer | { kind: 'over'; error: ErrorInfo } }
   | { kind: 'buckets'; id: number; buckets: SharedArrayBuffer[] }
   | { kind: 'flush'; id: number }
   /** ends a request, or the reading of its reply */
@@ -56,6 +58,7 @@ export type FromWorker =
   | { kind: 'written'; id: number; position: number; blocks: BlockChecksum[] }
   | { kind: 'advanced'; id: number; start: number; position: number; blocks: BlockChecksum[] }
   | { kind: 'reached'; id: number; position: number }
+  | { kind: 'takeOver'; id: number; position: number }
   | { kind: 'ended'; id: number; how: TransferEnd; position: number; blocks: BlockChecksum[] }
   /** the request or the reading failed */
   | { kind: 'failed'; id: number; error: ErrorInfo; blocks: BlockChecksum[] }
