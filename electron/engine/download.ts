@@ -4,22 +4,18 @@
  * is worth in remote-file.ts, where the bytes lie in place.ts.
  */
 import { NighthaulError } from '../../shared/errors.ts'
-import {
-  BLOCK_BYTES,
-  type BlockChecksum,
-  type TaskCheckpoint,
-  type TaskPatch,
-  type TaskRecord,
-} from '../../shared/records.ts'
+import type { BlockChecksum, TaskCheckpoint, TaskPatch, TaskRecord } from '../../shared/records.ts'
 import type { SegmentView, Settings, TaskOptions } from '../../shared/schemas.ts'
-import { type Connection, Connections, STOPPED } from './connections.ts'
+import type { StrategyReason } from '../../shared/strategy.ts'
+import { type Connection, STOPPED, segmentOf } from './connection.ts'
+import { Connections } from './connections.ts'
 import { toDiskError } from './disk-errors.ts'
 import type { HostController } from './host-controller.ts'
 import type { Lane, LaneReply } from './lane/lane.ts'
 import { SpeedMeter } from './metrics.ts'
 import { beginPlace, type Place, restorePlace } from './place.ts'
 import type { EngineDeps } from './ports.ts'
-import { Progress } from './progress.ts'
+import { checkBlocks, Progress } from './progress.ts'
 import { Draw, type TokenBucket } from './rate-limiter.ts'
 import { type Accepted, notResumable, RemoteFile } from './remote-file.ts'
 import { isHtml, type ReplyFacts } from './reply.ts'
@@ -112,6 +108,11 @@ export class Download {
     return this.#connections.size
   }
 
+  /** why it is fetched the way it is, the weightiest reason first */
+  get strategy(): StrategyReason[] {
+    return this.#connections.strategy
+  }
+
   /** how many bytes this run found in the partial and trusted */
   get resumedFromBytes(): number {
     return this.#heldAtStart
@@ -165,7 +166,7 @@ export class Download {
   /** Another number of connections may be wanted, and other limits hold. */
   settingsChanged(): void {
     this.#connections.settingsChanged()
-    this.#connections.limitsChanged(this.#context.buckets)
+    this.#connections.limitsChanged()
   }
 
   setConnections(wanted: number | undefined): void {
@@ -208,8 +209,9 @@ export class Download {
     }
     this.#place = place.place
     let segments = plan.mergeDone(this.#context.storedSegments())
-    const checked = await this.#checkBlocks(segments)
-    segments = plan.trustAfterBoot(segments, this.#task.bootId === bootId, (index) => checked.get(index) ?? null)
+    const sameBoot = this.#task.bootId === bootId
+    const checked = sameBoot ? null : await checkBlocks(segments, this.#context.storedBlocks(), place.place.part)
+    segments = plan.trustAfterBoot(segments, sameBoot, (index) => checked?.get(index) ?? null)
     segments = plan.clipToFile(segments, await place.place.part.size())
     // A crash may come between learning the size and storing the plan that knows it.
     const { sizeBytes } = this.#task
@@ -230,29 +232,13 @@ export class Download {
     return null
   }
 
-  /** Under another boot, blocks between the two marks are compared with their stored CRC-32. */
-  async #checkBlocks(segments: readonly plan.Segment[]): Promise<Map<number, boolean>> {
-    const result = new Map<number, boolean>()
-    if (this.#task.bootId === this.#context.bootId) return result
-    const stored = new Map(this.#context.storedBlocks().map((b) => [b.index, b]))
-    for (const segment of segments) {
-      for (let index = Math.floor(segment.durable / BLOCK_BYTES); index * BLOCK_BYTES < segment.written; index++) {
-        const block = stored.get(index)
-        if (!block) continue
-        const crc = await this.#place!.part.blockChecksum(index, block.bytes)
-        result.set(index, crc === block.crc32)
-      }
-    }
-    return result
-  }
-
   // ── the transfer ──
 
   /** Asks for the rest of the connection's segment and reads it. */
   async #fetch(connection: Connection): Promise<void> {
     const { clock, hosts } = this.#context
     const signal = connection.abort.signal
-    const segment = this.#remote.fresh ? null : this.#progress.at(connection.segment!)!
+    const segment = this.#remote.fresh ? null : this.#progress.at(segmentOf(connection))!
     const from = segment?.written ?? 0
     const accepted = await this.#remote.ask(
       {
@@ -265,7 +251,10 @@ export class Download {
         buckets: this.#context.buckets(connection.host),
         queuedMs: connection.queuedMs,
       },
-      async () => sleep(clock, hosts.spacing(connection.host), signal),
+      async () => {
+        await sleep(clock, hosts.spacing(connection.host), signal)
+        connection.askedAtMs = clock.monotonic()
+      },
       signal,
     )
     try {
@@ -340,7 +329,7 @@ export class Download {
     body: { start: number; end: number | null; compare: number; decode: string | null; whole: boolean },
   ): Promise<void> {
     const part = this.#place!.part
-    const start = connection.segment!
+    const start = segmentOf(connection)
     const from = body.start + body.compare
     // An empty file has no segment to write into.
     if (this.#progress.segments.length === 0) {
@@ -355,7 +344,8 @@ export class Download {
         bodyEnd: body.end,
         end: this.#progress.at(start)!.end,
         decode: body.decode,
-        blockHeld: this.#progress.bytesBefore(from) >= from % BLOCK_BYTES,
+        blockHeld: this.#progress.holdsBlockTo(from),
+        races: connection.racesFor !== null,
         size: this.#remote.size,
         whole: body.whole,
         buckets: connection.draw!.buckets,
@@ -363,6 +353,7 @@ export class Download {
       {
         written: (position) => this.#progress.advance(start, position),
         reached: (position) => this.#connections.reached(connection, position),
+        takeOver: (position) => this.#connections.takeOver(connection, position),
       },
       connection.abort.signal,
     )

@@ -2,7 +2,7 @@
  * What a running download holds of its file: the plan with its two marks, and what of it the store does not know yet.
  * Decisions about segments are in segment-plan.ts; this only keeps the current list.
  */
-import type { BlockChecksum, TaskCheckpoint } from '../../shared/records.ts'
+import { BLOCK_BYTES, type BlockChecksum, type TaskCheckpoint } from '../../shared/records.ts'
 import type { TaskId } from '../../shared/schemas.ts'
 import type { PartFile } from './file-sink.ts'
 import * as plan from './segment-plan.ts'
@@ -17,6 +17,11 @@ export class Progress {
 
   get writtenBytes(): number {
     return plan.writtenBytes(this.#segments)
+  }
+
+  /** null while the length is unknown */
+  get remainingBytes(): number | null {
+    return plan.remaining(this.#segments)
   }
 
   get complete(): boolean {
@@ -54,6 +59,11 @@ export class Progress {
     return run ? position - run.start : 0
   }
 
+  /** The block that `position` lies in is here from its start up to there: its checksum can go on. */
+  holdsBlockTo(position: number): boolean {
+    return this.bytesBefore(position) >= position % BLOCK_BYTES
+  }
+
   /** What changed since the last call; null: nothing. */
   takeCheckpoint(id: TaskId, bootId: string, blocks: readonly BlockChecksum[]): TaskCheckpoint | null {
     if (!this.#dirty && blocks.length === 0) return null
@@ -74,4 +84,21 @@ export class Progress {
     await part.datasync()
     this.set(plan.markDurable(this.#segments, marks))
   }
+}
+
+/** Which blocks between the two marks, and not fsynced, are on disk as their stored CRC-32 says. */
+export async function checkBlocks(
+  segments: readonly plan.Segment[],
+  storedBlocks: readonly BlockChecksum[],
+  part: PartFile,
+): Promise<Map<number, boolean>> {
+  const result = new Map<number, boolean>()
+  const stored = new Map(storedBlocks.map((block) => [block.index, block]))
+  for (const segment of segments) {
+    for (let index = Math.floor(segment.durable / BLOCK_BYTES); index * BLOCK_BYTES < segment.written; index++) {
+      const block = stored.get(index)
+      if (block) result.set(index, (await part.blockChecksum(index, block.bytes)) === block.crc32)
+    }
+  }
+  return result
 }

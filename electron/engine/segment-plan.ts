@@ -1,5 +1,6 @@
 /**
- * Which connection fetches which bytes of a file. Pure and immutable: every function returns a new list.
+ * Which bytes of a file are here and which belong together. Pure and immutable: every function returns a new list. Who
+ * fetches which is decided in assignment.ts.
  *
  * A plan is a list of segments, sorted, disjoint, together covering [0, size) exactly; only the last may have an
  * unknown end. Starts are multiples of BLOCK_BYTES, so that every block belongs to one segment and its checksum can
@@ -8,12 +9,6 @@
 import { BLOCK_BYTES, type SegmentRecord } from '../../shared/records.ts'
 
 export type Segment = SegmentRecord
-
-export type Assignment =
-  /** continue the unfinished segment that starts at `start` */
-  | { kind: 'take'; start: number }
-  /** cut the segment that starts at `victim` in two; the new one starts at `at` */
-  | { kind: 'split'; victim: number; at: number }
 
 /** One segment over the whole file; none for an empty file. */
 export function freshPlan(size: number | null): Segment[] {
@@ -37,34 +32,6 @@ export function writtenBytes(segments: readonly Segment[]): number {
 /** Every byte is written. The empty plan is that of an empty file, and complete. */
 export function isComplete(segments: readonly Segment[]): boolean {
   return segments.every(isFinished)
-}
-
-/**
- * The next piece of work for a free connection; null when nothing is worth one. Unfinished segments without a
- * connection come first, lowest start first. Otherwise the busy segment that would take longest from now is cut in
- * the middle, provided that both halves keep `minSplitBytes`.
- */
-export function nextAssignment(
-  segments: readonly Segment[],
-  busy: ReadonlyMap<number, { bytesPerSecond: number }>,
-  options: { minSplitBytes: number; canSplit: boolean },
-): Assignment | null {
-  const idle = segments.find((segment) => !isFinished(segment) && !busy.has(segment.start))
-  if (idle) return { kind: 'take', start: idle.start }
-  if (!options.canSplit) return null
-  const speeds = [...busy.values()].map(({ bytesPerSecond }) => bytesPerSecond).filter((speed) => speed > 0)
-  // A connection that has not been measured yet is taken for an average one.
-  const mean = speeds.length === 0 ? 1 : speeds.reduce((sum, speed) => sum + speed, 0) / speeds.length
-  let best: { victim: number; at: number; seconds: number } | null = null
-  for (const { start, end, written } of segments) {
-    if (end === null) continue
-    const at = alignDown(written + Math.floor((end - written) / 2))
-    if (at <= written || at - written < options.minSplitBytes || end - at < options.minSplitBytes) continue
-    const measured = busy.get(start)?.bytesPerSecond ?? 0
-    const seconds = (end - written) / (measured > 0 ? measured : mean)
-    if (best === null || seconds > best.seconds) best = { victim: start, at, seconds }
-  }
-  return best && { kind: 'split', victim: best.victim, at: best.at }
 }
 
 /** Cuts the segment that starts at `victim` at byte `at`: block aligned, at or after what is written, before its end. */
@@ -214,10 +181,6 @@ export function coverage(segments: readonly Segment[]): { start: number; end: nu
 
 function isFinished(segment: Segment): boolean {
   return segment.written === segment.end
-}
-
-function alignDown(offset: number): number {
-  return Math.floor(offset / BLOCK_BYTES) * BLOCK_BYTES
 }
 
 function blockRuns(blocks: readonly number[], size: number): { start: number; end: number }[] {

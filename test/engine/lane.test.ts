@@ -55,12 +55,13 @@ it('never writes into a file that another program made at the last moment', asyn
   })
   const { signal } = new AbortController()
   const reply = await lane.request({ url: server.url('/a.bin'), headers: {}, options: {}, buckets: [], signal })
-  const order = { start: 0, compareBytes: 0, bodyEnd: 1000, end: 1000, decode: null, blockHeld: true, buckets: [] }
+  const body = { start: 0, compareBytes: 0, bodyEnd: 1000, end: 1000, decode: null, whole: true, size: 1000 }
+  const order = { ...body, blockHeld: true, races: false, buckets: [] }
   const part = PartFile.toCreate(createNodeFileSystem(), path)
-  const events = { written: () => undefined, reached: () => 'stop' as const }
-  await expect(reply.receive({ ...order, part, size: 1000, whole: true }, events, signal).ended).rejects.toMatchObject({
-    code: 'file_exists',
-  })
+  const takeOver = () => Promise.reject(new Error('nobody races here'))
+  const events = { written: () => undefined, reached: () => 'stop' as const, takeOver }
+  const { ended } = reply.receive({ ...order, part }, events, signal)
+  await expect(ended).rejects.toMatchObject({ code: 'file_exists' })
   expect(await readFile(path, 'utf8')).toBe('theirs')
   await lane.close()
   await rm(folder, { recursive: true })

@@ -13,7 +13,9 @@ function processes() {
   const alive = new Set<string>()
   const start = (lease: string | null, options: TestEngineOptions = {}) => {
     if (lease !== null) alive.add(lease)
-    return startEngine({ lease, isOwnerAlive: (owner) => alive.has(owner), ...options })
+    // One connection, so that what stalls is not relieved by another.
+    const settingsOverride = { connectionsPerDownload: 1, ...options.settingsOverride }
+    return startEngine({ lease, isOwnerAlive: (owner) => alive.has(owner), ...options, settingsOverride })
   }
   return { alive, start }
 }

@@ -32,10 +32,10 @@ export interface FaultServer extends AsyncDisposable {
   add(path: string, resource: Resource): void
   /** the path's script; null: behave from now on */
   fault(path: string, script: FaultScript | null): void
-  /** replies that `stallAt` or `silent` hold right now */
+  /** replies that `stallAt`, `silent` or `late` hold right now */
   readonly held: number
-  /** what is held goes on */
-  release(): void
+  /** what is held goes on: all of it, or those that have not answered yet */
+  release(which?: 'heads'): void
   /** resolves as soon as it holds; looked at whenever something happens on the wire */
   until(condition: () => boolean): Promise<void>
   /** destroys all connections, as a cut cable does; the server goes on listening */
@@ -46,6 +46,7 @@ export interface FaultServer extends AsyncDisposable {
 const MAX_RECORDED = 10_000
 const MAX_HEAD_BYTES = 256 * 1024
 const CHUNK_BYTES = 64 * 1024
+const LATENESS_MS = 100
 
 const fixture = (name: string) => readFileSync(new URL(`./tls/test-only-${name}.pem`, import.meta.url), 'utf8')
 
@@ -58,7 +59,7 @@ export async function startFaultServer(options: { tls?: boolean; clientCa?: stri
   const requests: RecordedRequest[] = []
   const sockets = new Set<Socket>()
   const cables = new Set<Socket>()
-  const held = new Set<() => void>()
+  const held = new Map<() => void, RecordedRequest>()
   const waiting = new Set<() => void>()
   let total = 0
   let mostOpen = 0
@@ -98,6 +99,7 @@ export async function startFaultServer(options: { tls?: boolean; clientCa?: stri
   }
 
   const send = async (socket: Socket, request: RecordedRequest, reply: PlannedReply): Promise<'keep' | 'close'> => {
+    if (reply.late) await stalled(socket, request)
     if (reply.status !== null) {
       if (reply.framing === 'chunked') reply.headers['transfer-encoding'] = 'chunked'
       if (reply.framing === 'length') reply.headers['content-length'] = String(reply.announcedBytes ?? reply.bodyBytes)
@@ -111,7 +113,10 @@ export async function startFaultServer(options: { tls?: boolean; clientCa?: stri
     // A reply that is all there cannot stall: its connection goes on to the next request.
     const isWhole = reply.framing === 'length' && reply.status !== null && (reply.cut?.at ?? 0) >= reply.bodyBytes
     const cut = reply.cut?.how === 'stall' && isWhole && reply.bodyBytes > 0 ? null : reply.cut
-    const pace = createPace(reply.bytesPerSecond)
+    const line = resources.get(request.path.split('?')[0]!)?.lineBytesPerSecond
+    const share = () =>
+      line === undefined ? Number.POSITIVE_INFINITY : line / active.get(request.path.split('?')[0]!)!
+    const pace = createPace(() => Math.min(share(), reply.bytesPerSecond ?? Number.POSITIVE_INFINITY))
     const until = async (end: number) => {
       while (request.bytesSent < end) {
         if (socket.destroyed) throw new Gone()
@@ -129,7 +134,7 @@ export async function startFaultServer(options: { tls?: boolean; clientCa?: stri
       if (cut.how === 'garbage') await write(socket, Buffer.from('this is no chunk\r\n'))
       if (cut.how === 'reset') await reset(socket)
       if (cut.how !== 'stall') return 'close'
-      await stalled(socket)
+      await stalled(socket, request)
     }
     await until(wanted)
     if (reply.framing === 'chunked' && wanted > 0) await write(socket, Buffer.from('0\r\n\r\n'))
@@ -138,7 +143,7 @@ export async function startFaultServer(options: { tls?: boolean; clientCa?: stri
   }
 
   /** Resolves on release(); rejects when the connection ends. */
-  const stalled = (socket: Socket) =>
+  const stalled = (socket: Socket, request: RecordedRequest) =>
     new Promise<void>((resolve, reject) => {
       const settle = (how: () => void) => () => {
         held.delete(go)
@@ -147,7 +152,7 @@ export async function startFaultServer(options: { tls?: boolean; clientCa?: stri
       }
       const go = settle(resolve)
       const gone = settle(() => reject(new Gone()))
-      held.add(go)
+      held.set(go, request)
       socket.once('close', gone)
       changed()
     })
@@ -220,8 +225,8 @@ export async function startFaultServer(options: { tls?: boolean; clientCa?: stri
     get held() {
       return held.size
     },
-    release: () => {
-      for (const go of [...held]) go()
+    release: (which) => {
+      for (const [go, { status }] of [...held]) if (which !== 'heads' || status === null) go()
     },
     until: (condition) =>
       new Promise<void>((resolve) => {
@@ -323,10 +328,17 @@ async function reset(socket: Socket): Promise<never> {
   throw new Gone()
 }
 
-function createPace(bytesPerSecond: number | null): { chunkBytes: number; wait(bytes: number): Promise<void> } {
-  if (bytesPerSecond === null) return { chunkBytes: CHUNK_BYTES, wait: async () => {} }
+function createPace(bytesPerSecond: () => number): { chunkBytes: number; wait(bytes: number): Promise<void> } {
+  const atFirst = bytesPerSecond()
+  let due = performance.now()
+  if (atFirst === Number.POSITIVE_INFINITY) return { chunkBytes: CHUNK_BYTES, wait: async () => {} }
   return {
-    chunkBytes: Math.max(1, Math.min(CHUNK_BYTES, Math.floor(bytesPerSecond / 50))),
-    wait: (bytes) => new Promise((resolve) => setTimeout(resolve, (bytes / bytesPerSecond) * 1000)),
+    chunkBytes: Math.max(1, Math.min(CHUNK_BYTES, Math.floor(atFirst / 50))),
+    wait(bytes) {
+      const now = performance.now()
+      // A timer that was late is made up for, so that a busy machine serves no slower.
+      due = Math.max(due, now - LATENESS_MS) + (bytes / bytesPerSecond()) * 1000
+      return new Promise((resolve) => setTimeout(resolve, Math.max(0, due - now)))
+    },
   }
 }

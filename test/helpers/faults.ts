@@ -216,6 +216,11 @@ export const silent = (): Fault => (reply) => {
   reply.cut = { at: 0, how: 'stall' }
 }
 
+/** Answers only after the server's release(). */
+export const late = (): Fault => (reply) => {
+  reply.late = true
+}
+
 /** The whole reply, then the connection ends though it was to be kept. */
 export const closeAfterReply = (): Fault => (reply) => {
   reply.closeAfter = true

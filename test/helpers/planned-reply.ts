@@ -14,7 +14,10 @@ export interface Resource {
   contentType?: string
   /** sent as Content-Disposition */
   filename?: string
+  /** of each reply */
   rateBytesPerSecond?: number
+  /** of all replies together */
+  lineBytesPerSecond?: number
   headers?: Record<string, string>
 }
 
@@ -55,6 +58,8 @@ export interface PlannedReply {
   /** what happens after so many bytes of the body */
   cut: { at: number; how: 'close' | 'reset' | 'stall' | 'garbage' } | null
   bytesPerSecond: number | null
+  /** nothing is sent until the server's release() */
+  late: boolean
   /** close the connection after the reply without saying so beforehand */
   closeAfter: boolean
 }
@@ -70,6 +75,7 @@ export function planReply(request: RecordedRequest, resource: Resource | undefin
     announcedBytes: null,
     cut: null,
     bytesPerSecond: resource?.rateBytesPerSecond ?? null,
+    late: false,
     closeAfter: false,
   }
   if (!resource) {

@@ -10,7 +10,6 @@ import {
   isComplete,
   markDurable,
   mergeDone,
-  nextAssignment,
   remaining,
   type Segment,
   setSize,
@@ -26,7 +25,6 @@ const segment = (start: number, end: number | null, written = start, durable = s
   written,
   durable,
 })
-const OPEN = { minSplitBytes: BLOCK, canSplit: true }
 
 function expectSound(segments: readonly Segment[], size: number | null): void {
   let covered = 0
@@ -60,48 +58,6 @@ describe('a fresh plan', () => {
     expect(() => setSize([segment(0, null, 11)], 10)).toThrow(RangeError)
     expect(() => setSize(freshPlan(10), 11)).toThrow(RangeError)
     expect(() => setSize([], 1)).toThrow(RangeError)
-  })
-})
-
-describe('the next assignment', () => {
-  const plan = [segment(0, 8 * BLOCK, 8 * BLOCK), segment(8 * BLOCK, 16 * BLOCK), segment(16 * BLOCK, 40 * BLOCK)]
-
-  it('takes idle segments first, the lowest start first', () => {
-    expect(nextAssignment(plan, new Map(), OPEN)).toEqual({ kind: 'take', start: 8 * BLOCK })
-    const busy = new Map([[8 * BLOCK, { bytesPerSecond: 1 }]])
-    expect(nextAssignment(plan, busy, OPEN)).toEqual({ kind: 'take', start: 16 * BLOCK })
-  })
-
-  it('then halves the segment that would take longest', () => {
-    const busy = (slow: number, fast: number) =>
-      new Map([
-        [8 * BLOCK, { bytesPerSecond: slow }],
-        [16 * BLOCK, { bytesPerSecond: fast }],
-      ])
-    expect(nextAssignment(plan, busy(1, 1), OPEN)).toEqual({ kind: 'split', victim: 16 * BLOCK, at: 28 * BLOCK })
-    expect(nextAssignment(plan, busy(1, 10), OPEN)).toEqual({ kind: 'split', victim: 8 * BLOCK, at: 12 * BLOCK })
-    // not measured yet: an average one
-    expect(nextAssignment(plan, busy(0, 10), OPEN)).toEqual({ kind: 'split', victim: 16 * BLOCK, at: 28 * BLOCK })
-    expect(nextAssignment(plan, busy(0, 0), OPEN)).toEqual({ kind: 'split', victim: 16 * BLOCK, at: 28 * BLOCK })
-  })
-
-  it('halves the next one when the slowest is too short', () => {
-    const busy = new Map([
-      [8 * BLOCK, { bytesPerSecond: 1 }],
-      [16 * BLOCK, { bytesPerSecond: 1000 }],
-    ])
-    expect(nextAssignment(plan, busy, { minSplitBytes: 10 * BLOCK, canSplit: true })).toEqual({
-      kind: 'split',
-      victim: 16 * BLOCK,
-      at: 28 * BLOCK,
-    })
-    expect(nextAssignment(plan, busy, { minSplitBytes: 13 * BLOCK, canSplit: true })).toBeNull()
-    expect(nextAssignment(plan, busy, { minSplitBytes: BLOCK, canSplit: false })).toBeNull()
-  })
-
-  it('never splits a file of unknown length', () => {
-    const busy = new Map([[0, { bytesPerSecond: 1 }]])
-    expect(nextAssignment([segment(0, null, 99 * BLOCK)], busy, OPEN)).toBeNull()
   })
 })
 
@@ -235,7 +191,7 @@ describe('damaged blocks', () => {
 type Step = { kind: string; a: number; b: number }
 const steps = fc.array(
   fc.record({
-    kind: fc.constantFrom('advance', 'split', 'fsync', 'merge', 'boot', 'clip', 'damage', 'assign'),
+    kind: fc.constantFrom('advance', 'split', 'fsync', 'merge', 'boot', 'clip', 'damage'),
     a: fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true }),
     b: fc.double({ min: 0, max: 1, noNaN: true }),
   }),
@@ -270,17 +226,6 @@ function apply(plan: Segment[], step: Step, size: number): Segment[] {
       }
       const next = split(plan, target.start, at)
       expect(coverage(next)).toEqual(coverage(plan))
-      return next
-    }
-    case 'assign': {
-      const busy = new Map(plan.map(({ start }, index) => [start, { bytesPerSecond: (index * 37) % 11 }]))
-      const found = nextAssignment(plan, busy, { minSplitBytes: 2 * BLOCK, canSplit: true })
-      if (found === null) return plan
-      if (found.kind === 'take') throw new Error('every segment is busy')
-      const next = split(plan, found.victim, found.at)
-      const [left, right] = next.filter(({ start }) => start === found.victim || start === found.at)
-      expect(left!.end! - left!.written).toBeGreaterThanOrEqual(2 * BLOCK)
-      expect(right!.end! - right!.start).toBeGreaterThanOrEqual(2 * BLOCK)
       return next
     }
     case 'fsync': {
@@ -347,52 +292,6 @@ describe('whatever happens', () => {
           expect(isComplete(next)).toBe(remaining(next) === 0)
           plan = next
         }
-      }),
-      { numRuns: 300 },
-    )
-  })
-
-  it('connections of any speeds that fail at any time bring the whole file', () => {
-    const scenario = fc.record({
-      size: sizes,
-      speeds: fc.array(fc.integer({ min: BLOCK / 4, max: 6 * BLOCK }), { minLength: 1, maxLength: 8 }),
-      failures: fc.array(fc.boolean(), { maxLength: 200 }),
-      minSplitBytes: fc.constantFrom(0, BLOCK, 4 * BLOCK),
-    })
-    fc.assert(
-      fc.property(scenario, ({ size, speeds, failures, minSplitBytes }) => {
-        let plan = freshPlan(size)
-        const work: (number | null)[] = speeds.map(() => null)
-        const busy = () =>
-          new Map(
-            work.flatMap((start, i) => (start === null ? [] : [[start, { bytesPerSecond: speeds[i]! }] as const])),
-          )
-        // the slowest connection alone, plus one lost turn a failure
-        const limit = Math.ceil(size / Math.min(...speeds)) + failures.length + speeds.length + 5
-        let turns = 0
-        while (!isComplete(plan)) {
-          expect(++turns).toBeLessThan(limit)
-          work.forEach((start, index) => {
-            if (start === null) {
-              const found = nextAssignment(plan, busy(), { minSplitBytes, canSplit: true })
-              if (found?.kind === 'split') plan = split(plan, found.victim, found.at)
-              const taken = found === null ? null : found.kind === 'split' ? found.at : found.start
-              if (taken !== null) expect(work).not.toContain(taken)
-              work[index] = taken
-              start = taken
-            }
-            if (start === null) return
-            const mine = plan.find((s) => s.start === start)!
-            if (failures.pop()) work[index] = null
-            else plan = advance(plan, start, Math.min(mine.end!, mine.written + speeds[index]!))
-            const now = plan.find((s) => s.start === start)!
-            if (now.written === now.end) work[index] = null
-          })
-          plan = mergeDone(plan, new Set(busy().keys()))
-          expectSound(plan, size)
-        }
-        expect(coverage(plan)).toEqual([{ start: 0, end: size }])
-        expect(mergeDone(plan)).toHaveLength(1)
       }),
       { numRuns: 300 },
     )

@@ -3,6 +3,7 @@ import { comparingTransfer } from '../comparing-body.ts'
 import { SegmentWriter } from '../file-sink.ts'
 import { createHttpClient, type HttpClientDeps, type HttpReply } from '../http/http-client.ts'
 import type { Clock } from '../ports.ts'
+import { RacingWriter } from '../racing-writer.ts'
 import { Limiter, readSize } from '../rate-limiter.ts'
 import * as plan from '../segment-plan.ts'
 import { type Bounds, startTransfer, type Transfer } from '../transfer.ts'
@@ -86,15 +87,20 @@ function receive(
 ): LaneTransfer {
   const { part, start, compareBytes, bodyEnd } = order
   const from = start + compareBytes
-  let writer: SegmentWriter | null = null
+  let writer: SegmentWriter | RacingWriter | null = null
 
   const run = async (): Promise<{ how: 'limit' | 'body'; position: number }> => {
     let transfer: Transfer | null = null
-    const target = await SegmentWriter.at(part, from, () => order.blockHeld, {
-      written: (position) => events.written(position),
+    const writerEvents = {
+      written: (position: number) => events.written(position),
       drained: () => transfer?.drained(),
-      failed: (error) => transfer?.failed(error),
-    })
+      failed: (error: Error) => transfer?.failed(error),
+    }
+    const open = (at: number, blockHeld: boolean) => SegmentWriter.at(part, at, () => blockHeld, writerEvents)
+    const { takeOver } = events
+    const target = order.races
+      ? new RacingWriter({ from, takeOver, open, ...writerEvents })
+      : await open(from, order.blockHeld)
     writer = target
     transfer = startTransfer({
       reply,

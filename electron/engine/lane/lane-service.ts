@@ -13,7 +13,7 @@ import { descriptorFile } from '../node-fs.ts'
 import { TokenBucket } from '../rate-limiter.ts'
 import { LaneBounds } from './bounds.ts'
 import { createInlineLane, type InlineReply } from './inline-lane.ts'
-import type { LaneTransfer } from './lane.ts'
+import type { LaneTransfer, RaceAnswer } from './lane.ts'
 import type { CompareMessage, FileMessage, FromWorker, ReceiveMessage, RequestMessage, ToWorker } from './messages.ts'
 import { Outbox } from './outbox.ts'
 
@@ -29,6 +29,8 @@ interface Work {
   transfer: LaneTransfer | null
   /** answers the question where reading ends now */
   answer: ((end: number | null | 'stop') => void) | null
+  /** settles the question whether a racing reader may go on in the owner's place */
+  race: PromiseWithResolvers<RaceAnswer> | null
 }
 
 const port = parentPort!
@@ -85,6 +87,13 @@ function take(message: ToWorker): void {
     case 'buckets':
       works.get(message.id)?.transfer?.setBuckets(message.buckets.map(TokenBucket.attach))
       return
+    case 'raced': {
+      const { answer } = message
+      const race = works.get(message.id)?.race
+      if (answer.kind === 'over') race?.reject(NighthaulError.from(answer.error))
+      else race?.resolve(answer)
+      return
+    }
     case 'flush':
       works.get(message.id)?.transfer?.flush()
       return
@@ -109,7 +118,7 @@ function take(message: ToWorker): void {
 }
 
 async function request(id: number, { options: optionsId, buckets, ...asked }: RequestMessage): Promise<void> {
-  const work: Work = { abort: new AbortController(), reply: null, transfer: null, answer: null }
+  const work: Work = { abort: new AbortController(), reply: null, transfer: null, answer: null, race: null }
   works.set(id, work)
   try {
     const taskOptions = options.get(optionsId) ?? {}
@@ -135,6 +144,11 @@ function receive(id: number, { file, bounds, buckets, ...order }: ReceiveMessage
             work.answer = resolve
             tell({ kind: 'reached', id, position })
           }),
+        takeOver(position) {
+          work.race = Promise.withResolvers()
+          tell({ kind: 'takeOver', id, position })
+          return work.race.promise
+        },
       },
       work.abort.signal,
       LaneBounds.over(bounds),
@@ -191,6 +205,7 @@ function abort(id: number, reason: NighthaulError): void {
   const work = works.get(id)
   if (!work) return
   work.abort.abort(reason)
+  work.race?.reject(reason)
   // A head that nobody reads from: nothing else would say that it is over.
   if (work.reply && !work.transfer) {
     work.reply.abort()

@@ -42,13 +42,20 @@ export interface ReceiveOrder {
   whole: boolean
   /** limits that the body pays for */
   buckets: readonly TokenBucket[]
+  /** Another connection owns these bytes: they are read, and written only once `takeOver` says that they are ours. */
+  races: boolean
 }
+
+/** `ahead`: the owner has read up to this offset. `yours`: it has stopped, and all below `from` is written. */
+export type RaceAnswer = { kind: 'ahead'; position: number } | { kind: 'yours'; from: number; blockHeld: boolean }
 
 export interface ReceiveEvents {
   /** bytes below it are in the kernel's hands; the part holds the checksums of blocks that were finished */
   written(position: number): void
   /** reading came to its end: where it ends now, or `stop` */
   reached(position: number): number | null | 'stop'
+  /** A racing reader came to `position`: may it go on in the owner's place? Rejects where the race is over. */
+  takeOver(position: number): Promise<RaceAnswer>
 }
 
 /** How it ended: the segment's end was reached, or the body was over. */

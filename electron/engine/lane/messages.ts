@@ -4,7 +4,7 @@ import type { BlockChecksum } from '../../../shared/records.ts'
 import type { RequestSample } from '../../../shared/request-statistics.ts'
 import type { TaskOptions } from '../../../shared/schemas.ts'
 import type { HttpSettings } from '../http/http-client.ts'
-import type { CompareOrder, LaneReply, LaneRequest, ReceiveOrder, TransferEnd } from './lane.ts'
+import type { CompareOrder, LaneReply, LaneRequest, RaceAnswer, ReceiveOrder, TransferEnd } from './lane.ts'
 
 export type RequestMessage = Omit<LaneRequest, 'options' | 'signal' | 'buckets'> & {
   /** the memory of each, here and below */
@@ -38,6 +38,8 @@ export type ToWorker =
   | { kind: 'receive'; id: number; order: ReceiveMessage }
   | { kind: 'compare'; id: number; order: CompareMessage }
   | { kind: 'answer'; id: number; end: number | null | 'stop' }
+  /** to `takeOver` */
+  | { kind: 'raced'; id: number; answer: RaceAnswer | { kind: 'over'; error: ErrorInfo } }
   | { kind: 'buckets'; id: number; buckets: SharedArrayBuffer[] }
   | { kind: 'flush'; id: number }
   /** ends a request, or the reading of its reply */
@@ -65,6 +67,7 @@ export type Told =
   | { kind: 'written'; id: number; position: number; blocks: BlockChecksum[] }
   | { kind: 'advanced'; id: number; start: number; position: number; blocks: BlockChecksum[] }
   | { kind: 'reached'; id: number; position: number }
+  | { kind: 'takeOver'; id: number; position: number }
   | { kind: 'ended'; id: number; how: TransferEnd; position: number; blocks: BlockChecksum[] }
   /** the request or the reading failed */
   | { kind: 'failed'; id: number; error: ErrorInfo; blocks: BlockChecksum[] }

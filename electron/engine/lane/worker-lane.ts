@@ -170,6 +170,11 @@ export class WorkerLane implements Lane {
       if (message.kind === 'written') events.written(message.position)
       else if (message.kind === 'reached')
         this.#post({ kind: 'answer', id, end: bounds.answer(events.reached(message.position)) })
+      else if (message.kind === 'takeOver')
+        events.takeOver(message.position).then(
+          (answer) => this.#post({ kind: 'raced', id, answer }),
+          (error: unknown) => this.#post({ kind: 'raced', id, answer: { kind: 'over', error: toErrorInfo(error) } }),
+        )
     })
     const shared = { file: fileOf(part), bounds: bounds.memory, buckets: memoryOf(buckets) }
     this.#post({ kind: 'receive', id, order: { ...order, ...shared } })
