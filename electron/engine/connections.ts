@@ -6,6 +6,7 @@
 import { NighthaulError } from '../../shared/errors.ts'
 import { BLOCK_BYTES } from '../../shared/records.ts'
 import type { TaskId } from '../../shared/schemas.ts'
+import type { StrategyReason } from '../../shared/strategy.ts'
 import { afterFailure, growthPauseMs } from './connection-policy.ts'
 import { toDiskError } from './disk-errors.ts'
 import { type HostController, HostQuiet, type Slot, type SlotHolder } from './host-controller.ts'
@@ -74,6 +75,9 @@ export class Connections implements SlotHolder {
   #writtenAtResolve = -1
   #failuresInARow = 0
   #wake: (() => void) | null = null
+  /** the most that were open at once in this run, and why there were no more */
+  #most = 0
+  #strategy: StrategyReason[] = []
   /** the most that were open at once */
   used: number
 
@@ -85,6 +89,11 @@ export class Connections implements SlotHolder {
 
   get size(): number {
     return this.#open.size
+  }
+
+  /** Why there are as many connections as there are, or were when there were most. */
+  get strategy(): StrategyReason[] {
+    return this.#strategy
   }
 
   [Symbol.iterator](): IterableIterator<Connection> {
@@ -161,6 +170,10 @@ export class Connections implements SlotHolder {
             continue
           }
         }
+        if (this.#open.size > 0 && this.#open.size >= this.#most) {
+          this.#most = this.#open.size
+          this.#strategy = this.#explain()
+        }
         await new Promise<void>((resolve) => {
           this.#wake = resolve
         })
@@ -180,6 +193,23 @@ export class Connections implements SlotHolder {
     if (this.#deps.progress.writtenBytes <= this.#writtenAtFailure) return false
     if (this.#deps.hosts.quietMs(this.#deps.remote.host) > 0) return false
     return this.#nextAssignment() !== null
+  }
+
+  #explain(): StrategyReason[] {
+    const { remote, hosts, clock, wanted, progress } = this.#deps
+    const connections = this.#open.size
+    const quietMs = hosts.quietMs(remote.host)
+    if (remote.fresh) return []
+    if (!remote.rangesProven) return [{ code: 'no_ranges', params: {} }]
+    if (wanted() === 1) return [{ code: 'one_connection_wanted', params: {} }]
+    if (quietMs > 0) return [{ code: 'host_quiet', params: { host: remote.host, waitMs: Math.ceil(quietMs) } }]
+    if (clock.monotonic() < this.#growNotBefore || connections >= this.#cap)
+      return [{ code: this.#cap < wanted() ? 'host_struggles' : 'cap_reached', params: { connections } }]
+    if (this.#nextAssignment() === null) {
+      const remainingBytes = (remote.size ?? 0) - progress.writtenBytes
+      return [{ code: 'small_file', params: { remainingBytes } }]
+    }
+    return [{ code: 'host_allowance', params: { connections, host: remote.host } }]
   }
 
   #nextAssignment(): plan.Assignment | null {

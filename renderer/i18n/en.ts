@@ -1,4 +1,5 @@
 /** Every text of the window in English. Other languages are objects of the same shape. */
+import { taskStrategyEn } from '../../shared/task-strategy.en.ts'
 import { errorsEn } from './errors.en.ts'
 
 export const en = {
@@ -148,6 +149,7 @@ export const en = {
     validator: 'Identified by',
     noValidator: 'The server gives no validator',
     lastModified: 'last changed {{date}}',
+    strategy: 'Strategy',
     resumable: 'Can resume',
     resumableYes: 'Yes',
     resumableNo: 'No: an interruption means comparing or starting over',
@@ -332,5 +334,6 @@ export const en = {
   },
   dialog: { close: 'Close', cancel: 'Cancel' },
   toast: { label: 'Messages', dismiss: 'Dismiss' },
+  strategy: taskStrategyEn,
   errors: errorsEn,
 } as const
