@@ -27,11 +27,16 @@ export interface Bench {
 export interface Result {
   title: string
   table: Table
-  rows: Row[]
-  samples: Samples[]
+  figures: unknown
 }
 
-/** Runs the rounds of one workload and prints its table at once: a long evening may be cut short. */
+/** Prints a table as soon as it is there: a long evening may be cut short. */
+export function shown(result: Result): Result {
+  process.stdout.write(`\n${result.title}\n\n${formatTable(result.table)}\n\n`)
+  return result
+}
+
+/** Runs the rounds of one workload. Its figures are the spread of each variant and every single run. */
 export async function compare(
   workload: Workload,
   references: readonly string[],
@@ -40,7 +45,5 @@ export async function compare(
 ): Promise<Result> {
   const samples = await runRounds(workload, options)
   const rows = summarize(samples, references)
-  const result = { title: workload.title, table: tableOf(samples, rows), rows, samples }
-  process.stdout.write(`\n${result.title}\n\n${formatTable(result.table)}\n\n`)
-  return result
+  return shown({ title: workload.title, table: tableOf(samples, rows), figures: { rows, samples } })
 }
