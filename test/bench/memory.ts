@@ -4,7 +4,7 @@ import { say } from '../../scripts/repository.ts'
 import { ratios, type Samples, spread, type Table } from './report.ts'
 import { writeSparseFile } from './sources.ts'
 import { compare, type Result, type Suite } from './suite.ts'
-import { ARIA2_8, CURL, oneFile, type Variant } from './variants.ts'
+import { ARIA2_8, CURL, entries, oneFile, type Variant } from './variants.ts'
 
 /** Peaks repeat well, and the large file takes its time. */
 const MOST_ROUNDS = 3
@@ -16,6 +16,7 @@ export const memory: Suite = {
   roomBytes: (plan) => Math.max(plan.sizeBytes, plan.largeSizeBytes),
   async run({ plan, programs, server, root, options }) {
     await mkdir(root, { recursive: true })
+    const ours = `(${entries()[0]!.label})`
     const sizes = [plan.sizeBytes, plan.largeSizeBytes]
     const results: Result[] = []
     for (const scheme of ['http', 'https'] as const) {
@@ -24,7 +25,7 @@ export const memory: Suite = {
         say(`hashing ${bytes} zeros …`)
         const file = await writeSparseFile(root, `zeros-${bytes}.bin`, bytes, options.signal)
         for (const variant of oneFile(`${server[scheme]}/${file.name}`, file.name, programs)) {
-          if (PEERS.has(variant.name) || variant.name.startsWith('get'))
+          if (PEERS.has(variant.name) || variant.name.endsWith(ours))
             variants.push({ ...variant, name: nameOf(variant.name, bytes), files: [file] })
         }
       }
