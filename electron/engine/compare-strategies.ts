@@ -5,7 +5,7 @@
  * connections are its own: no proxy stands between.
  */
 import { createSecureContext, getCACertificates, type SecureContext } from 'node:tls'
-import { buildConnector, Client, type Dispatcher } from 'undici'
+import type { Dispatcher } from 'undici'
 import { NighthaulError } from '../../shared/errors.ts'
 import { formatDuration } from '../../shared/format.ts'
 import type { TaskOptions } from '../../shared/schemas.ts'
@@ -23,6 +23,7 @@ import {
 import { basic, headersFor, loginFor, splitCredentials } from './http/credentials.ts'
 import { statusError, toNetworkError } from './http/errors.ts'
 import type { HttpClient, HttpReply } from './http/http-client.ts'
+import { buildConnector, Client } from './http/undici.ts'
 import type { Clock } from './ports.ts'
 import { type HeaderMap, parseContentRange, parseReply } from './reply.ts'
 
