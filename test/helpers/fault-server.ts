@@ -122,7 +122,9 @@ export async function startFaultServer(options: { tls?: boolean; clientCa?: stri
         await pace.wait(length)
       }
     }
-    if (cut && cut.at <= wanted) {
+    // Once all announced bytes were sent the reply is over, and the connection is the client's to use again.
+    const isOver = cut?.how === 'stall' && cut.at > 0 && cut.at === wanted && reply.framing === 'length'
+    if (cut && cut.at <= wanted && !isOver) {
       await until(cut.at)
       if (cut.how === 'garbage') await write(socket, Buffer.from('this is no chunk\r\n'))
       if (cut.how === 'reset') await reset(socket)
