@@ -1,11 +1,11 @@
 /** The comparison of ways to fetch one URL, against real servers: what it sends, what it says, when it stops. */
 import { describe, expect, test } from 'vitest'
+import { openHttpClient } from '../../electron/cli/network.ts'
 import {
   type ComparisonEvent,
   type ComparisonInput,
   compareStrategies,
 } from '../../electron/engine/compare-strategies.ts'
-import { createHttpClient } from '../../electron/engine/http/http-client.ts'
 import type { Clock } from '../../electron/engine/ports.ts'
 import { realClock } from '../helpers/engine.ts'
 import { faults, startFaultServer } from '../helpers/fault-server.ts'
@@ -15,14 +15,7 @@ const MIB = 1_048_576
 
 /** Compares and hears everything; `error` is what ended it. */
 async function compare(url: string, change: Partial<ComparisonInput> = {}, clock: Clock = realClock) {
-  const settings = {
-    connectTimeoutMs: 5000,
-    headersTimeoutMs: 5000,
-    stallTimeoutMs: 5000,
-    connectionsPerHost: 6,
-    userAgent: 'Nighthaul/test',
-  }
-  const client = createHttpClient({ settings, clock: realClock })
+  const client = openHttpClient()
   const events: ComparisonEvent[] = []
   const signal = new AbortController().signal
   const input = { url, options: {}, maxBytes: 32 * MIB, maxMs: 60_000, signal, ...change }
