@@ -16,6 +16,7 @@ import type {
   TaskOptions,
 } from './schemas.ts'
 import type { TaskState } from './task-state.ts'
+import type { TaskStrategyReason } from './task-strategy.ts'
 
 /** A block is the unit of CRC-32 checksums and of alignment of segments. */
 export const BLOCK_BYTES = 1024 * 1024
@@ -66,6 +67,8 @@ export interface TaskRecord {
   queueId: QueueId
   /** process that works on this task outside the queue (`get`); null: belongs to the queue */
   leaseOwner: string | null
+  /** what the latest run decided about its connections, and why */
+  strategy: readonly TaskStrategyReason[]
 }
 
 export type NewTask = Pick<

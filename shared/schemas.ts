@@ -6,6 +6,7 @@ import { z } from 'zod'
 import type { ErrorInfo } from './errors.ts'
 import type { RequestFigures, TallyTotals } from './request-statistics.ts'
 import { TASK_STATES, type TaskState } from './task-state.ts'
+import type { TaskStrategyReason } from './task-strategy.ts'
 
 export const TaskId = z.int().positive()
 export type TaskId = z.infer<typeof TaskId>
@@ -245,6 +246,8 @@ export interface TaskDetail extends TaskRow {
   startedAt: number | null
   /** the most connections that were open at once */
   connectionsUsed: number
+  /** why it is, or was, fetched as it is; the reason that decides most first */
+  strategy: TaskStrategyReason[]
   checksum: ChecksumResult | null
   resumedFromBytes: number
   /** true once the finished file and its name were fsynced */

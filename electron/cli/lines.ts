@@ -2,6 +2,7 @@
 import stringWidth from 'string-width'
 import { formatBytes, formatCount, formatDuration, formatPercent, formatRate } from '../../shared/format.ts'
 import type { TaskDetail, TaskRow } from '../../shared/schemas.ts'
+import { strategySentence } from '../../shared/task-strategy.en.ts'
 import { printable } from './terminal.ts'
 
 const graphemes = new Intl.Segmenter(undefined, { granularity: 'grapheme' })
@@ -179,6 +180,10 @@ export function detailLines(task: TaskDetail, queue?: string): string[] {
     ['Queue', queue ?? null],
     ['Limit', task.options.limitBytesPerSecond ? formatRate(task.options.limitBytesPerSecond) : null],
     ['Connections', task.state === 'active' ? String(task.connections) : null],
+    ...task.strategy.map((reason, index): [string, string] => [
+      index === 0 ? 'Strategy' : '',
+      strategySentence(reason),
+    ]),
     ['Resumes', task.resumable === null ? null : task.resumable ? 'yes' : 'by comparing'],
     ['Type', task.contentType],
     ['ETag', task.etag],

@@ -1,5 +1,6 @@
 /** Reads the values of flags and lists of URLs. Pure: no file, no terminal; what is wrong is said in one sentence. */
 import { NighthaulError } from '../../shared/errors.ts'
+import { formatBytes } from '../../shared/format.ts'
 import { CHECKSUM_ALGORITHMS, Checksum, HeaderList, HttpUrl, TaskId } from '../../shared/schemas.ts'
 
 const BINARY_UNITS: Record<string, number> = { '': 1, B: 1, K: 1024, M: 1024 ** 2, G: 1024 ** 3, T: 1024 ** 4 }
@@ -10,12 +11,26 @@ function usage(message: string): NighthaulError {
 
 /** `500K`, `2M`, `1.5M`, `800000`: bytes per second, K being 1024 as in curl and aria2. Throws `usage`. */
 export function parseRate(text: string): number {
+  const bytes = bytesIn(text)
+  if (bytes === null) throw usage(`“${text}” is not a rate: write 500K, 2M or 1.5M (bytes a second)`)
+  return bytes
+}
+
+/** Null: it is no amount of bytes. */
+function bytesIn(text: string): number | null {
   const match = /^(\d+(?:\.\d+)?)\s*([KMGT]?)(?:i?B)?(?:\/s)?$/i.exec(text.trim())
-  const bytes = match
-    ? Math.round(Number(match[1]) * (BINARY_UNITS[match[2]!.toUpperCase()] ?? Number.NaN))
-    : Number.NaN
-  if (!Number.isSafeInteger(bytes) || bytes < 1)
-    throw usage(`“${text}” is not a rate: write 500K, 2M or 1.5M (bytes a second)`)
+  if (match === null) return null
+  const bytes = Math.round(Number(match[1]) * BINARY_UNITS[match[2]!.toUpperCase()]!)
+  return Number.isSafeInteger(bytes) && bytes >= 1 ? bytes : null
+}
+
+/** `64M`, `1.5G`, `800000`: an amount of bytes, K being 1024. Throws `usage`. */
+export function parseBytes(text: string, least: number, most: number): number {
+  const bytes = /\/s\s*$/i.test(text) ? null : bytesIn(text)
+  if (bytes === null || bytes < least || bytes > most)
+    throw usage(
+      `“${text}” is not an amount of bytes from ${formatBytes(least)} to ${formatBytes(most)}: write 64M or 1G`,
+    )
   return bytes
 }
 

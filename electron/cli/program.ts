@@ -4,11 +4,12 @@
  */
 import { Command, type CommanderError, Option } from 'commander'
 import { NighthaulError } from '../../shared/errors.ts'
-import { type AccessFlags, addAccessOptions } from './access-options.ts'
+import { type AccessFlags, addAccessOptions, caOption, headerOption, userOption } from './access-options.ts'
+import type { BenchFlags } from './bench.ts'
 import { valued } from './flags.ts'
 import { addHostCommands } from './host-commands.ts'
 import { addSessionOptions, addTransferOptions, type GetFlags, type TransferFlags } from './options.ts'
-import { parsePeriod, parseRateOrNone, parseTaskId, parseUrl, parseWhole } from './parse.ts'
+import { parseBytes, parsePeriod, parseRateOrNone, parseSeconds, parseTaskId, parseUrl, parseWhole } from './parse.ts'
 import type { SetFlags } from './queue.ts'
 import { callerPath } from './terminal.ts'
 import { version } from './version.ts'
@@ -31,6 +32,13 @@ Examples:
   nighthaul get -i links.txt -j 4 --limit-rate 2M
   nighthaul get https://example.org/source.tar.gz -o - | tar xz
 ${EXIT_CODE_HELP}`
+
+const BENCH_HELP = `
+It says beforehand what it is going to send, goes one way after the other, saves nothing, and stops at once when the
+server asks to be left alone (429, 503). Proxies are not used.`
+/** Less says nothing, more is no comparison any more but a load. */
+const LEAST_BENCH_BYTES = 1024 ** 2
+const MOST_BENCH_BYTES = 1024 ** 3
 
 /**
  * Builds the program. `finish` hears the exit code of the command that ran. Parsing throws CommanderError for help,
@@ -66,6 +74,23 @@ export function buildProgram(finish: (code: number) => void): Command {
     .argument('<url>', 'what to ask about', (text) => parseUrl(text))
     .option('--json', 'print JSON')
     .action(run<[string], ProbeFlags>(async (url, flags) => (await import('./probe.ts')).probe(url, flags)))
+
+  command('bench', 'compare ways to fetch from a server: connections kept or not, several, HTTP/2')
+    .addOption(
+      valued('--url <url>', 'a file on that server, best a large one', (text) => parseUrl(text)).makeOptionMandatory(),
+    )
+    .addOption(
+      valued('--max-bytes <size>', 'read no more than this in all', (text) =>
+        parseBytes(text, LEAST_BENCH_BYTES, MOST_BENCH_BYTES),
+      ).default(64 * 1024 ** 2, '64M'),
+    )
+    .addOption(valued('--max-seconds <seconds>', 'take no longer than this in all', parseSeconds).default(60_000, '60'))
+    .addOption(headerOption())
+    .addOption(userOption())
+    .addOption(caOption())
+    .option('--json', 'print JSON, one object a line')
+    .addHelpText('after', BENCH_HELP)
+    .action(run<[], BenchFlags>(async (flags) => (await import('./bench.ts')).bench(flags)))
 
   command('serve', 'run the queue here and serve the window to a browser')
     .addOption(new Option('--host <host>', 'address to listen on').default('127.0.0.1'))

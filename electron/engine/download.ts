@@ -310,14 +310,13 @@ export class Download {
   /** The first good reply of a fresh file: what it is, what it is called, room for it. */
   async #begin(facts: ReplyFacts, reply: LaneReply, size: number | null, ranges: boolean): Promise<void> {
     const disposition = reply.headers['content-disposition']
-    const place = await beginPlace(this.#task, this.#context, this.#place, {
+    this.#place = await beginPlace(this.#task, this.#context, this.#place, {
       contentDisposition: Array.isArray(disposition) ? disposition[0] : disposition,
       finalUrl: reply.finalUrl,
       contentType: facts.contentType,
       size,
       html: isHtml(facts.contentType) && !this.#options.acceptHtml,
     })
-    this.#place = place
     this.#context.learned(this.#remote.begin(facts, reply, size, ranges))
     this.#progress.set(plan.freshPlan(size))
     this.#connections.look()

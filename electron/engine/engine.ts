@@ -13,6 +13,7 @@ import { isUnfinished } from '../../shared/task-state.ts'
 import { addTasks } from './adding.ts'
 import type { EngineApi } from './api.ts'
 import { Changes } from './changes.ts'
+import { currentStrategy } from './current-strategy.ts'
 import { Hosts } from './hosts.ts'
 import { LeasedTasks } from './leased-tasks.ts'
 import { Limits } from './limits.ts'
@@ -29,7 +30,7 @@ import { Statistics } from './statistics.ts'
 import { stopped, taskNotFound } from './task-errors.ts'
 import type { TaskEvent } from './task-machine.ts'
 import { FORGOTTEN } from './task-patches.ts'
-import { detailOf, rowOf } from './task-view.ts'
+import { detailOf, rowOf, viewOf } from './task-view.ts'
 
 const CHECKPOINT_MS = 1_000
 /** fdatasync every so many checkpoints */
@@ -300,16 +301,15 @@ export function createEngine(deps: EngineDeps): EngineApi {
     'tasks.get': ({ id }) => {
       const task = store.getTask(id)
       if (!task) throw taskNotFound(id)
-      return detailOf(task, runner.live(id), () =>
-        store.segments(id).map((s) => ({
-          start: s.start,
-          end: s.end,
-          writtenBytes: s.written - s.start,
-          durableBytes: s.durable - s.start,
-          active: false,
-          bytesPerSecond: 0,
-        })),
-      )
+      const live = runner.live(id)
+      return detailOf(task, live, {
+        segments: () => store.segments(id).map(viewOf),
+        strategy: currentStrategy(task, live, {
+          ...{ clock, hosts, settings },
+          queueLimit: deps.lease === null ? queues.rates.get(task.queueId) : null,
+          queueWorks: started || heldElsewhere(task) || deps.isQueueOwned(),
+        }),
+      })
     },
     'tasks.pause': ({ selection }) => applyAll(selection, { kind: 'pause' }),
     'tasks.resume': ({ selection }) => applyAll(selection, { kind: 'resume' }),

@@ -60,6 +60,18 @@ export class HostQuiet extends NighthaulError {
   }
 }
 
+/** The places of a host. */
+export interface HostPlaces {
+  /** places in use, by all tasks */
+  connections: number
+  /** places there are */
+  allowed: number
+  /** places there are when the host has not asked for fewer */
+  usual: number
+  /** ms for which it asked to be left alone; 0: it did not */
+  quietMs: number
+}
+
 interface Waiter {
   holder: SlotHolder
   grant: (slot: Slot) => void
@@ -173,6 +185,17 @@ export class HostController {
     this.#changed.add(name)
     this.#grantNext(name)
     this.#forgetIdle(name)
+  }
+
+  places(name: string): HostPlaces {
+    const host = this.#hosts.get(name)
+    const usual = this.#limitsOf(name).connections
+    return {
+      connections: host?.count ?? 0,
+      allowed: host ? this.#allowed(name, host) : usual,
+      usual,
+      quietMs: this.quietMs(name),
+    }
   }
 
   connections(name: string): number {

@@ -17,9 +17,10 @@ import type { EngineDeps } from './ports.ts'
 import { publish } from './publish.ts'
 import { TokenBucket } from './rate-limiter.ts'
 import { Room } from './room.ts'
+import { remembered } from './strategy.ts'
 import { SyncLater } from './sync-later.ts'
 import { type Effect, type TaskEvent, transition } from './task-machine.ts'
-import { changedTask, FORGOTTEN, isUsersWord, type TaskChange } from './task-patches.ts'
+import { changedTask, FORGOTTEN, isUsersWord, learnedBy, type TaskChange } from './task-patches.ts'
 import { checkUnsynced } from './unsynced.ts'
 
 interface Run {
@@ -33,6 +34,7 @@ interface Run {
   /** the fdatasync under way: the file is not closed before it ends, and none begins afterwards */
   synced: Promise<void>
   closing: boolean
+  strategy: TaskRecord['strategy']
 }
 
 export interface RunnerDeps extends EngineDeps {
@@ -165,6 +167,7 @@ export class Runner {
       const checkpoint = run.download.takeCheckpoint()
       if (checkpoint) batch.push(checkpoint)
       run.download.flush()
+      run.strategy = remembered(run.strategy, run.download.strategy)
     }
     try {
       if (batch.length > 0) this.#deps.store.checkpoint(batch)
@@ -211,7 +214,16 @@ export class Runner {
     const abort = new AbortController()
     const done = Promise.resolve()
     const { queueId } = task
-    const run: Run = { download, bucket, queueId, abort, ended: done, synced: done, closing: false }
+    const run: Run = {
+      download,
+      bucket,
+      queueId,
+      abort,
+      ended: done,
+      synced: done,
+      closing: false,
+      strategy: task.strategy,
+    }
     run.ended = before.then(() => this.#run(task, run))
     this.#runs.set(id, run)
   }
@@ -253,8 +265,7 @@ export class Runner {
       const checkpoint = run.download.takeCheckpoint()
       await run.download.close()
       if (checkpoint) store.checkpoint([checkpoint])
-      const { connectionsUsed, resumedFromBytes } = run.download
-      if (outcome.kind !== 'transferred') store.updateTask(id, { connectionsUsed, resumedFromBytes })
+      if (outcome.kind !== 'transferred') store.updateTask(id, learnedBy(run))
       ;({ event, patch } = await this.#conclude(id, outcome, run))
     } catch (error) {
       logger.error(
@@ -315,9 +326,7 @@ export class Runner {
 
   async #finish(id: TaskId, partPath: string, run: Run): Promise<{ event: TaskEvent | null; patch: TaskPatch }> {
     const { store, clock } = this.#deps
-    const { connectionsUsed, resumedFromBytes } = run.download
-    if (!this.apply(id, { kind: 'transferred' }, { connectionsUsed, resumedFromBytes }))
-      return { event: null, patch: {} }
+    if (!this.apply(id, { kind: 'transferred' }, learnedBy(run))) return { event: null, patch: {} }
     const task = store.getTask(id)!
     const context = this.#placeContext(task)
     try {

@@ -1,7 +1,9 @@
 /** What changes of a task's record: when it starts over, and when the user wants it otherwise. Pure. */
 import type { TaskPatch, TaskRecord } from '../../shared/records.ts'
 import type { TaskOptions, UpdateTasksInput } from '../../shared/schemas.ts'
+import { remembered } from './strategy.ts'
 import type { TaskEvent } from './task-machine.ts'
+import type { LiveProgress } from './task-view.ts'
 
 /** What a task no longer knows after it starts over. */
 export const FORGOTTEN: TaskPatch = {
@@ -34,4 +36,13 @@ export function changedTask(task: TaskRecord, change: TaskChange): { options: Ta
     else if (value !== undefined) options[key] = value
   }
   return { options, queueId }
+}
+
+/** What the store is to keep of how a run went. */
+export function learnedBy(run: {
+  download: Pick<LiveProgress, 'connectionsUsed' | 'resumedFromBytes' | 'strategy'>
+  strategy: TaskRecord['strategy']
+}): TaskPatch {
+  const { connectionsUsed, resumedFromBytes } = run.download
+  return { connectionsUsed, resumedFromBytes, strategy: remembered(run.strategy, run.download.strategy) }
 }

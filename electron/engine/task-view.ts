@@ -1,7 +1,8 @@
 /** Records and live progress as the rows and details that clients see. Secrets are left out here. */
 import { join } from 'node:path'
-import type { TaskRecord } from '../../shared/records.ts'
+import type { SegmentRecord, TaskRecord } from '../../shared/records.ts'
 import type { SegmentView, TaskDetail, TaskOptions, TaskRow } from '../../shared/schemas.ts'
+import type { TaskStrategyReason } from '../../shared/task-strategy.ts'
 import { filenameFrom } from './filename.ts'
 import { maskProxy } from './http/proxies.ts'
 import { partPathOf } from './place.ts'
@@ -13,6 +14,8 @@ export interface LiveProgress {
   openConnections: number
   connectionsUsed: number
   resumedFromBytes: number
+  /** why there are as many connections as there are */
+  readonly strategy: readonly TaskStrategyReason[]
   segmentViews(): SegmentView[]
 }
 
@@ -39,7 +42,11 @@ export function rowOf(task: TaskRecord, live: LiveProgress | undefined): TaskRow
   }
 }
 
-export function detailOf(task: TaskRecord, live: LiveProgress | undefined, stored: () => SegmentView[]): TaskDetail {
+export function detailOf(
+  task: TaskRecord,
+  live: LiveProgress | undefined,
+  others: { segments: () => SegmentView[]; strategy: TaskStrategyReason[] },
+): TaskDetail {
   const done = task.state === 'done'
   return {
     ...rowOf(task, live),
@@ -50,16 +57,22 @@ export function detailOf(task: TaskRecord, live: LiveProgress | undefined, store
     lastModified: task.lastModified,
     contentType: task.contentType,
     httpVersion: task.httpVersion,
-    segments: live ? live.segmentViews() : stored(),
+    segments: live ? live.segmentViews() : others.segments(),
     attempts: task.attempts,
     startedAt: task.startedAt,
     connectionsUsed: live?.connectionsUsed ?? task.connectionsUsed,
+    strategy: others.strategy,
     checksum: task.checksum,
     resumedFromBytes: live?.resumedFromBytes ?? task.resumedFromBytes,
     durable: task.fsyncedAt !== null,
     queueId: task.queueId,
     options: withoutSecrets(task.options),
   }
+}
+
+/** A stored segment, on which nobody works. */
+export function viewOf({ start, end, written, durable }: SegmentRecord): SegmentView {
+  return { start, end, writtenBytes: written - start, durableBytes: durable - start, active: false, bytesPerSecond: 0 }
 }
 
 /** Headers that may hold a secret are named, their values are not shown. */

@@ -6,6 +6,7 @@ import { type ErrorInfo, type ErrorParams, isErrorCode } from '../../shared/erro
 import type { TaskPatch, TaskRecord } from '../../shared/records.ts'
 import { Checksum, TaskOptions } from '../../shared/schemas.ts'
 import { TASK_STATES } from '../../shared/task-state.ts'
+import { isTaskStrategyCode, type TaskStrategyReason } from '../../shared/task-strategy.ts'
 import type { StoreLogger } from './database.ts'
 
 export type SqlValue = string | number | null
@@ -42,6 +43,7 @@ export const TASK_COLUMNS = {
   fsyncedAt: 'fsynced_at',
   queueId: 'queue_id',
   leaseOwner: 'lease_owner',
+  strategy: 'strategy',
 } as const satisfies Record<keyof TaskRecord, string>
 
 /** `SELECT` list that yields a `TaskRow`. */
@@ -52,7 +54,7 @@ export const SELECT_TASK = `SELECT ${Object.entries(TASK_COLUMNS)
 /** A row as `SELECT_TASK` yields it. */
 export type TaskRow = Omit<
   TaskRecord,
-  'state' | 'lastModifiedStrong' | 'acceptsRanges' | 'options' | 'error' | 'checksum'
+  'state' | 'lastModifiedStrong' | 'acceptsRanges' | 'options' | 'error' | 'checksum' | 'strategy'
 > & {
   state: string
   lastModifiedStrong: number
@@ -60,6 +62,7 @@ export type TaskRow = Omit<
   options: string
   error: string | null
   checksum: string | null
+  strategy: string
 }
 
 /** The one idea of “the same name”: as on a file system that folds case and normalises (NTFS, APFS). */
@@ -143,6 +146,20 @@ function readChecksum(text: string | null, warn: (column: string) => void): Task
   return null
 }
 
+/** Reasons that are known here; another version's are left out. */
+function readStrategy(text: string, warn: (column: string) => void): TaskStrategyReason[] {
+  if (text === '[]') return []
+  const value = parseJson(text)
+  if (Array.isArray(value)) return value.filter(isReason)
+  warn('strategy')
+  return []
+}
+
+function isReason(value: unknown): value is TaskStrategyReason {
+  const { code, params } = (value ?? {}) as Partial<TaskStrategyReason>
+  return typeof code === 'string' && isTaskStrategyCode(code) && typeof params === 'object' && params !== null
+}
+
 /** The record of a row. Damaged columns are read as nothing, a damaged state as `paused`, each with a warning. */
 export function toTask(row: TaskRow, logger: StoreLogger): TaskRecord {
   const warn = (column: string): void =>
@@ -157,5 +174,6 @@ export function toTask(row: TaskRow, logger: StoreLogger): TaskRecord {
     options: readOptions(row.options, warn),
     error: readError(row.error, warn),
     checksum: readChecksum(row.checksum, warn),
+    strategy: readStrategy(row.strategy, warn),
   }
 }

@@ -2,6 +2,7 @@
  * Every text of the window in English. Other languages are objects of the same shape.
  * Long because: translators work on one list.
  */
+import { taskStrategyEn } from '../../shared/task-strategy.en.ts'
 import { errorsEn } from './errors.en.ts'
 
 export const en = {
@@ -151,6 +152,7 @@ export const en = {
     validator: 'Identified by',
     noValidator: 'The server gives no validator',
     lastModified: 'last changed {{date}}',
+    strategy: 'Strategy',
     resumable: 'Can resume',
     resumableYes: 'Yes',
     resumableNo: 'No: an interruption means comparing or starting over',
@@ -403,5 +405,6 @@ export const en = {
   },
   dialog: { close: 'Close', cancel: 'Cancel' },
   toast: { label: 'Messages', dismiss: 'Dismiss' },
+  strategy: taskStrategyEn,
   errors: errorsEn,
 } as const

@@ -10,8 +10,12 @@ import type { Variant } from './variants.ts'
 export interface Workload {
   title: string
   variants: readonly Variant[]
-  /** what each must have saved in the end */
+  /** what each must have saved in the end, unless the variant says otherwise */
   files: readonly SourceFile[]
+  /** a round before those that count; without it the first one is also the thorough one */
+  warmUp: boolean
+  /** stands around every run, to prepare a server for it and to add what it saw */
+  around?: (variant: Variant, run: () => Promise<Measurement>) => Promise<Measurement>
 }
 
 export interface RoundsOptions {
@@ -24,14 +28,17 @@ export interface RoundsOptions {
 }
 
 /**
- * The samples of `rounds` rounds. A round before them is not counted: it fills the caches (the served file, the
- * compile cache of Node) and compares what was saved by SHA-256; the others compare sizes.
+ * The samples of `rounds` rounds. A round that warms up is not counted: it fills the caches (the served file, the
+ * compile cache of Node). The first round compares what was saved by SHA-256; the others compare sizes.
  */
-export async function runRounds({ title, variants, files }: Workload, options: RoundsOptions): Promise<Samples[]> {
+export async function runRounds(workload: Workload, options: RoundsOptions): Promise<Samples[]> {
+  const { title, variants, files, warmUp, around = (_variant, run) => run() } = workload
   const samples = variants.map((variant) => ({ variant, runs: [] as Measurement[] }))
-  for (let round = 0; round <= options.rounds; round += 1) {
+  const first = warmUp ? 0 : 1
+  for (let round = first; round <= options.rounds; round += 1) {
     for (const { variant, runs } of shuffled(samples)) {
-      const measurement = await runOnce(variant, files, round === 0, options)
+      const saved = variant.files ?? files
+      const measurement = await around(variant, () => runOnce(variant, saved, round === first, options))
       const label = round === 0 ? 'warming up' : `round ${round} of ${options.rounds}`
       say(`${title}, ${label}: ${variant.name} ${measurement.wallSeconds.toFixed(2)} s`)
       if (round > 0) runs.push(measurement)

@@ -1,4 +1,4 @@
-/** nginx on loopback over a folder, http and https, with a configuration of its own. Stopped when disposed. */
+/** nginx on loopback over a folder: http, https, and https that offers HTTP/2, with a configuration of its own. Stopped when disposed. */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdir, readFile, writeFile } from 'node:fs/promises'
@@ -16,6 +16,8 @@ export interface Server extends AsyncDisposable {
   /** without a slash at the end */
   readonly http: string
   readonly https: string
+  /** https that offers HTTP/2 besides HTTP/1.1 */
+  readonly http2: string
 }
 
 const START_TRIES = 100
@@ -24,7 +26,7 @@ const START_PAUSE_MS = 50
 /** Serves `root`. `folder` is for nginx' own files. Throws what nginx says where it does not come up. */
 export async function startServer(nginx: string, folder: string, root: string): Promise<Server> {
   await mkdir(folder, { recursive: true })
-  const ports: [number, number] = await freePorts()
+  const ports = await freePorts()
   const configuration = join(folder, 'nginx.conf')
   const errorLog = join(folder, 'error.log')
   await writeFile(configuration, configure(folder, root, ports))
@@ -56,11 +58,12 @@ export async function startServer(nginx: string, folder: string, root: string): 
   return {
     http: `http://127.0.0.1:${ports[0]}`,
     https: `https://127.0.0.1:${ports[1]}`,
+    http2: `https://127.0.0.1:${ports[2]}`,
     [Symbol.asyncDispose]: dispose,
   }
 }
 
-function configure(folder: string, root: string, [http, https]: readonly [number, number]): string {
+function configure(folder: string, root: string, [http, https, http2]: Ports): string {
   const quoted = (path: string) => `"${path}"`
   const scratch = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi']
   return [
@@ -80,6 +83,8 @@ function configure(folder: string, root: string, [http, https]: readonly [number
     '  server {',
     `    listen 127.0.0.1:${http};`,
     `    listen 127.0.0.1:${https} ssl;`,
+    // Of the newer way to say it, the nginx of a stable Debian knows nothing.
+    `    listen 127.0.0.1:${http2} ssl http2;`,
     '    ssl_protocols TLSv1.2 TLSv1.3;',
     `    ssl_certificate ${quoted(tls('test-only-server.pem'))};`,
     `    ssl_certificate_key ${quoted(tls('test-only-server-key.pem'))};`,
@@ -90,9 +95,11 @@ function configure(folder: string, root: string, [http, https]: readonly [number
   ].join('\n')
 }
 
-/** Two ports that are free now. Someone else may take one before nginx does; it says so then. */
-async function freePorts(): Promise<[number, number]> {
-  const held = [createServer(), createServer()]
+type Ports = readonly [http: number, https: number, http2: number]
+
+/** Ports that are free now. Someone else may take one before nginx does; it says so then. */
+async function freePorts(): Promise<Ports> {
+  const held = [createServer(), createServer(), createServer()]
   const ports: number[] = []
   for (const server of held) {
     await once(server.listen(0, '127.0.0.1'), 'listening')
@@ -101,7 +108,7 @@ async function freePorts(): Promise<[number, number]> {
     ports.push(address.port)
   }
   for (const server of held) await once(server.close(), 'close')
-  return [ports[0]!, ports[1]!]
+  return [ports[0]!, ports[1]!, ports[2]!]
 }
 
 async function untilListening(port: number, hasEnded: () => boolean): Promise<void> {

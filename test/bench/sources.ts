@@ -34,6 +34,24 @@ export async function writeRandomFile(
   return { name, bytes, sha256: hash.digest('hex') }
 }
 
+/** Makes a file of zeros that takes no room: bytes that nobody wrote are zeros. */
+export async function writeSparseFile(
+  folder: string,
+  name: string,
+  bytes: number,
+  signal: AbortSignal,
+): Promise<SourceFile> {
+  const hash = createHash('sha256')
+  const zeros = Buffer.alloc(Math.min(bytes, MIB))
+  for (let left = bytes; left > 0; left -= zeros.length) {
+    signal.throwIfAborted()
+    hash.update(zeros.subarray(0, Math.min(left, zeros.length)))
+  }
+  await using file = await open(join(folder, name), 'w')
+  await file.truncate(bytes)
+  return { name, bytes, sha256: hash.digest('hex') }
+}
+
 /** Throws where `folder` does not hold exactly `files` by name and size, and by SHA-256 where `thorough`. */
 export async function checkDownloads(folder: string, files: readonly SourceFile[], thorough: boolean): Promise<void> {
   const there = (await readdir(folder)).length

@@ -8,11 +8,14 @@ import { inRepository } from '../../scripts/repository.ts'
 import type { Command } from './measure.ts'
 import type { Programs } from './programs.ts'
 import { TEST_ONLY_CA } from './server.ts'
+import type { SourceFile } from './sources.ts'
 
 export interface Variant {
   name: string
   /** the command that downloads into `folder` */
   command(folder: string): Command
+  /** what it must have saved, where that is not what the workload says */
+  files?: readonly SourceFile[]
 }
 
 export const CURL = 'curl'
@@ -40,34 +43,15 @@ function peers(programs: Programs, lines: readonly [name: string, program: keyof
 
 /** One file. `name` is what it must be saved as. */
 export function oneFile(url: string, name: string, programs: Programs): Variant[] {
-  const path = (name_: keyof Programs) => programs[name_]!.path
-  const secure = url.startsWith('https:')
-  const trusting = (flag: string) => (secure ? [flag, TEST_ONLY_CA] : [])
-  const trustingWith = (flag: string) => (secure ? [`${flag}=${TEST_ONLY_CA}`] : [])
+  const trust = trustFor(url)
   const get = (entry: Entry, ...flags: string[]): Variant['command'] => {
-    return (folder) => node(entry, 'get', ...trusting('--ca'), ...flags, '-o', join(folder, name), url)
+    return (folder) => node(entry, 'get', ...trust.apart('--ca'), ...flags, '-o', join(folder, name), url)
   }
   const [best, ...others] = entries()
-  const aria2 = (connections: number): Variant['command'] => {
-    return (folder) => ({
-      program: path('aria2c'),
-      args: [
-        ...ARIA2_FLAGS,
-        ...trustingWith('--ca-certificate'),
-        `-x${connections}`,
-        `-s${connections}`,
-        '-d',
-        folder,
-        '-o',
-        name,
-        url,
-      ],
-    })
-  }
   const wget = (program: 'wget' | 'wget2'): Variant['command'] => {
     return (folder) => ({
-      program: path(program),
-      args: ['-q', '--no-config', ...trustingWith('--ca-certificate'), '-O', join(folder, name), url],
+      program: programs[program]!.path,
+      args: ['-q', '--no-config', ...trust.joined('--ca-certificate'), '-O', join(folder, name), url],
     })
   }
   return [
@@ -79,16 +63,62 @@ export function oneFile(url: string, name: string, programs: Programs): Variant[
         CURL,
         'curl',
         (folder) => ({
-          program: path('curl'),
-          args: ['-q', '-sSf', ...trusting('--cacert'), '-o', join(folder, name), url],
+          program: programs.curl!.path,
+          args: ['-q', '-sSf', ...trust.apart('--cacert'), '-o', join(folder, name), url],
         }),
       ],
-      ['aria2c -x1', 'aria2c', aria2(1)],
-      [ARIA2_8, 'aria2c', aria2(8)],
+      ['aria2c -x1', 'aria2c', aria2(url, name, 1, programs)],
+      [ARIA2_8, 'aria2c', aria2(url, name, 8, programs)],
       ['wget2', 'wget2', wget('wget2')],
       ['wget', 'wget', wget('wget')],
     ]),
   ]
+}
+
+/** One file from the shaping server with so many connections: `get` and aria2c, whose names are without them. */
+export function shapedFile(url: string, name: string, connections: number, programs: Programs): Variant[] {
+  const [best] = entries()
+  return [
+    {
+      name: `get (${best!.label})`,
+      command: (folder) => node(best!, 'get', '-x', String(connections), '-o', join(folder, name), url),
+    },
+    // aria2c would use fewer connections for a file this size unless told that a MiB is worth one.
+    ...peers(programs, [['aria2c', 'aria2c', aria2(url, name, connections, programs, '--min-split-size=1M')]]),
+  ]
+}
+
+function aria2(
+  url: string,
+  name: string,
+  connections: number,
+  programs: Programs,
+  ...flags: string[]
+): Variant['command'] {
+  return (folder) => ({
+    program: programs.aria2c!.path,
+    args: [
+      ...ARIA2_FLAGS,
+      ...trustFor(url).joined('--ca-certificate'),
+      `-x${connections}`,
+      `-s${connections}`,
+      ...flags,
+      '-d',
+      folder,
+      '-o',
+      name,
+      url,
+    ],
+  })
+}
+
+/** How a program is told to trust the certificate of a URL's server, where it has one. */
+function trustFor(url: string): { apart(flag: string): string[]; joined(flag: string): string[] } {
+  const secure = url.startsWith('https:')
+  return {
+    apart: (flag) => (secure ? [flag, TEST_ONLY_CA] : []),
+    joined: (flag) => (secure ? [`${flag}=${TEST_ONLY_CA}`] : []),
+  }
 }
 
 const ARIA2_FLAGS = ['--no-conf', '--quiet', '--file-allocation=none']
@@ -125,73 +155,58 @@ export interface UrlLists {
 
 export const SMALL_CONNECTIONS = 16
 
-/** Many small files of one host, 16 connections. */
-export function manyFiles(lists: UrlLists, secure: boolean, programs: Programs): Variant[] {
-  const path = (name: keyof Programs) => programs[name]!.path
+/** Many small files of one host, 16 connections. Where HTTP/2 is offered, a program that knows it may need fewer. */
+export function manyFiles(lists: UrlLists, origin: string, programs: Programs): Variant[] {
   const jobs = String(SMALL_CONNECTIONS)
-  const trusting = (flag: string) => (secure ? [flag, TEST_ONLY_CA] : [])
-  const trustingWith = (flag: string) => (secure ? [`${flag}=${TEST_ONLY_CA}`] : [])
+  const trust = trustFor(origin)
+  const curl: Variant['command'] = (folder) => ({
+    program: programs.curl!.path,
+    args: [
+      ...['-q', '-sSf', ...trust.apart('--cacert'), ...(origin.startsWith('https:') ? ['--http2'] : [])],
+      ...['--parallel', '--parallel-max', jobs, '--output-dir', folder, '-K', lists.curl],
+    ],
+  })
+  const wget = (program: 'wget' | 'wget2', ...flags: string[]): Variant['command'] => {
+    return (folder) => ({
+      program: programs[program]!.path,
+      args: [
+        ...['-q', '--no-config', ...trust.joined('--ca-certificate')],
+        ...[...flags, '-i', lists.plain, '-P', folder],
+      ],
+    })
+  }
   return [
     ...entries().map((entry) => ({
       name: `get -i - -j 16 (${entry.label})`,
       command: (folder: string): Command => ({
-        ...node(entry, 'get', ...trusting('--ca'), '-i', '-', '-j', jobs, '--max-host-connections', jobs, '-d', folder),
+        ...node(
+          entry,
+          'get',
+          ...trust.apart('--ca'),
+          '-i',
+          '-',
+          '-j',
+          jobs,
+          '--max-host-connections',
+          jobs,
+          '-d',
+          folder,
+        ),
         input: lists.plain,
       }),
     })),
     ...peers(programs, [
-      [
-        CURL,
-        'curl',
-        (folder) => ({
-          program: path('curl'),
-          args: [
-            '-q',
-            '-sSf',
-            ...trusting('--cacert'),
-            '--parallel',
-            '--parallel-max',
-            jobs,
-            '--output-dir',
-            folder,
-            '-K',
-            lists.curl,
-          ],
-        }),
-      ],
+      [CURL, 'curl', curl],
       [
         ARIA2_SMALL,
         'aria2c',
         (folder) => ({
-          program: path('aria2c'),
-          args: [...ARIA2_FLAGS, ...trustingWith('--ca-certificate'), `-j${jobs}`, '-i', lists.plain, '-d', folder],
+          program: programs.aria2c!.path,
+          args: [...ARIA2_FLAGS, ...trust.joined('--ca-certificate'), `-j${jobs}`, '-i', lists.plain, '-d', folder],
         }),
       ],
-      [
-        'wget2 --max-threads=16',
-        'wget2',
-        (folder) => ({
-          program: path('wget2'),
-          args: [
-            '-q',
-            '--no-config',
-            ...trustingWith('--ca-certificate'),
-            `--max-threads=${jobs}`,
-            '-i',
-            lists.plain,
-            '-P',
-            folder,
-          ],
-        }),
-      ],
-      [
-        'wget',
-        'wget',
-        (folder) => ({
-          program: path('wget'),
-          args: ['-q', '--no-config', ...trustingWith('--ca-certificate'), '-i', lists.plain, '-P', folder],
-        }),
-      ],
+      [`wget2 --max-threads=${jobs}`, 'wget2', wget('wget2', `--max-threads=${jobs}`)],
+      ['wget', 'wget', wget('wget')],
     ]),
   ]
 }

@@ -120,9 +120,18 @@ describe('the queue without an owner', () => {
     expect(list.stdout).toMatch(/^ID +STATE .*NAME\n1 +queued .*a\.bin\n$/)
     const shown = await home.run('show', '1', '--json')
     expect(jsonLines(shown.stdout)).toMatchObject([
-      { id: 1, url, state: 'queued', folder: join(home.files, 'mine'), options: { limitBytesPerSecond: 1_048_576 } },
+      {
+        id: 1,
+        url,
+        state: 'queued',
+        folder: join(home.files, 'mine'),
+        options: { limitBytesPerSecond: 1_048_576 },
+        strategy: [{ code: 'waiting_for_owner', params: {} }],
+      },
     ])
-    expect((await home.run('show', '1')).stdout).toContain(`URL            ${url}\n`)
+    const facts = (await home.run('show', '1')).stdout
+    expect(facts).toContain(`URL            ${url}\n`)
+    expect(facts).toContain('Strategy       It waits until the app or “nighthaul serve” runs.\n')
     expect(server.requests).toEqual([])
   })
 

@@ -144,6 +144,11 @@ describe('the window in a browser', () => {
     await tabTo('grid')
     await page.keyboard.press('ArrowDown')
     await page.keyboard.press('Enter')
+    await page
+      .locator('.fact', { hasText: /^Strategy/ })
+      .getByRole('listitem')
+      .first()
+      .waitFor()
     await page.getByRole('button', { name: 'Download the new file' }).press('Enter')
     await untilFocused('grid')
     await page.getByRole('button', { name: /^All/ }).click()

@@ -1,6 +1,7 @@
 /**
  * An engine without network, disk or store, for looking at the window and testing its stores: a scripted world of
  * tasks that progress. Deterministic: the same size and steps give the same world.
+ * Long because: it stands in for the whole contract.
  */
 import { type Contract, contract } from '../../shared/contract.ts'
 import { NighthaulError } from '../../shared/errors.ts'
@@ -359,6 +360,15 @@ function sorted(rows: TaskRow[], query: ListTasksInput): TaskRow[] {
   })
 }
 
+function strategyOf(task: TaskRow): TaskDetail['strategy'] {
+  if (task.state === 'queued') return [{ code: 'waiting_for_turn', params: { atOnce: 4 } }]
+  const host = new URL(task.url).host
+  return [
+    { code: 'host_allowance', params: { connections: 6, host } },
+    { code: 'http1_for_one_file', params: {} },
+  ]
+}
+
 function detail(task: TaskRow): TaskDetail {
   const size = task.sizeBytes ?? 0
   const parts = 6
@@ -384,6 +394,7 @@ function detail(task: TaskRow): TaskDetail {
     attempts: 1,
     startedAt: task.createdAt,
     connectionsUsed: 6,
+    strategy: strategyOf(task),
     checksum:
       task.state === 'done' ? { algorithm: 'sha-256', value: 'c7d3b2'.padEnd(64, '9f0a41e5'), verified: true } : null,
     resumedFromBytes: 0,

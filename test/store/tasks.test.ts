@@ -45,6 +45,7 @@ describe('tasks', () => {
       fsyncedAt: null,
       queueId: 1,
       leaseOwner: null,
+      strategy: [],
     })
     expect(store.getTask(2)).toMatchObject({ position: 2, state: 'paused', leaseOwner: 'pid:1' })
     expect(store.getTask(3)).toBeNull()
@@ -84,6 +85,7 @@ describe('tasks', () => {
       fsyncedAt: TEST_NOW + 3,
       queueId: 3,
       leaseOwner: 'pid:7',
+      strategy: [{ code: 'ramp_stopped', params: { connections: 4, gainPercent: 3 } }],
     }
     store.updateTask(id, patch)
     store.close()

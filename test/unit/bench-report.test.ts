@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { parseFigures } from '../bench/measure.ts'
-import { formatTable, type Measurement, median, medianRatio, shuffled, summarize } from '../bench/report.ts'
+import { comparisonTable, formatTable, type Measurement, ratios, shuffled, spread, summarize } from '../bench/report.ts'
 
 const run = (wallSeconds: number, cpuSeconds: number, peakBytes = 50e6): Measurement => ({
   wallSeconds,
@@ -9,18 +9,18 @@ const run = (wallSeconds: number, cpuSeconds: number, peakBytes = 50e6): Measure
 })
 
 describe('the report of a benchmark', () => {
-  test('a median is the middle of the sorted values, whatever their order', () => {
-    expect(median([10, 9, 2])).toBe(9)
-    expect(median([4, 1, 3, 2])).toBe(2.5)
-    expect(median([7])).toBe(7)
-    expect(() => median([])).toThrow(RangeError)
+  test('says how values lie, whatever their order', () => {
+    expect(spread([10, 9, 2])).toEqual({ min: 2, lowerQuartile: 5.5, median: 9, upperQuartile: 9.5, max: 10 })
+    expect(spread([4, 1, 3, 2]).median).toBe(2.5)
+    expect(spread([7])).toEqual({ min: 7, lowerQuartile: 7, median: 7, upperQuartile: 7, max: 7 })
+    expect(() => spread([])).toThrow(RangeError)
   })
 
   test('compares within a round, so that a machine that slows down changes no ratio', () => {
-    expect(medianRatio([1, 2, 8], [2, 4, 16])).toBe(0.5)
+    expect(ratios([1, 2, 8], [2, 4, 16])).toMatchObject({ min: 0.5, median: 0.5, max: 0.5 })
     // the ratio of the medians would be 3
-    expect(medianRatio([1, 3, 20], [1, 1, 10])).toBe(2)
-    expect(() => medianRatio([1], [1, 2])).toThrow(RangeError)
+    expect(ratios([1, 3, 20], [1, 1, 10]).median).toBe(2)
+    expect(() => ratios([1], [1, 2])).toThrow(RangeError)
   })
 
   test('sums up every variant against those it is compared with, leaving out who was not there', () => {
@@ -28,10 +28,16 @@ describe('the report of a benchmark', () => {
       { name: 'get', runs: [run(1, 2), run(2, 4), run(9, 8)] },
       { name: 'curl', runs: [run(2, 2), run(4, 4), run(18, 8)] },
     ]
-    expect(summarize(samples, ['curl', 'aria2c'])).toEqual([
-      { name: 'get', ...run(2, 4), ratios: [{ to: 'curl', wall: 0.5, cpu: 1 }] },
-      { name: 'curl', ...run(4, 4), ratios: [{ to: 'curl', wall: 1, cpu: 1 }] },
-    ])
+    const [get, curl] = summarize(samples, ['curl', 'aria2c'])
+    expect(get).toMatchObject({
+      name: 'get',
+      wallSeconds: { min: 1, median: 2, max: 9 },
+      cpuSeconds: { median: 4 },
+      peakBytes: { median: 50e6 },
+      ratios: [{ to: 'curl', wall: { median: 0.5 }, cpu: { median: 1 } }],
+    })
+    expect(get!.ratios).toHaveLength(1)
+    expect(curl).toMatchObject({ name: 'curl', ratios: [{ to: 'curl', wall: { min: 1, max: 1 } }] })
   })
 
   test('every variant runs once a round, and any may follow any', () => {
@@ -53,7 +59,7 @@ describe('the report of a benchmark', () => {
       ],
       ['curl'],
     )
-    expect(formatTable(rows)).toBe(
+    expect(formatTable(comparisonTable(rows))).toBe(
       [
         '| variant | wall s | CPU s | peak MB | wall / curl | CPU / curl |',
         '|---------|-------:|------:|--------:|------------:|-----------:|',

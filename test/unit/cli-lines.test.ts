@@ -112,26 +112,28 @@ test('the list puts every row under its head', () => {
   `)
 })
 
+const detail: TaskDetail = {
+  ...row({ state: 'queued', sizeBytes: null, writtenBytes: 0, resumable: null, etaMs: null }),
+  finalUrl: null,
+  path: null,
+  partPath: null,
+  etag: null,
+  lastModified: null,
+  contentType: null,
+  httpVersion: null,
+  segments: [],
+  attempts: 0,
+  startedAt: null,
+  connectionsUsed: 0,
+  strategy: [],
+  checksum: null,
+  resumedFromBytes: 0,
+  durable: false,
+  queueId: 1,
+  options: {},
+}
+
 test('the details leave out what is not known', () => {
-  const detail: TaskDetail = {
-    ...row({ state: 'queued', sizeBytes: null, writtenBytes: 0, resumable: null, etaMs: null }),
-    finalUrl: null,
-    path: null,
-    partPath: null,
-    etag: null,
-    lastModified: null,
-    contentType: null,
-    httpVersion: null,
-    segments: [],
-    attempts: 0,
-    startedAt: null,
-    connectionsUsed: 0,
-    checksum: null,
-    resumedFromBytes: 0,
-    durable: false,
-    queueId: 1,
-    options: {},
-  }
   expect(detailLines(detail).map((line) => line.split(/\s{2,}/)[0])).toEqual([
     'ID',
     'Name',
@@ -140,6 +142,21 @@ test('the details leave out what is not known', () => {
     'Folder',
     'Done',
     'Added',
+  ])
+})
+
+test('the details say each reason of the strategy on a line of its own', () => {
+  const lines = detailLines({
+    ...detail,
+    strategy: [
+      { code: 'host_slowed', params: { host: 'a.example', allowed: 2, usual: 6 } },
+      { code: 'speed_limit_task', params: { bytesPerSecond: 2_000_000 } },
+    ],
+  })
+  const first = lines.findIndex((line) => line.startsWith('Strategy '))
+  expect(lines.slice(first, first + 2)).toEqual([
+    'Strategy       “a.example” asked for fewer requests, so it gets 2 connections at most instead of 6.',
+    '               No faster than 2.0 MB/s, as is set for this download.',
   ])
 })
 

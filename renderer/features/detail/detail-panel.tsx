@@ -4,6 +4,7 @@ import { useTranslation } from 'react-i18next'
 import { formatBytes, formatPercent } from '../../../shared/format.ts'
 import type { TaskDetail, TaskId } from '../../../shared/schemas.ts'
 import { isUnfinished } from '../../../shared/task-state.ts'
+import { strategySentence } from '../../../shared/task-strategy.en.ts'
 import { copyLink, decide, openFile, retry, showInFolder } from '../../actions.ts'
 import { en } from '../../i18n/en.ts'
 import { errorWords } from '../../i18n/error-words.ts'
@@ -148,6 +149,15 @@ function Facts({ detail }: { detail: TaskDetail }) {
       {isUnfinished(detail.state) && queues !== null && (
         <Fact name={t('detail.queue')}>
           <QueueField detail={detail} queues={queues} />
+        </Fact>
+      )}
+      {detail.strategy.length > 0 && (
+        <Fact name={t('detail.strategy')} wide>
+          <ul className="reasons">
+            {detail.strategy.map((reason) => (
+              <li key={reason.code}>{strategySentence(reason, en.strategy)}</li>
+            ))}
+          </ul>
         </Fact>
       )}
       <Fact name={t('detail.resumable')}>

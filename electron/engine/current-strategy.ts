@@ -1,0 +1,42 @@
+/** Gathers what strategy.ts decides on, as it is now. */
+import type { TaskRecord } from '../../shared/records.ts'
+import type { Settings } from '../../shared/schemas.ts'
+import type { TaskStrategyReason } from '../../shared/task-strategy.ts'
+import type { Hosts } from './hosts.ts'
+import type { Clock } from './ports.ts'
+import { strategyOf } from './strategy.ts'
+import type { LiveProgress } from './task-view.ts'
+
+export interface StrategySources {
+  clock: Clock
+  hosts: Hosts
+  settings: Settings
+  /** bytes per second; null or undefined: the task's queue has no limit, or the task is in none */
+  queueLimit: number | null | undefined
+  /** somebody works on the queue that the task is in */
+  queueWorks: boolean
+}
+
+/** Why the task is, or was, fetched as it is; `live` where it runs. */
+export function currentStrategy(
+  task: TaskRecord,
+  live: Pick<LiveProgress, 'openConnections' | 'strategy'> | undefined,
+  { clock, hosts, settings, queueLimit, queueWorks }: StrategySources,
+): TaskStrategyReason[] {
+  const { host } = new URL(task.finalUrl ?? task.url)
+  return strategyOf({
+    task,
+    now: clock.now(),
+    live: live ? { openConnections: live.openConnections, strategy: live.strategy } : null,
+    host: hosts.controller.places(host),
+    limits: {
+      task: task.options.limitBytesPerSecond ?? null,
+      queue: queueLimit ?? null,
+      host: hosts.limits(host).limitBytesPerSecond,
+      all: settings.limitBytesPerSecond,
+    },
+    connectionsWanted: task.options.connections ?? settings.connectionsPerDownload,
+    downloadsAtOnce: settings.downloadsAtOnce,
+    queueWorks,
+  })
+}
