@@ -116,6 +116,8 @@ export function begins(connection: Connection, nowMs: number): void {
   connection.proven = false
 }
 
+/** After so many doublings nobody is watched longer. */
+const MOST_DOUBLINGS = 6
 /** Too short a look makes an even line look uneven. */
 const SHORTEST_LOOK_MS = 1_000
 
@@ -156,12 +158,16 @@ export function workersOf(
     const { segment } = connection
     if (segment === null) return []
     const written = segments.find(({ start }) => start === segment)?.written ?? segment
+    const relieved = replacements(segment)
+    // Where a new connection did no better, the next is watched longer: a struggling server is not asked ever faster.
+    const patience = 2 ** Math.min(relieved, MOST_DOUBLINGS)
+    const look = { ...speed, leastMs: speed.leastMs * patience }
     return {
       segment,
       position: Math.max(written, connection.transfer?.position ?? 0),
-      bytesPerSecond: speedOf(connection, nowMs, speed),
+      bytesPerSecond: speedOf(connection, nowMs, look),
       proven: connection.proven,
-      replacements: replacements(segment),
+      replacements: relieved,
     }
   })
 }

@@ -167,7 +167,7 @@ export class SegmentWriter {
   #pendingBytes = 0
   #inFlight = 0
   #full = false
-  #failed = false
+  #failure: Error | null = null
   /** CRC of the current block up to the last byte pushed; null: its beginning is not known */
   #crc: number | null
   #finishedBlocks: (BlockChecksum & { end: number })[] = []
@@ -234,11 +234,11 @@ export class SegmentWriter {
     if (bytes > 0) this.#endBlock(bytes)
   }
 
-  /** Writes what is left. Resolves when nothing is under way; errors go to `failed`. */
+  /** Writes what is left. Settles when nothing is under way; rejects where a write failed, now or before. */
   async finish(): Promise<void> {
     this.flush()
-    if (this.#inFlight === 0) return
-    await new Promise<void>((resolve) => this.#idle.push(resolve))
+    if (this.#inFlight > 0) await new Promise<void>((resolve) => this.#idle.push(resolve))
+    if (this.#failure) throw this.#failure
   }
 
   #endBlock(bytes: number): void {
@@ -251,7 +251,7 @@ export class SegmentWriter {
 
   /** Begins to write what was collected, unless a write is under way. */
   flush(): void {
-    if (this.#inFlight > 0 || this.#pendingBytes === 0 || this.#failed) return
+    if (this.#inFlight > 0 || this.#pendingBytes === 0 || this.#failure) return
     const chunks = this.#pending
     const bytes = this.#pendingBytes
     const start = this.#position - bytes
@@ -284,7 +284,7 @@ export class SegmentWriter {
   }
 
   #onFailed(error: Error): void {
-    this.#failed = true
+    this.#failure = error
     this.#inFlight = 0
     this.#pending = []
     this.#events.failed(error)

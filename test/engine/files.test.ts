@@ -201,6 +201,17 @@ describe('disks', () => {
     expect(await sha256(done.path!)).toBe(contentSha256(1, SIZE))
   })
 
+  it('a write that fails as the last of its segment ends the try, and asks the server for nothing more', async () => {
+    await using server = await startFaultServer()
+    server.add('/small.bin', { size: 70_000, seed: 1 })
+    const fs = createSpyFileSystem((operation) => (operation === 'write' ? 'ENOSPC' : null))
+    await using engine = await startEngine({ fs })
+    const id = await engine.add(server.url('/small.bin'))
+    const task = await engine.until(id, 'paused', 'failed', 'done')
+    expect(task).toMatchObject({ state: 'paused', error: { code: 'disk_full' } })
+    expect(server.requests).toHaveLength(1)
+  })
+
   it('says beforehand that a file will not fit', async () => {
     await using server = await startFaultServer()
     await using engine = await startEngine({ fs: { ...createSpyFileSystem(), freeBytes: async () => 1000 } })

@@ -85,7 +85,7 @@ test('each time limit of a task goes before the settings’', async () => {
   server.add('/f', FILE)
   server.fault('/f', () => faults.stallAt(100))
   server.fault('/silent', () => faults.silent())
-  const stalled = engine.add(server.url('/f'), { stallTimeoutMs: 100, timeoutMs: 100_000 })
+  const stalled = engine.add(server.url('/f'), { stallTimeoutMs: 100, timeoutMs: 100_000, connections: 1 })
   const silent = engine.add(server.url('/silent').replace('127.0.0.1', 'localhost'), { headersTimeoutMs: 100 })
   expect((await engine.until(await stalled, 'failed')).error?.code).toBe('stalled')
   expect((await engine.until(await silent, 'failed')).error?.code).toBe('headers_timeout')

@@ -232,7 +232,7 @@ describe('SegmentWriter', () => {
       writer.push(chunk)
       await new Promise((resolve) => setImmediate(resolve))
     }
-    await writer.finish()
+    await expect(writer.finish()).rejects.toMatchObject({ code })
     expect(events.errors).toHaveLength(1)
     expect(events.errors[0]).toBeInstanceOf(NighthaulError)
     expect(events.errors[0]).toMatchObject({ code })
@@ -240,7 +240,7 @@ describe('SegmentWriter', () => {
     expect(events.marks).toEqual([MIB])
     expect(part.takeBlocks()).toEqual(expectedBlocks(0, MIB))
     expect(writer.push(contentBytes(SEED, 4 * MIB, 10))).toBe(false)
-    await writer.finish()
+    await expect(writer.finish()).rejects.toMatchObject({ code })
   })
 
   it('knows the last block’s CRC only after its bytes are written, when the end is told before', async () => {
