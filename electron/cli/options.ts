@@ -94,7 +94,8 @@ export function readSessionSettings(flags: GetFlags): SettingsPatch {
     durability: flags.durable ? 'strict' : 'background',
     ...(flags.jobs !== undefined && { downloadsAtOnce: flags.jobs }),
     ...(flags.connections !== undefined && { connectionsPerDownload: flags.connections }),
-    ...(perHost !== undefined && { connectionsPerHost: perHost }),
+    // What may be open may be kept between two files.
+    ...(perHost !== undefined && { connectionsPerHost: perHost, idleConnectionsPerHost: perHost }),
     ...(flags.hostRate !== undefined && { requestsPerSecondPerHost: flags.hostRate }),
     ...(flags.hostSpacing !== undefined && { requestSpacingMsPerHost: flags.hostSpacing }),
     ...(flags.limitRate !== undefined && { limitBytesPerSecond: flags.limitRate }),

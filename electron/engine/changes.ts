@@ -66,7 +66,8 @@ export class Changes {
     })
     if (this.#flushScheduled || this.#subscribers.size === 0) return
     this.#flushScheduled = true
-    queueMicrotask(() => {
+    // At the end of this turn: what else changes in it goes out with the same frame.
+    setImmediate(() => {
       this.#flushScheduled = false
       this.#flush((s) => s.urgent)
     })

@@ -22,8 +22,11 @@ import { isHtml, type ReplyFacts } from './reply.ts'
 import * as plan from './segment-plan.ts'
 import { sleep } from './sleep.ts'
 
+export type Transferred = Extract<DownloadOutcome, { kind: 'transferred' }>
+
 export type DownloadOutcome =
-  | { kind: 'transferred'; partPath: string }
+  /** `digest`: of the whole file, where it was made on the way */
+  | { kind: 'transferred'; partPath: string; digest: string | null }
   /** an earlier process had already given the file its name */
   | { kind: 'published'; path: string }
   | { kind: 'failed'; error: NighthaulError; progressed: boolean }
@@ -62,6 +65,8 @@ export class Download {
   #connectionsWanted: number | undefined
   #place: Place | null = null
   #heldAtStart = 0
+  /** of the whole file, as it came in one piece */
+  #digest: string | null = null
 
   constructor(task: TaskRecord, context: DownloadContext) {
     this.#task = task
@@ -179,7 +184,7 @@ export class Download {
       const published = await this.#restore()
       if (published) return { kind: 'published', path: published }
       if (this.#remote.fresh || !this.#progress.complete) await this.#connections.run(this.#stop.signal)
-      return { kind: 'transferred', partPath: this.#place!.part.path }
+      return { kind: 'transferred', partPath: this.#place!.part.path, digest: this.#digest }
     } catch (error) {
       if (this.#stop.signal.aborted) return { kind: 'stopped' }
       const typed = error instanceof NighthaulError ? error : toDiskError(error, this.#task.folder)
@@ -347,6 +352,7 @@ export class Download {
         races: connection.racesFor !== null,
         size: this.#remote.size,
         whole: body.whole,
+        digest: this.#options.checksum?.algorithm ?? null,
         buckets: connection.draw!.buckets,
       },
       {
@@ -356,7 +362,8 @@ export class Download {
       },
       connection.abort.signal,
     )
-    const { how, position } = await this.#connections.reading(connection, transfer)
+    const { how, position, digest } = await this.#connections.reading(connection, transfer)
+    this.#digest ??= digest
     // The end of a range proves nothing about the end of the file.
     if (this.#remote.size === null && how === 'body' && body.whole) this.#endKnown(position)
     this.#connections.look()

@@ -13,15 +13,16 @@ import type { PlaceContext } from './place.ts'
 
 const MAX_NUMBERED_NAMES = 10_000
 
-/** Returns what the store should learn. Throws `checksum_mismatch` with the bytes kept as NAME.bad, or a disk error. */
+/** `digest`: made while the bytes came, if it was. Returns what the store should learn. Throws `checksum_mismatch` with the bytes kept as NAME.bad, or a disk error. */
 export async function publish(
   task: TaskRecord,
   partPath: string,
+  digest: string | null,
   context: PlaceContext,
   signal: AbortSignal,
 ): Promise<TaskPatch> {
   const { fs } = context
-  const checksum = await verify(task, partPath, context, signal)
+  const checksum = await verify(task, partPath, digest, context, signal)
   const strict = (task.options.durability ?? context.settings().durability) === 'strict'
   await fs.markOrigin(partPath, task.finalUrl ?? task.url, null)
   if (strict) await syncFile(partPath, context)
@@ -43,12 +44,13 @@ export async function syncFile(path: string, context: Pick<PlaceContext, 'fs'>):
 async function verify(
   task: TaskRecord,
   partPath: string,
+  digest: string | null,
   context: PlaceContext,
   signal: AbortSignal,
 ): Promise<TaskRecord['checksum']> {
   const wanted = task.options.checksum
   if (!wanted) return null
-  const value = await onDisk(partPath, () => digestFile(partPath, wanted.algorithm, signal))
+  const value = digest ?? (await onDisk(partPath, () => digestFile(partPath, wanted.algorithm, signal)))
   if (value === wanted.value) return { algorithm: wanted.algorithm, value, verified: true }
   const badPath = await setAside(task, partPath, context)
   throw new NighthaulError(

@@ -7,7 +7,7 @@ import { NighthaulError, toErrorInfo } from '../../shared/errors.ts'
 import type { TaskCheckpoint, TaskPatch, TaskRecord } from '../../shared/records.ts'
 import type { QueueId, Settings, TaskId } from '../../shared/schemas.ts'
 import type { Changes } from './changes.ts'
-import { Download, type DownloadOutcome } from './download.ts'
+import { Download, type DownloadOutcome, type Transferred } from './download.ts'
 import { eventOfFailure, MAX_RESTARTS } from './failure-event.ts'
 import type { HostController } from './host-controller.ts'
 import type { Lane } from './lane/lane.ts'
@@ -19,6 +19,7 @@ import { TokenBucket } from './rate-limiter.ts'
 import { Room } from './room.ts'
 import { remembered } from './strategy.ts'
 import { SyncLater } from './sync-later.ts'
+import { typed } from './task-errors.ts'
 import { type Effect, type TaskEvent, transition } from './task-machine.ts'
 import { changedTask, FORGOTTEN, isUsersWord, learnedBy, type TaskChange } from './task-patches.ts'
 import { checkUnsynced } from './unsynced.ts'
@@ -272,7 +273,7 @@ export class Runner {
         { task: id, error: error instanceof Error ? (error.stack ?? error.message) : String(error) },
         'a run ended unexpectedly',
       )
-      event = this.#failed(id, error instanceof NighthaulError ? error : internal(error), false)
+      event = this.#failed(id, typed(error), false)
     }
     if (this.#runs.get(id) === run) this.#runs.delete(id)
     if (event) this.#tell(id, event, patch)
@@ -320,11 +321,15 @@ export class Runner {
         return { event: { kind: 'published' }, patch: { finishedAt: this.#deps.clock.now() } }
       }
       case 'transferred':
-        return this.#finish(id, outcome.partPath, run)
+        return this.#finish(id, outcome, run)
     }
   }
 
-  async #finish(id: TaskId, partPath: string, run: Run): Promise<{ event: TaskEvent | null; patch: TaskPatch }> {
+  async #finish(
+    id: TaskId,
+    { partPath, digest }: Transferred,
+    run: Run,
+  ): Promise<{ event: TaskEvent | null; patch: TaskPatch }> {
     const { store, clock } = this.#deps
     if (!this.apply(id, { kind: 'transferred' }, learnedBy(run))) return { event: null, patch: {} }
     const task = store.getTask(id)!
@@ -333,7 +338,7 @@ export class Runner {
       const strict = (task.options.durability ?? this.#deps.settings().durability) === 'strict'
       // Without this record a file that got its name just before a crash would not be known for ours.
       await store.committed(strict)
-      const facts = await publish(task, partPath, context, run.abort.signal)
+      const facts = await publish(task, partPath, digest, context, run.abort.signal)
       if (!strict) this.#syncLater.add({ ...task, ...facts })
       const now = clock.now()
       return {
@@ -342,9 +347,9 @@ export class Runner {
       }
     } catch (error) {
       if (run.abort.signal.aborted) return { event: null, patch: {} }
-      const typed = error instanceof NighthaulError ? error : internal(error)
-      if (typed.code === 'checksum_mismatch') store.clearProgress(id)
-      return { event: this.#failed(id, typed, false), patch: {} }
+      const failure = typed(error)
+      if (failure.code === 'checksum_mismatch') store.clearProgress(id)
+      return { event: this.#failed(id, failure, false), patch: {} }
     }
   }
 
@@ -372,8 +377,6 @@ export class Runner {
     if (decision === 'keep') this.apply(id, { kind: 'decideKeep' })
   }
 
-  // ── published before it was durable ──
-
   /**
    * A file that was published without an fsync on record: under the same boot it is fsynced now; under another one
    * its blocks are compared first, and a damaged file goes back to NAME.part and its bad blocks are fetched again.
@@ -389,10 +392,6 @@ export class Runner {
     )
     this.applyTo(task, { kind: 'damaged', error: error.toInfo() }, { finishedAt: null })
   }
-}
-
-function internal(error: unknown): NighthaulError {
-  return new NighthaulError('internal', error instanceof Error ? error.message : String(error), {}, { cause: error })
 }
 
 function pick(state: Pick<TaskRecord, 'state' | 'error' | 'retryAt' | 'attempts'>): TaskPatch {

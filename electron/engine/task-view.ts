@@ -57,7 +57,7 @@ export function detailOf(
     lastModified: task.lastModified,
     contentType: task.contentType,
     httpVersion: task.httpVersion,
-    segments: live ? live.segmentViews() : others.segments(),
+    segments: live ? live.segmentViews() : done ? wholeFile(task) : others.segments(),
     attempts: task.attempts,
     startedAt: task.startedAt,
     connectionsUsed: live?.connectionsUsed ?? task.connectionsUsed,
@@ -87,4 +87,11 @@ export function withoutSecrets(options: TaskOptions): TaskOptions {
 
 function guessFilename(url: string): string {
   return filenameFrom({ contentDisposition: undefined, finalUrl: url, originalUrl: url, contentType: null })
+}
+
+/** A finished file needs no look at how it came to be. */
+function wholeFile({ sizeBytes, writtenBytes, fsyncedAt }: TaskRecord): SegmentView[] {
+  const end = sizeBytes ?? writtenBytes
+  const durableBytes = fsyncedAt === null ? 0 : end
+  return end === 0 ? [] : [{ start: 0, end, writtenBytes: end, durableBytes, active: false, bytesPerSecond: 0 }]
 }

@@ -5,8 +5,10 @@
  * The line checks what a file could not: that every byte is written once, by the connection that owns it, and that
  * never more connections are open than were asked for.
  */
+
 import { type Connection, type ConnectionsDeps, segmentOf } from '../../electron/engine/connection.ts'
 import { Connections } from '../../electron/engine/connections.ts'
+import type { TransferResult } from '../../electron/engine/lane/lane.ts'
 import { Progress } from '../../electron/engine/progress.ts'
 import { freshPlan, type Segment } from '../../electron/engine/segment-plan.ts'
 import { NighthaulError } from '../../shared/errors.ts'
@@ -200,7 +202,7 @@ class Line {
 
   #read(connection: Connection, socket: Socket, from: number): Promise<unknown> {
     const { signal } = connection.abort
-    const { promise, resolve, reject } = Promise.withResolvers<{ how: 'limit'; position: number }>()
+    const { promise, resolve, reject } = Promise.withResolvers<TransferResult>()
     const reading: Reading = {
       connection,
       socket,
@@ -218,7 +220,7 @@ class Line {
         // What was read is written a little later, and only then the connection has ended.
         this.#clock.setTimeout(() => {
           this.#write(reading)
-          if (error === undefined) resolve({ how: 'limit', position: reading.position })
+          if (error === undefined) resolve({ how: 'limit', digest: null, position: reading.position })
           else reject(error)
         }, TICK_MS)
       },

@@ -42,6 +42,12 @@ it('reads large and small files in a worker, several at once', async () => {
   }
 })
 
+const events = {
+  written: () => undefined,
+  reached: () => 'stop' as const,
+  takeOver: () => Promise.reject(new Error('nobody races here')),
+}
+
 it('never writes into a file that another program made at the last moment', async () => {
   await using server = await startFaultServer()
   server.add('/a.bin', { size: 1000, seed: 1 })
@@ -55,14 +61,42 @@ it('never writes into a file that another program made at the last moment', asyn
   })
   const { signal } = new AbortController()
   const reply = await lane.request({ url: server.url('/a.bin'), headers: {}, options: {}, buckets: [], signal })
-  const body = { start: 0, compareBytes: 0, bodyEnd: 1000, end: 1000, decode: null, whole: true, size: 1000 }
+  const body = {
+    start: 0,
+    compareBytes: 0,
+    bodyEnd: 1000,
+    end: 1000,
+    decode: null,
+    digest: null,
+    whole: true,
+    size: 1000,
+  }
   const order = { ...body, blockHeld: true, races: false, buckets: [] }
   const part = PartFile.toCreate(createNodeFileSystem(), path)
-  const takeOver = () => Promise.reject(new Error('nobody races here'))
-  const events = { written: () => undefined, reached: () => 'stop' as const, takeOver }
   const { ended } = reply.receive({ ...order, part }, events, signal)
   await expect(ended).rejects.toMatchObject({ code: 'file_exists' })
   expect(await readFile(path, 'utf8')).toBe('theirs')
+  await lane.close()
+  await rm(folder, { recursive: true })
+})
+
+it('makes a digest on the way where the whole file comes in one body, and none of a part', async () => {
+  await using server = await startFaultServer()
+  server.add('/a.bin', { size: SIZE, seed: 3 })
+  const folder = await mkdtemp(join(tmpdir(), 'nighthaul-lane-'))
+  const settings = httpSettings({ ...DEFAULT_SETTINGS, proxyMode: 'none' }, 'test')
+  const lane = createLanePool({ entry: LANE_WORKER, settings, logger: silent })
+  const { signal } = new AbortController()
+  const digestFrom = async (start: number) => {
+    const headers = { range: `bytes=${start}-` }
+    const reply = await lane.request({ url: server.url('/a.bin'), headers, options: {}, buckets: [], signal })
+    const part = PartFile.toCreate(createNodeFileSystem(), join(folder, `${start}.part`))
+    const bounds = { start, compareBytes: 0, bodyEnd: SIZE, end: SIZE, size: SIZE, whole: false }
+    const order = { ...bounds, part, decode: null, blockHeld: true, races: false, buckets: [] }
+    return (await reply.receive({ ...order, digest: 'sha-256' }, events, signal).ended).digest
+  }
+  expect(await digestFrom(0)).toBe(contentSha256(3, SIZE))
+  expect(await digestFrom(MIB)).toBeNull()
   await lane.close()
   await rm(folder, { recursive: true })
 })

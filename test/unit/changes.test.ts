@@ -6,7 +6,7 @@ import type { TaskDelta, TaskRow } from '../../shared/schemas.ts'
 import { createManualClock } from '../helpers/manual-clock.ts'
 
 const settle = async () => {
-  for (let turn = 0; turn < 3; turn++) await Promise.resolve()
+  await new Promise((resolve) => setImmediate(resolve))
 }
 const noCounts = {} as TaskDelta['counts']
 

@@ -1,4 +1,5 @@
 /** A lane in the caller's thread: the one implementation, which a worker runs as well. */
+import { createHash, type Hash } from 'node:crypto'
 import { comparingTransfer } from '../comparing-body.ts'
 import { SegmentWriter } from '../file-sink.ts'
 import { createHttpClient, type HttpClientDeps, type HttpReply } from '../http/http-client.ts'
@@ -6,7 +7,7 @@ import type { Clock } from '../ports.ts'
 import { RacingWriter } from '../racing-writer.ts'
 import { Limiter, readSize } from '../rate-limiter.ts'
 import * as plan from '../segment-plan.ts'
-import { type Bounds, startTransfer, type Transfer } from '../transfer.ts'
+import { type Bounds, type OrderedWriter, startTransfer, type Transfer } from '../transfer.ts'
 import { LaneBounds } from './bounds.ts'
 import type {
   CompareEvents,
@@ -17,6 +18,7 @@ import type {
   LaneTransfer,
   ReceiveEvents,
   ReceiveOrder,
+  TransferResult,
 } from './lane.ts'
 
 /** A reply in this thread, read for somebody in another one. */
@@ -89,7 +91,7 @@ function receive(
   const from = start + compareBytes
   let writer: SegmentWriter | RacingWriter | null = null
 
-  const run = async (): Promise<{ how: 'limit' | 'body'; position: number }> => {
+  const run = async (): Promise<TransferResult> => {
     let transfer: Transfer | null = null
     const writerEvents = {
       written: (position: number) => events.written(position),
@@ -102,9 +104,10 @@ function receive(
       ? new RacingWriter({ from, takeOver, open, ...writerEvents })
       : await open(from, order.blockHeld)
     writer = target
+    const hash = order.digest && from === 0 && !order.races ? createHash(order.digest.replace('-', '')) : null
     transfer = startTransfer({
       reply,
-      writer: target,
+      writer: hash ? hashing(target, hash) : target,
       compare: { bytes: compareBytes, read: () => part.read(start, compareBytes) },
       bodyEnd,
       bounds: {
@@ -122,8 +125,9 @@ function receive(
     const how = await transfer.ended
     const { position } = target
     // The end of a range proves nothing about the end of the file.
-    if (position === order.size || (order.size === null && order.whole && how === 'body')) target.endOfFile()
-    return { how, position }
+    const complete = position === order.size || (order.size === null && order.whole && how === 'body')
+    if (complete) target.endOfFile()
+    return { how, position, digest: complete && hash ? hash.digest('hex') : null }
   }
 
   return transferOf(run(), bounds, limiter, clock, () => writer?.flush())
@@ -151,8 +155,22 @@ function compare(
     },
     signal,
   })
-  const whole = ended.then((position) => ({ how: 'body' as const, position }))
+  const whole = ended.then((position) => ({ how: 'body' as const, position, digest: null }))
   return transferOf(whole, bounds, limiter, clock, () => undefined)
+}
+
+/** Hashes what is written while it is hot. */
+function hashing(writer: OrderedWriter, hash: Hash): OrderedWriter {
+  return {
+    get position() {
+      return writer.position
+    },
+    push(chunk) {
+      hash.update(chunk)
+      return writer.push(chunk)
+    },
+    finish: () => writer.finish(),
+  }
 }
 
 function transferOf(

@@ -195,8 +195,8 @@ function follow(
   const opened = part
   work.transfer = start(work, work.reply, opened)
   work.transfer.ended
-    .then(({ how, position }) => {
-      tell({ kind: 'ended', id, how, position, blocks: opened.takeBlocks() })
+    .then((result) => {
+      tell({ kind: 'ended', id, result, blocks: opened.takeBlocks() })
     }, failed)
     .finally(end)
 }

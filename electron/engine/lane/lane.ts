@@ -3,7 +3,7 @@
  * which bytes is decided by its callers. A lane runs in the caller's thread (inline-lane.ts) or in a worker of its own
  * (worker-lane.ts), so that a slow disk or a fast line holds up neither the queue nor the window.
  */
-import type { TaskOptions } from '../../../shared/schemas.ts'
+import type { Checksum, TaskOptions } from '../../../shared/schemas.ts'
 import type { PartFile } from '../file-sink.ts'
 import type { HttpReply, HttpRequest, HttpSettings } from '../http/http-client.ts'
 import type { TokenBucket } from '../rate-limiter.ts'
@@ -40,6 +40,8 @@ export interface ReceiveOrder {
   size: number | null
   /** the body is the whole file */
   whole: boolean
+  /** a digest of the file that is wanted: made on the way where all of it comes in this body, from its first byte */
+  digest: Checksum['algorithm'] | null
   /** limits that the body pays for */
   buckets: readonly TokenBucket[]
   /** Another connection owns these bytes: they are read, and written only once `takeOver` says that they are ours. */
@@ -61,9 +63,17 @@ export interface ReceiveEvents {
 /** How it ended: the segment's end was reached, or the body was over. */
 export type TransferEnd = 'limit' | 'body'
 
+export interface TransferResult {
+  how: TransferEnd
+  /** where it ended */
+  position: number
+  /** the digest that was asked for, lower-case hex; null: it could not be made on the way */
+  digest: string | null
+}
+
 export interface LaneTransfer {
   /** settles after every byte taken was written; rejects with a typed error or the signal's reason */
-  readonly ended: Promise<{ how: TransferEnd; position: number }>
+  readonly ended: Promise<TransferResult>
   /** one past the last byte that was read or is about to be */
   readonly position: number
   /** bytes that came from the network */

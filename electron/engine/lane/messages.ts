@@ -4,7 +4,7 @@ import type { BlockChecksum } from '../../../shared/records.ts'
 import type { RequestSample } from '../../../shared/request-statistics.ts'
 import type { TaskOptions } from '../../../shared/schemas.ts'
 import type { HttpSettings } from '../http/http-client.ts'
-import type { CompareOrder, LaneReply, LaneRequest, RaceAnswer, ReceiveOrder, TransferEnd } from './lane.ts'
+import type { CompareOrder, LaneReply, LaneRequest, RaceAnswer, ReceiveOrder, TransferResult } from './lane.ts'
 
 export type RequestMessage = Omit<LaneRequest, 'options' | 'signal' | 'buckets'> & {
   /** the memory of each, here and below */
@@ -68,6 +68,6 @@ export type Told =
   | { kind: 'advanced'; id: number; start: number; position: number; blocks: BlockChecksum[] }
   | { kind: 'reached'; id: number; position: number }
   | { kind: 'takeOver'; id: number; position: number }
-  | { kind: 'ended'; id: number; how: TransferEnd; position: number; blocks: BlockChecksum[] }
+  | { kind: 'ended'; id: number; result: TransferResult; blocks: BlockChecksum[] }
   /** the request or the reading failed */
   | { kind: 'failed'; id: number; error: ErrorInfo; blocks: BlockChecksum[] }

@@ -225,7 +225,7 @@ export class WorkerLane implements Lane {
         }
         try {
           if (message.kind === 'failed') reject(signal.aborted ? signal.reason : NighthaulError.from(message.error))
-          else if (message.kind === 'ended') resolve({ how: message.how, position: message.position })
+          else if (message.kind === 'ended') resolve(message.result)
           else take(message)
         } catch (error) {
           this.#abandon(id, error)
