@@ -255,6 +255,7 @@ export class Download {
         alone: () => !this.#connections.othersWork(connection),
         buckets: this.#context.buckets(connection.host),
         queuedMs: connection.queuedMs,
+        multiplex: this.#remote.fresh && this.#context.hosts.isCrowded(connection.host),
       },
       async () => {
         await sleep(clock, hosts.spacing(connection.host), signal)

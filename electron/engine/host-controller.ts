@@ -72,6 +72,8 @@ export interface HostPlaces {
   quietMs: number
 }
 
+const CROWD = 4
+
 interface Waiter {
   holder: SlotHolder
   grant: (slot: Slot) => void
@@ -196,6 +198,11 @@ export class HostController {
       usual,
       quietMs: this.quietMs(name),
     }
+  }
+
+  /** many downloads have places there: one HTTP/2 connection for all is worth trying */
+  isCrowded(name: string): boolean {
+    return (this.#hosts.get(name)?.held.size ?? 0) >= CROWD
   }
 
   connections(name: string): number {

@@ -36,6 +36,8 @@ export interface Wanted {
   complete: boolean
   /** no other connection works on the file now: only then may the whole body be taken */
   alone: () => boolean
+  /** one of many small files of its host, as far as anybody knows */
+  multiplex: boolean
   /** limits that the body pays for */
   buckets: readonly TokenBucket[]
   /** ms it waited for its place at the host */
@@ -128,6 +130,7 @@ export class RemoteFile {
         options: this.#options,
         buckets: wanted.buckets,
         queuedMs,
+        multiplex: wanted.multiplex,
         signal,
       })
       try {

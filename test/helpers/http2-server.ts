@@ -19,8 +19,13 @@ export interface Http2Server extends AsyncDisposable {
   readonly connections: number
 }
 
-export async function startHttp2Server(options: { sizeBytes: number; http2: boolean }): Promise<Http2Server> {
-  const { sizeBytes, http2 } = options
+/** `cutAt`: with so many requests all connections are cut, once. */
+export async function startHttp2Server(options: {
+  sizeBytes: number
+  http2: boolean
+  cutAt?: number
+}): Promise<Http2Server> {
+  const { sizeBytes, http2, cutAt } = options
   const body = contentBytes(1, 0, sizeBytes)
   const requests: Http2Server['requests'][number][] = []
   const sockets = new Set<TLSSocket>()
@@ -28,6 +33,10 @@ export async function startHttp2Server(options: { sizeBytes: number; http2: bool
   const answer = (request: Http2ServerRequest, response: Http2ServerResponse) => {
     const { range, authorization } = request.headers
     requests.push({ httpVersion: request.httpVersion, range, authorization })
+    if (requests.length === cutAt) {
+      for (const socket of sockets) socket.destroy()
+      return
+    }
     const [, from, to] = /^bytes=(\d+)-(\d+)$/.exec(range ?? '') ?? []
     const start = Number(from ?? 0)
     const end = to === undefined ? sizeBytes : Math.min(Number(to) + 1, sizeBytes)

@@ -12,6 +12,7 @@ import type { ClientCertificate } from '../../../shared/schemas.ts'
 import type { Clock } from '../ports.ts'
 import { ConnectionPool, type Pooled, type PoolLimits } from './connection-pool.ts'
 import { type Setup, timed } from './request-sample.ts'
+import { createSharedConnections, type SharedClient } from './shared-connections.ts'
 import { SLAB_BYTES, SlabReader } from './slabs.ts'
 import { buildConnector, Client, Pool, ProxyAgent, Socks5ProxyAgent } from './undici.ts'
 
@@ -42,6 +43,8 @@ export interface Connection extends Pooled {
   served: number
   /** how many bytes the present request wants to read at once */
   readBytes: () => number
+  /** HTTP/2, with other requests on it; null: this one alone, over HTTP/1.1 */
+  readonly shared: SharedClient | null
 }
 
 const MAX_HEADER_BYTES = 64 * 1024
@@ -57,6 +60,8 @@ const CLIENT_OPTIONS = {
 export interface Connections {
   /** an idle connection, the last used first, or a new one (not connected yet); waits where as many are busy as may be */
   acquire(origin: string, profile: RequestProfile, how: { fresh?: boolean; signal: AbortSignal }): Promise<Connection>
+  /** A place on an HTTP/2 connection that many share; null: the server offers none. Not through a proxy. */
+  acquireShared(origin: string, profile: RequestProfile): Promise<Connection | null>
   /** gives a connection back after a reply that was read to its end */
   release(connection: Connection): void
   /** closes a connection at once, whatever it is doing */
@@ -75,19 +80,23 @@ export function createConnections(clock: Clock, limits: PoolLimits, lookup?: Loo
   const contexts = new Map<string, SecureContext>()
   const pool = new ConnectionPool<Connection>(clock, limits, ({ dispatcher }) => void dispatcher.destroy())
 
+  const sharedConnections = createSharedConnections(() => pool.limits.keepAliveMs)
+
+  // Node's default certificates need no context of our own; parsing all of them takes milliseconds, hence the cache.
+  const contextOf = (trust: Trust) => {
+    const identity = identityOf(trust)
+    return identity === null ? undefined : cached(contexts, identity, () => contextFor(trust))
+  }
+  const racingOf = ({ addressAttemptMs }: RequestProfile) => ({
+    autoSelectFamily: true,
+    autoSelectFamilyAttemptTimeout: addressAttemptMs,
+    ...(lookup && { lookup }),
+  })
+
   const open = (origin: string, profile: RequestProfile, key: string): Connection => {
-    // Node's default certificates need no context of our own; parsing all of them takes milliseconds, hence the cache.
-    const contextOf = (trust: Trust) => {
-      const identity = identityOf(trust)
-      return identity === null ? undefined : cached(contexts, identity, () => contextFor(trust))
-    }
     const secureContext = contextOf(profile)
     const timeout = profile.connectTimeoutMs
-    const racing = {
-      autoSelectFamily: true,
-      autoSelectFamilyAttemptTimeout: profile.addressAttemptMs,
-      ...(lookup && { lookup }),
-    }
+    const racing = racingOf(profile)
     const keepAliveMs = Math.max(1, pool.limits.keepAliveMs)
     // A server may announce less, which undici obeys, and never more.
     const keepAlive = { keepAliveTimeout: keepAliveMs, keepAliveMaxTimeout: keepAliveMs }
@@ -99,6 +108,7 @@ export function createConnections(clock: Clock, limits: PoolLimits, lookup?: Loo
       setup: null,
       served: 0,
       readBytes: () => SLAB_BYTES,
+      shared: null,
       get alive() {
         return this.socket?.destroyed !== true
       },
@@ -132,21 +142,49 @@ export function createConnections(clock: Clock, limits: PoolLimits, lookup?: Loo
 
   return {
     acquire(origin, profile, how) {
-      const { proxy, connectTimeoutMs, addressAttemptMs } = profile
-      const key = JSON.stringify([origin, proxy, identityOf(profile), connectTimeoutMs, addressAttemptMs])
+      const key = keyOf(origin, profile)
       return pool.acquire({ origin, key, ...how }, () => open(origin, profile, key))
     },
+    async acquireShared(origin, profile) {
+      const key = keyOf(origin, profile)
+      const made: { setup: Setup | null } = { setup: null }
+      const options = { ...racingOf(profile), timeout: profile.connectTimeoutMs, secureContext: contextOf(profile) }
+      const connector = buildConnector({ ...options, allowH2: true, preferH2: true } as never)
+      const shared = await sharedConnections.acquire(origin, key, timed(connector, clock, made))
+      if (shared === null) return null
+      const { client, socket, served } = shared
+      const { setup } = made
+      return {
+        ...{ dispatcher: client, origin, key, socket, setup, shared },
+        served: served - 1,
+        readBytes: () => SLAB_BYTES,
+        alive: true,
+      }
+    },
     release(connection) {
+      if (connection.shared) return sharedConnections.release(connection.shared)
       connection.served++
       pool.release(connection)
     },
-    discard: (connection) => pool.discard(connection),
-    dropIdle: (origin) => pool.dropIdle(origin),
+    discard(connection) {
+      if (connection.shared) sharedConnections.release(connection.shared)
+      else pool.discard(connection)
+    },
+    dropIdle(origin) {
+      pool.dropIdle(origin)
+      sharedConnections.drop(origin)
+    },
     setLimits: (next) => pool.setLimits(next),
     async close() {
-      await Promise.all(pool.clear().map(({ dispatcher }) => dispatcher.destroy()))
+      await Promise.all([sharedConnections.close(), ...pool.clear().map(({ dispatcher }) => dispatcher.destroy())])
     },
   }
+}
+
+/** Requests with the same key may follow each other on a connection. */
+function keyOf(origin: string, profile: RequestProfile): string {
+  const { proxy, connectTimeoutMs, addressAttemptMs } = profile
+  return JSON.stringify([origin, proxy, identityOf(profile), connectTimeoutMs, addressAttemptMs])
 }
 
 /** Who we trust and who we are, as a key that holds no secret; null: what is usual. */

@@ -28,6 +28,7 @@ import {
   askedAfter,
   isRedirect,
   MAX_REDIRECTS,
+  parseUrl,
   redirectCircle,
   redirectTarget,
   tooManyRedirects,
@@ -66,6 +67,8 @@ export interface HttpRequest {
   readBytes?: () => number
   /** ms it has waited already: for a place at the host, for its turn */
   queuedMs?: number
+  /** one of many to this host: it may share an HTTP/2 connection with them */
+  multiplex?: boolean
   /** told before each redirect is followed; may throw to stay */
   follow?: (from: URL, to: URL) => void
 }
@@ -142,6 +145,7 @@ interface Sent {
   reply: Exchange
   reused: boolean
   remoteAddress: string | null
+  httpVersion: string
 }
 
 export function createHttpClient(deps: HttpClientDeps): HttpClient {
@@ -175,6 +179,8 @@ export function createHttpClient(deps: HttpClientDeps): HttpClient {
     }
     // What must not be sent twice is not sent where the server may just have hung up.
     const acquire = () => connections.acquire(url.origin, profile, { fresh: !repeatable, signal })
+    const mayShare = request.multiplex === true && repeatable && proxy === null && url.protocol === 'https:'
+    const acquireShared = async () => (mayShare ? await connections.acquireShared(url.origin, profile) : null)
     const attempt = async (connection: Connection) => {
       const reused = connection.served > 0
       const startedAt = clock.now()
@@ -207,7 +213,7 @@ export function createHttpClient(deps: HttpClientDeps): HttpClient {
           const about = {
             host: url.host,
             method: asked.method,
-            httpVersion: '1.1',
+            httpVersion: versionOf(connection),
             startedAt,
             beganAt,
             endedAt,
@@ -216,9 +222,15 @@ export function createHttpClient(deps: HttpClientDeps): HttpClient {
           deps.onRequest?.(sampleOf({ ...about, setup, kept: reused, end }))
         },
       })
-      return { reply, reused, remoteAddress: connection.socket?.remoteAddress ?? null }
+      const remoteAddress = connection.socket?.remoteAddress ?? null
+      return { reply, reused, remoteAddress, httpVersion: versionOf(connection) }
     }
-    const connection = await acquire()
+    let connection: Connection
+    try {
+      connection = (await acquireShared()) ?? (await acquire())
+    } catch (error) {
+      throw error instanceof NighthaulError ? error : toNetworkError(error, url.href)
+    }
     try {
       return await attempt(connection)
     } catch (error) {
@@ -289,7 +301,7 @@ export function createHttpClient(deps: HttpClientDeps): HttpClient {
       const visit = `${hop.asked.method} ${url.href} ${cookie ?? ''}`
       if (seen.has(visit)) throw redirectCircle(start)
       seen.add(visit)
-      const { reply, reused, remoteAddress } = await ask(hop, session, asked, cookie)
+      const { reply, reused, remoteAddress, httpVersion } = await ask(hop, session, asked, cookie)
       session.cookies.learn(url, reply.headers['set-cookie'])
       if (!isRedirect(reply.status)) {
         return Object.assign(methodsOf(reply), {
@@ -297,7 +309,7 @@ export function createHttpClient(deps: HttpClientDeps): HttpClient {
           headers: reply.headers,
           finalUrl: url.href,
           redirected: redirects > 0,
-          httpVersion: '1.1',
+          httpVersion,
           remoteAddress,
           reused,
         })
@@ -348,21 +360,12 @@ function loginOf(hop: Hop, { options, netrc = [] }: HttpRequest): Login | null {
   return loginFor({ url, start, options, embedded, rule: rules.login, netrc })
 }
 
-function bytesOf(body: RequestBody): Buffer {
-  return 'text' in body ? Buffer.from(body.text, 'utf8') : Buffer.from(body.base64, 'base64')
+function versionOf({ shared }: Connection): string {
+  return shared ? '2' : '1.1'
 }
 
-function parseUrl(text: string): URL {
-  const url = URL.parse(text)
-  if (!url)
-    throw new NighthaulError('invalid_url', 'This link is not a URL. Nothing was sent; check how it is written.')
-  if (url.protocol !== 'http:' && url.protocol !== 'https:')
-    throw new NighthaulError(
-      'unsupported_scheme',
-      `Links beginning with ${url.protocol} are not supported. Nothing was sent; links begin with https:// or http://.`,
-      { scheme: url.protocol },
-    )
-  return url
+function bytesOf(body: RequestBody): Buffer {
+  return 'text' in body ? Buffer.from(body.text, 'utf8') : Buffer.from(body.base64, 'base64')
 }
 
 /**

@@ -82,3 +82,17 @@ function utf8OrLatin1(value: string): string {
   const utf8 = Buffer.from(value, 'latin1').toString('utf8')
   return utf8.includes('\ufffd') ? value : utf8
 }
+
+/** Throws `invalid_url` or `unsupported_scheme`. */
+export function parseUrl(text: string): URL {
+  const url = URL.parse(text)
+  if (!url)
+    throw new NighthaulError('invalid_url', 'This link is not a URL. Nothing was sent; check how it is written.')
+  if (url.protocol !== 'http:' && url.protocol !== 'https:')
+    throw new NighthaulError(
+      'unsupported_scheme',
+      `Links beginning with ${url.protocol} are not supported. Nothing was sent; links begin with https:// or http://.`,
+      { scheme: url.protocol },
+    )
+  return url
+}
