@@ -6,7 +6,8 @@
  * release, or keeps bytes, costs a buffer to the garbage collector and nothing else.
  */
 
-export const SLAB_BYTES = 1024 * 1024
+/** Half a write: as fast as twice that, and several connections hold less. */
+export const SLAB_BYTES = 512 * 1024
 /** With less room than this a slab is full: a shorter read costs more than the rest is worth. */
 const MIN_READ_BYTES = 64 * 1024
 /** Slabs kept for later; more are in use while the disk is behind. */
