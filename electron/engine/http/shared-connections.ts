@@ -70,8 +70,8 @@ export function createSharedConnections(keepAliveMs: () => number): SharedConnec
     })
     const shared: SharedClient = { client, socket, served: 0, streams: 0, isLeaving: false }
     socket.once('close', () => {
-      shared.isLeaving = true
       clients.delete(key)
+      leave(shared)
     })
     all.add(shared)
     return shared
