@@ -23,6 +23,10 @@ const FLAGS = {
 /** Errors of link(2) on file systems without hard links. */
 const NO_LINKS = new Set(['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK', 'EXDEV', 'EACCES'])
 
+/** statfs(2) on Linux: FAT12, FAT16 and FAT32, not exFAT. */
+const FAT_MAGIC = 0x4d44
+const LARGEST_ON_FAT_BYTES = 2 ** 32 - 1
+
 export function createNodeFileSystem(platform: NodeJS.Platform = process.platform): FileSystem {
   return {
     async open(path, mode) {
@@ -74,6 +78,21 @@ export function createNodeFileSystem(platform: NodeJS.Platform = process.platfor
         return null
       }
     },
+
+    async volume(path) {
+      try {
+        const [{ dev }, { type, blocks, bsize }] = await Promise.all([fs.stat(path, { bigint: true }), fs.statfs(path)])
+        return {
+          device: String(dev),
+          totalBytes: blocks === 0 ? null : blocks * bsize,
+          largestFileBytes: type === FAT_MAGIC ? LARGEST_ON_FAT_BYTES : null,
+        }
+      } catch {
+        return null
+      }
+    },
+
+    checkWritable: (folder) => fs.access(folder, constants.W_OK | constants.X_OK),
 
     markOrigin: (path, url, referrer) => markOrigin(platform, path, url, referrer),
   }

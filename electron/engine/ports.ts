@@ -39,6 +39,16 @@ export interface OpenFile {
   close(): Promise<void>
 }
 
+/** What is known of a volume (a mounted file system). */
+export interface Volume {
+  /** the same for all folders on it, as long as it stays mounted */
+  device: string
+  /** null: cannot be told */
+  totalBytes: number | null
+  /** null: no bound that matters */
+  largestFileBytes: number | null
+}
+
 /** The few file operations the engine needs; tests put a lying disk behind them. Errors carry Node's `code`. */
 export interface FileSystem {
   /** `create`: O_CREAT|O_EXCL read-write; `open`: existing, read-write; `read`: existing, read-only */
@@ -55,6 +65,10 @@ export interface FileSystem {
   syncFolder(path: string): Promise<void>
   /** bytes free for us on the volume of an existing folder; null where it cannot be told */
   freeBytes(folder: string): Promise<number | null>
+  /** the volume of an existing file or folder; null where it cannot be told */
+  volume(path: string): Promise<Volume | null>
+  /** throws where an existing folder takes no files (EROFS, EACCES); writes nothing */
+  checkWritable(folder: string): Promise<void>
   /** platform's mark “came from the internet”; best effort, never throws */
   markOrigin(path: string, url: string, referrer: string | null): Promise<void>
 }
