@@ -1,5 +1,6 @@
 /** Bytes moved in worker threads: the same files, whatever happens to the workers. */
 import { createHash } from 'node:crypto'
+import { existsSync } from 'node:fs'
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -7,16 +8,18 @@ import { Worker } from 'node:worker_threads'
 import { afterEach, expect, it, vi } from 'vitest'
 import { PartFile } from '../../electron/engine/file-sink.ts'
 import { LaneBounds } from '../../electron/engine/lane/bounds.ts'
+import type { LaneReply } from '../../electron/engine/lane/lane.ts'
 import { createLanePool } from '../../electron/engine/lane/lane-pool.ts'
 import { createNodeFileSystem } from '../../electron/engine/node-fs.ts'
 import { httpSettings } from '../../electron/engine/settings.ts'
 import { DEFAULT_SETTINGS } from '../../shared/schemas.ts'
 import { contentSha256 } from '../helpers/bytes.ts'
 import { LANE_WORKER, startEngine } from '../helpers/engine.ts'
-import { startFaultServer } from '../helpers/fault-server.ts'
+import { faults, startFaultServer } from '../helpers/fault-server.ts'
 
 const MIB = 1024 * 1024
 const SIZE = 9 * MIB + 333
+const DYING_LANE = new URL('../helpers/dying-lane.ts', import.meta.url)
 const silent = { debug() {}, info() {}, warn() {}, error() {} }
 
 const sha256Of = async (path: string) =>
@@ -80,6 +83,44 @@ it('never writes into a file that another program made at the last moment', asyn
   await rm(folder, { recursive: true })
 })
 
+it('says that a reply is over which was given up, or whose worker was lost, before anybody read it', async () => {
+  await using server = await startFaultServer()
+  server.add('/a.bin', { size: SIZE, seed: 1 })
+  server.fault('/a.bin', () => faults.stallAt(1000))
+  const folder = await mkdtemp(join(tmpdir(), 'nighthaul-lane-'))
+  const list = join(folder, 'deaths')
+  await writeFile(list, 'death\n')
+  vi.stubEnv('NIGHTHAUL_TEST_DEATHS', list)
+  const settings = httpSettings({ ...DEFAULT_SETTINGS, proxyMode: 'none' }, 'test')
+  const lane = createLanePool({ entry: DYING_LANE, settings, logger: silent, most: 1 })
+  const ask = () => {
+    const { signal } = new AbortController()
+    return lane.request({ url: server.url('/a.bin'), headers: {}, options: {}, buckets: [], signal })
+  }
+  const body = { start: 0, compareBytes: 0, bodyEnd: SIZE, end: SIZE, size: SIZE, whole: true, decode: null }
+  const rest = { blockHeld: true, races: false, buckets: [], digest: null }
+  const part = PartFile.toCreate(createNodeFileSystem(), join(folder, 'a.part'))
+  const receive = (reply: LaneReply, signal: AbortSignal) => reply.receive({ ...body, ...rest, part }, events, signal)
+  const [left, orphaned, read] = [await ask(), await ask(), await ask()]
+
+  const reason = new Error('no longer wanted')
+  await expect(receive(left, AbortSignal.abort(reason)).ended).rejects.toBe(reason)
+  // The connection is let go of, and the file was not created for nothing.
+  await server.until(() => server.held === 2)
+  expect(existsSync(part.path)).toBe(false)
+
+  const reading = receive(read, new AbortController().signal)
+  reading.flush()
+  await expect(reading.ended).rejects.toMatchObject({ code: 'worker_lost' })
+  const { signal } = new AbortController()
+  await expect(receive(orphaned, signal).ended).rejects.toMatchObject({ code: 'worker_lost' })
+  await expect(
+    orphaned.compare({ part, segments: [], size: SIZE, buckets: [] }, { advanced: () => undefined }, signal).ended,
+  ).rejects.toMatchObject({ code: 'worker_lost' })
+  await lane.close()
+  await rm(folder, { recursive: true })
+})
+
 it('makes a digest on the way where the whole file comes in one body, and none of a part', async () => {
   await using server = await startFaultServer()
   server.add('/a.bin', { size: SIZE, seed: 3 })
@@ -105,8 +146,7 @@ it('goes on where it was when a worker is lost, again and again', async () => {
   await using server = await startFaultServer()
   const deaths = 3
   await using engine = await startEngine({
-    openLane: (settings) =>
-      createLanePool({ entry: new URL('../helpers/dying-lane.ts', import.meta.url), settings, logger: silent }),
+    openLane: (settings) => createLanePool({ entry: DYING_LANE, settings, logger: silent }),
   })
   const list = join(engine.profile, 'deaths')
   await writeFile(list, 'death\n'.repeat(deaths))

@@ -15,7 +15,9 @@ function processes() {
     if (lease !== null) alive.add(lease)
     // One connection, so that what stalls is not relieved by another.
     const settingsOverride = { connectionsPerDownload: 1, ...options.settingsOverride }
-    return startEngine({ lease, isOwnerAlive: (owner) => alive.has(owner), ...options, settingsOverride })
+    // All of them are in this process: one would wait for the other's open group, and with that keep it from closing it.
+    const alone = { groupCommits: false }
+    return startEngine({ lease, isOwnerAlive: (owner) => alive.has(owner), ...alone, ...options, settingsOverride })
   }
   return { alive, start }
 }

@@ -64,17 +64,19 @@ export interface TestEngineOptions extends Partial<EngineDeps> {
   wrapStore?: (store: TaskStore) => TaskStore
   /** as in the programs: writes are grouped, and bytes are moved in worker threads (not where a test has its own disk) */
   workers?: boolean
+  /** as `workers` when left out */
+  groupCommits?: boolean
 }
 
 export async function startEngine(options: TestEngineOptions = {}): Promise<TestEngine> {
-  const { from, settings, wrapStore = (store) => store, workers = WORKERS, ...deps } = options
+  const { from, settings, wrapStore = (store) => store, workers = WORKERS, groupCommits = workers, ...deps } = options
   const profile = from?.profile ?? (await mkdtemp(join(tmpdir(), 'nighthaul-engine-')))
   const folder = from?.folder ?? join(profile, 'downloads')
   const { store } = openStore({
     path: join(profile, 'nighthaul.db'),
     now: Date.now,
     logger: silent,
-    groupCommits: workers,
+    groupCommits,
   })
   const clock = deps.clock ?? hastyClock
   const engine = createEngine({

@@ -124,6 +124,8 @@ async function request(id: number, { options: optionsId, buckets, ...asked }: Re
     const taskOptions = options.get(optionsId) ?? {}
     const drawn = buckets.map(TokenBucket.attach)
     const reply = await lane.request({ ...asked, options: taskOptions, buckets: drawn, signal: work.abort.signal })
+    // Given up just as its head came: nobody will ask for the rest.
+    work.abort.signal.throwIfAborted()
     work.reply = reply
     const { status, headers, finalUrl, redirected, httpVersion, remoteAddress, reused } = reply
     tell({ kind: 'head', id, head: { status, headers, finalUrl, redirected, httpVersion, remoteAddress, reused } })

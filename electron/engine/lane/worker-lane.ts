@@ -166,6 +166,8 @@ export class WorkerLane implements Lane {
     signal: AbortSignal,
   ): LaneTransfer {
     const bounds = new LaneBounds(order.start + order.compareBytes, order.end)
+    const over = this.#endedBefore(id, signal)
+    if (over) return this.#transfer(id, over, bounds)
     const ended = this.#listen(id, part, signal, (message) => {
       if (message.kind === 'written') events.written(message.position)
       else if (message.kind === 'reached')
@@ -188,6 +190,8 @@ export class WorkerLane implements Lane {
     signal: AbortSignal,
   ): LaneTransfer {
     const bounds = new LaneBounds(0, null)
+    const over = this.#endedBefore(id, signal)
+    if (over) return this.#transfer(id, over, bounds)
     const ended = this.#listen(id, part, signal, (message) => {
       if (message.kind === 'advanced') events.advanced(message.start, message.position)
     })
@@ -211,12 +215,19 @@ export class WorkerLane implements Lane {
     }
   }
 
+  /** The reply was given up, or its worker lost, before anybody read it: the worker would never say that it is over. */
+  #endedBefore(id: number, signal: AbortSignal): Promise<never> | null {
+    if (this.#lost) return Promise.reject(this.#lost)
+    if (!signal.aborted) return null
+    this.#abandon(id, signal.reason)
+    return Promise.reject(signal.reason)
+  }
+
   /** Until the worker says that it is over, so that nobody closes the file under it. */
   #listen(id: number, part: PartFile, signal: AbortSignal, take: Listener): LaneTransfer['ended'] {
     return new Promise((resolve, reject) => {
       const onAbort = () => this.#post({ kind: 'abort', id, reason: reasonOf(signal.reason) })
       signal.addEventListener('abort', onAbort, { once: true })
-      if (signal.aborted) onAbort()
       this.#listeners.set(id, (message) => {
         if ('blocks' in message) for (const block of message.blocks) part.keepBlock(block)
         if (message.kind === 'ended' || message.kind === 'failed') {
