@@ -4,17 +4,9 @@
  */
 import type { ErrorInfo } from './errors.ts'
 import type { HostRule } from './host-schemas.ts'
+import type { ChecksumResult, ExpectedDigest, PieceHashes } from './integrity.ts'
 import type { Tally } from './request-statistics.ts'
-import type {
-  Checksum,
-  HourFigures,
-  ListTasksInput,
-  QueueId,
-  Selection,
-  SettingsPatch,
-  TaskId,
-  TaskOptions,
-} from './schemas.ts'
+import type { HourFigures, ListTasksInput, QueueId, Selection, SettingsPatch, TaskId, TaskOptions } from './schemas.ts'
 import type { TaskState } from './task-state.ts'
 import type { TaskStrategyReason } from './task-strategy.ts'
 
@@ -55,7 +47,10 @@ export interface TaskRecord {
   connectionsUsed: number
   /** bytes that were there when the latest run began */
   resumedFromBytes: number
-  checksum: (Checksum & { verified: boolean }) | null
+  /** null: not verified (yet) */
+  checksum: ChecksumResult | null
+  /** what servers said the file should be; what the user said is among the options */
+  foundDigests: readonly ExpectedDigest[]
   createdAt: number
   startedAt: number | null
   finishedAt: number | null
@@ -74,7 +69,7 @@ export interface TaskRecord {
 export type NewTask = Pick<
   TaskRecord,
   'url' | 'requestedFilename' | 'folder' | 'state' | 'options' | 'createdAt' | 'leaseOwner'
-> & { queueId?: QueueId }
+> & { queueId?: QueueId; pieces?: PieceHashes }
 export type TaskPatch = Partial<Omit<TaskRecord, 'id' | 'position' | 'createdAt'>>
 
 /** One run of bytes of the file. All numbers are offsets in the file. */
@@ -193,6 +188,8 @@ export interface TaskStore {
   releaseLease(id: TaskId, owner: string): void
   leasedTasks(): TaskRecord[]
 
+  /** null: nobody gave any */
+  pieces(id: TaskId): PieceHashes | null
   segments(id: TaskId): SegmentRecord[]
   blocks(id: TaskId): BlockChecksum[]
   /** forget progress: segments, blocks, writtenBytes, validators stay to the caller */

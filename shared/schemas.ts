@@ -4,6 +4,7 @@
  */
 import { z } from 'zod'
 import type { ErrorInfo } from './errors.ts'
+import { Checksum, type ChecksumResult, ExpectedDigest, PieceHashes } from './integrity.ts'
 import type { RequestFigures, TallyTotals } from './request-statistics.ts'
 import { TASK_STATES, type TaskState } from './task-state.ts'
 import type { TaskStrategyReason } from './task-strategy.ts'
@@ -15,16 +16,6 @@ export const QueueId = z.int().positive()
 export type QueueId = z.infer<typeof QueueId>
 /** It is always there, and takes the tasks of queues that are removed. */
 export const DEFAULT_QUEUE_ID: QueueId = 1
-
-export const CHECKSUM_ALGORITHMS = ['md5', 'sha-1', 'sha-224', 'sha-256', 'sha-384', 'sha-512'] as const
-const HEX_LENGTH = { md5: 32, 'sha-1': 40, 'sha-224': 56, 'sha-256': 64, 'sha-384': 96, 'sha-512': 128 } as const
-
-export const Checksum = z
-  .object({ algorithm: z.enum(CHECKSUM_ALGORITHMS), value: z.string().regex(/^[0-9a-fA-F]+$/) })
-  .refine((c) => c.value.length === HEX_LENGTH[c.algorithm], 'the value has the wrong length for this algorithm')
-  .transform((c) => ({ algorithm: c.algorithm, value: c.value.toLowerCase() }))
-/** `value` is lower-case hex. */
-export type Checksum = z.infer<typeof Checksum>
 
 /** An absolute http or https URL. Anything else is refused with a sentence a person understands. */
 export const HttpUrl = z
@@ -101,7 +92,10 @@ export const TaskOptions = z.object({
   proxy: z.string().max(2000).describe('http://, https:// or socks5:// URL').optional(),
   caPem: z.string().max(1_000_000).describe('extra certificate authorities, PEM').optional(),
   clientCertificate: ClientCertificate.optional(),
-  checksum: Checksum.optional(),
+  checksum: Checksum.describe('what the user expects').optional(),
+  expected: z.array(ExpectedDigest).max(32).describe('further digests the file should have').optional(),
+  verifyFound: z.boolean().describe('verify by digests that the server sends').optional(),
+  findChecksums: z.boolean().describe('ask for files of checksums beside the download').optional(),
   limitBytesPerSecond: z.int().positive().optional(),
   onConflict: z.enum(ON_CONFLICT).optional(),
   onChange: z.enum(ON_CHANGE).optional(),
@@ -119,6 +113,8 @@ export const AddItem = z.object({
   url: HttpUrl,
   filename: z.string().min(1).max(1000).optional(),
   options: TaskOptions.optional(),
+  /** hashes of its pieces, as a Metalink gives them */
+  pieces: PieceHashes.optional(),
 })
 export type AddItem = z.infer<typeof AddItem>
 
@@ -227,12 +223,6 @@ export interface SegmentView {
   bytesPerSecond: number
 }
 
-export interface ChecksumResult {
-  algorithm: Checksum['algorithm']
-  value: string
-  verified: boolean
-}
-
 export interface TaskDetail extends TaskRow {
   finalUrl: string | null
   path: string | null
@@ -248,7 +238,10 @@ export interface TaskDetail extends TaskRow {
   connectionsUsed: number
   /** why it is, or was, fetched as it is; the reason that decides most first */
   strategy: TaskStrategyReason[]
+  /** what it was verified by; null: not yet, or there was nothing to verify it by */
   checksum: ChecksumResult | null
+  /** every digest the file should have that is known so far, the one that decides first */
+  expected: ExpectedDigest[]
   resumedFromBytes: number
   /** true once the finished file and its name were fsynced */
   durable: boolean
@@ -295,6 +288,10 @@ export const Settings = z.object({
   preallocate: z.enum(['sparse', 'none']),
   onConflict: z.enum(ON_CONFLICT),
   onChange: z.enum(ON_CHANGE),
+  /** verify finished files by digests that their servers sent with them */
+  verifyFound: z.boolean(),
+  /** ask for files of checksums (SHA256SUMS, NAME.sha256, …) beside a download that has no strong digest */
+  findChecksums: z.boolean(),
   retries: z.int().min(0).max(10_000),
   connectTimeoutMs: TimeoutMs,
   headersTimeoutMs: TimeoutMs,
@@ -336,6 +333,8 @@ export const DEFAULT_SETTINGS: Omit<Settings, 'downloadFolder'> = {
   preallocate: 'sparse',
   onConflict: 'rename',
   onChange: 'ask',
+  verifyFound: true,
+  findChecksums: false,
   retries: 10,
   connectTimeoutMs: 10_000,
   headersTimeoutMs: 30_000,

@@ -3,14 +3,8 @@ import { statSync } from 'node:fs'
 import { basename, dirname, resolve } from 'node:path'
 import { type Command, Option } from 'commander'
 import { NighthaulError } from '../../shared/errors.ts'
-import {
-  type Checksum,
-  DEFAULT_SETTINGS,
-  ON_CHANGE,
-  ON_CONFLICT,
-  type SettingsPatch,
-  type TaskOptions,
-} from '../../shared/schemas.ts'
+import type { Checksum } from '../../shared/integrity.ts'
+import { DEFAULT_SETTINGS, ON_CHANGE, ON_CONFLICT, type SettingsPatch, type TaskOptions } from '../../shared/schemas.ts'
 import { type AccessFlags, addAccessOptions, given, readAccessOptions } from './access-options.ts'
 import { valued } from './flags.ts'
 import { parseChecksum, parseHostRate, parseRate, parseSpacing, parseWhole } from './parse.ts'

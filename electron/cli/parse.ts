@@ -1,7 +1,8 @@
 /** Reads the values of flags and lists of URLs. Pure: no file, no terminal; what is wrong is said in one sentence. */
 import { NighthaulError } from '../../shared/errors.ts'
 import { formatBytes } from '../../shared/format.ts'
-import { CHECKSUM_ALGORITHMS, Checksum, HeaderList, HttpUrl, TaskId } from '../../shared/schemas.ts'
+import { CHECKSUM_ALGORITHMS, Checksum } from '../../shared/integrity.ts'
+import { HeaderList, HttpUrl, TaskId } from '../../shared/schemas.ts'
 
 const BINARY_UNITS: Record<string, number> = { '': 1, B: 1, K: 1024, M: 1024 ** 2, G: 1024 ** 3, T: 1024 ** 4 }
 

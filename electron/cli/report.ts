@@ -3,7 +3,8 @@
  * and everything for people to standard error, and only where that is a terminal.
  */
 import type { ErrorCode } from '../../shared/errors.ts'
-import type { ChecksumResult, TaskRow } from '../../shared/schemas.ts'
+import type { ChecksumResult } from '../../shared/integrity.ts'
+import type { TaskRow } from '../../shared/schemas.ts'
 import { print, printable, printableLink, printJson, say } from './terminal.ts'
 
 /** The JSON of a finished download (stable: others script against it). */

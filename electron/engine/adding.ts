@@ -18,6 +18,7 @@ interface Item {
   url: string
   filename: string | null
   options: TaskOptions
+  pieces: AddItem['pieces']
 }
 
 /**
@@ -84,6 +85,7 @@ function normalize(item: AddItem, shared: TaskOptions | undefined): Item {
     url: splitCredentials(url).url.href,
     filename: item.filename ? sanitizeFilename(item.filename) : null,
     options: { ...own, ...given },
+    pieces: item.pieces,
   }
 }
 
@@ -97,6 +99,7 @@ function newTask(item: Item, folder: string, input: AddTasksInput, deps: AddingD
     createdAt: deps.clock.now(),
     queueId: input.queueId,
     leaseOwner: deps.lease,
+    ...(item.pieces && { pieces: item.pieces }),
   }
 }
 

@@ -1,6 +1,6 @@
 /** Digests of whole files, computed in a thread of their own so that no queue and no window waits for them. */
 import { Worker } from 'node:worker_threads'
-import type { Checksum } from '../../shared/schemas.ts'
+import type { Checksum } from '../../shared/integrity.ts'
 
 type Result = { value: string } | { code: string; message: string }
 

@@ -51,7 +51,7 @@ async function verify(
   const wanted = task.options.checksum
   if (!wanted) return null
   const value = digest ?? (await onDisk(partPath, () => digestFile(partPath, wanted.algorithm, signal)))
-  if (value === wanted.value) return { algorithm: wanted.algorithm, value, verified: true }
+  if (value === wanted.value) return { algorithm: wanted.algorithm, value, verified: true, source: 'user', from: null }
   const badPath = await setAside(task, partPath, context)
   throw new NighthaulError(
     'checksum_mismatch',

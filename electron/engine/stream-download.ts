@@ -5,7 +5,8 @@
 import { createHash } from 'node:crypto'
 import type { Writable } from 'node:stream'
 import { NighthaulError } from '../../shared/errors.ts'
-import type { ChecksumResult, TaskOptions } from '../../shared/schemas.ts'
+import type { ChecksumResult } from '../../shared/integrity.ts'
+import type { TaskOptions } from '../../shared/schemas.ts'
 import { statusError } from './http/errors.ts'
 import type { HttpClient, HttpReply } from './http/http-client.ts'
 import { isPlainGet } from './http/redirects.ts'
@@ -168,7 +169,8 @@ class InOrder implements OrderedWriter {
     const wanted = this.#input.options.checksum
     if (!wanted || !this.#hash) return null
     const value = this.#hash.digest('hex')
-    if (value === wanted.value) return { algorithm: wanted.algorithm, value, verified: true }
+    if (value === wanted.value)
+      return { algorithm: wanted.algorithm, value, verified: true, source: 'user', from: null }
     throw new NighthaulError(
       'checksum_mismatch',
       `The ${wanted.algorithm} of what was sent on is ${value}, not ${wanted.value} as expected. Do not use it.`,

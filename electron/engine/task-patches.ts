@@ -16,6 +16,7 @@ export const FORGOTTEN: TaskPatch = {
   acceptsRanges: null,
   finalUrl: null,
   writtenBytes: 0,
+  foundDigests: [],
 }
 
 /** What a person asked for must not be forgotten by a power cut; what the engine met it would meet again. */

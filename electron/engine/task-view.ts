@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import type { SegmentRecord, TaskRecord } from '../../shared/records.ts'
 import type { SegmentView, TaskDetail, TaskOptions, TaskRow } from '../../shared/schemas.ts'
 import type { TaskStrategyReason } from '../../shared/task-strategy.ts'
+import { expectationsOf } from './expectations.ts'
 import { filenameFrom } from './filename.ts'
 import { maskProxy } from './http/proxies.ts'
 import { partPathOf } from './place.ts'
@@ -63,6 +64,7 @@ export function detailOf(
     connectionsUsed: live?.connectionsUsed ?? task.connectionsUsed,
     strategy: others.strategy,
     checksum: task.checksum,
+    expected: expectationsOf(task),
     resumedFromBytes: live?.resumedFromBytes ?? task.resumedFromBytes,
     durable: task.fsyncedAt !== null,
     queueId: task.queueId,

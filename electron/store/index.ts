@@ -14,6 +14,7 @@ import { createHosts } from './hosts.ts'
 import { suspectMark } from './inspect.ts'
 import { migrate, newerStoreError } from './migrate.ts'
 import { MIGRATIONS } from './migrations/index.ts'
+import { createPieces } from './pieces.ts'
 import { createProgress } from './progress.ts'
 import { createQueue } from './queue.ts'
 import { createQueues } from './queues.ts'
@@ -84,6 +85,7 @@ function assemble(connection: Connection, logger: StoreLogger): TaskStore {
     ...createQueue(connection, logger),
     ...createQueues(connection),
     ...createProgress(connection, logger),
+    ...createPieces(connection, logger),
     ...createHosts(connection, logger),
     ...createSettings(connection, logger),
     ...createStatistics(connection, logger),

@@ -197,6 +197,7 @@ const TABLES: Readonly<Record<string, (row: Row) => Row | null>> = {
   tasks: repairTask,
   segments: repairSegment,
   block_pages: (row) => row,
+  piece_hashes: (row) => row,
   settings: (row) => row,
   queues: (row) => row,
   hosts: (row) => row,

@@ -3,8 +3,9 @@
  * because one of its columns cannot be understood. No SQL is run here.
  */
 import { type ErrorInfo, type ErrorParams, isErrorCode } from '../../shared/errors.ts'
+import { Checksum, DIGEST_SOURCES, ExpectedDigest } from '../../shared/integrity.ts'
 import type { TaskPatch, TaskRecord } from '../../shared/records.ts'
-import { Checksum, TaskOptions } from '../../shared/schemas.ts'
+import { TaskOptions } from '../../shared/schemas.ts'
 import { TASK_STATES } from '../../shared/task-state.ts'
 import { isTaskStrategyCode, type TaskStrategyReason } from '../../shared/task-strategy.ts'
 import type { StoreLogger } from './database.ts'
@@ -36,6 +37,7 @@ export const TASK_COLUMNS = {
   connectionsUsed: 'connections_used',
   resumedFromBytes: 'resumed_from_bytes',
   checksum: 'checksum',
+  foundDigests: 'found_digests',
   createdAt: 'created_at',
   startedAt: 'started_at',
   finishedAt: 'finished_at',
@@ -54,7 +56,7 @@ export const SELECT_TASK = `SELECT ${Object.entries(TASK_COLUMNS)
 /** A row as `SELECT_TASK` yields it. */
 export type TaskRow = Omit<
   TaskRecord,
-  'state' | 'lastModifiedStrong' | 'acceptsRanges' | 'options' | 'error' | 'checksum' | 'strategy'
+  'state' | 'lastModifiedStrong' | 'acceptsRanges' | 'options' | 'error' | 'checksum' | 'foundDigests' | 'strategy'
 > & {
   state: string
   lastModifiedStrong: number
@@ -62,6 +64,7 @@ export type TaskRow = Omit<
   options: string
   error: string | null
   checksum: string | null
+  foundDigests: string
   strategy: string
 }
 
@@ -141,9 +144,27 @@ function readChecksum(text: string | null, warn: (column: string) => void): Task
   if (text === null) return null
   const value = parseJson(text)
   const parsed = Checksum.safeParse(value)
-  if (parsed.success) return { ...parsed.data, verified: (value as { verified?: unknown }).verified === true }
+  if (parsed.success) {
+    const { verified, source, from } = value as { verified?: unknown; source?: unknown; from?: unknown }
+    return {
+      ...parsed.data,
+      verified: verified === true,
+      // Before sources were kept, there was but one.
+      source: DIGEST_SOURCES.find((known) => known === source) ?? 'user',
+      from: typeof from === 'string' ? from : null,
+    }
+  }
   warn('checksum')
   return null
+}
+
+/** Digests that are known here; another version's are left out. */
+function readDigests(text: string, warn: (column: string) => void): ExpectedDigest[] {
+  if (text === '[]') return []
+  const value = parseJson(text)
+  if (Array.isArray(value)) return value.flatMap((item) => ExpectedDigest.safeParse(item).data ?? [])
+  warn('found_digests')
+  return []
 }
 
 /** Reasons that are known here; another version's are left out. */
@@ -174,6 +195,7 @@ export function toTask(row: TaskRow, logger: StoreLogger): TaskRecord {
     options: readOptions(row.options, warn),
     error: readError(row.error, warn),
     checksum: readChecksum(row.checksum, warn),
+    foundDigests: readDigests(row.foundDigests, warn),
     strategy: readStrategy(row.strategy, warn),
   }
 }

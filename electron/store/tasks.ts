@@ -4,6 +4,7 @@ import type { TaskPatch, TaskRecord, TaskStore } from '../../shared/records.ts'
 import { DEFAULT_QUEUE_ID, type TaskId } from '../../shared/schemas.ts'
 import { TASK_STATES, type TaskState } from '../../shared/task-state.ts'
 import type { Connection, StoreLogger } from './database.ts'
+import { pieceWriter } from './pieces.ts'
 import { isUniqueViolation } from './store-errors.ts'
 import { nameColumns, SELECT_TASK, type SqlValue, TASK_COLUMNS, type TaskRow, toSqlValue, toTask } from './task-row.ts'
 
@@ -34,6 +35,7 @@ export function createTasks(connection: Connection, logger: StoreLogger): Tasks 
      VALUES
        (@position, @url, @requestedFilename, @nameKey, @folder, @state, @options, @createdAt, @queueId, @leaseOwner)`,
   )
+  const insertPieces = pieceWriter(connection)
   const remove = db.prepare<[number]>('DELETE FROM tasks WHERE id = ?')
   const counts = db.prepare<[], { state: string; count: number }>('SELECT state, count FROM task_counts')
 
@@ -92,7 +94,9 @@ export function createTasks(connection: Connection, logger: StoreLogger): Tasks 
             queueId,
             leaseOwner,
           }
-          return Number(insert.run(row).lastInsertRowid)
+          const id = Number(insert.run(row).lastInsertRowid)
+          if (task.pieces) insertPieces(id, task.pieces)
+          return id
         })
       }),
     getTask: get,

@@ -381,6 +381,7 @@ function detail(task: TaskRow): TaskDetail {
     return { start, end, writtenBytes, durableBytes: writtenBytes, active, bytesPerSecond: active ? 3e6 : 0 }
   })
   const path = `${task.folder}/${task.filename}`
+  const digest = { algorithm: 'sha-256' as const, value: 'c7d3b2'.padEnd(64, '9f0a41e5') }
   return {
     ...task,
     finalUrl: task.state === 'queued' ? null : task.url.replace('https://', 'https://mirror-7.'),
@@ -395,8 +396,8 @@ function detail(task: TaskRow): TaskDetail {
     startedAt: task.createdAt,
     connectionsUsed: 6,
     strategy: strategyOf(task),
-    checksum:
-      task.state === 'done' ? { algorithm: 'sha-256', value: 'c7d3b2'.padEnd(64, '9f0a41e5'), verified: true } : null,
+    checksum: task.state === 'done' ? { ...digest, verified: true, source: 'repr-digest', from: null } : null,
+    expected: task.state === 'queued' ? [] : [{ ...digest, source: 'repr-digest' }],
     resumedFromBytes: 0,
     durable: task.state === 'done',
     queueId: DEFAULT_QUEUE_ID,

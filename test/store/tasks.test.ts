@@ -5,6 +5,8 @@ import type { TaskPatch } from '../../shared/records.ts'
 import { TASK_STATES } from '../../shared/task-state.ts'
 import { memoryLogger, newTask, openRaw, openTestStore, storePath, TEST_NOW } from '../helpers/store.ts'
 
+const MD5 = { algorithm: 'md5', value: 'd41d8cd98f00b204e9800998ecf8427e' } as const
+
 describe('tasks', () => {
   test('come back as they were added, with ids and positions in the order given', () => {
     const store = openTestStore()
@@ -38,6 +40,7 @@ describe('tasks', () => {
       connectionsUsed: 0,
       resumedFromBytes: 0,
       checksum: null,
+      foundDigests: [],
       createdAt: TEST_NOW,
       startedAt: null,
       finishedAt: null,
@@ -78,7 +81,8 @@ describe('tasks', () => {
       attempts: 2,
       connectionsUsed: 8,
       resumedFromBytes: 7,
-      checksum: { algorithm: 'md5', value: 'd41d8cd98f00b204e9800998ecf8427e', verified: true },
+      checksum: { ...MD5, verified: true, source: 'sums-file', from: 'https://example.org/files/MD5SUMS' },
+      foundDigests: [{ ...MD5, source: 'content-md5' }],
       startedAt: TEST_NOW + 1,
       finishedAt: TEST_NOW + 2,
       bootId: 'boot-1',
@@ -235,6 +239,7 @@ describe('a damaged value', () => {
     ['error', '{"code":"no_such_code","message":"x","params":{}}', { error: null }],
     ['error', '[', { error: null }],
     ['checksum', '{"algorithm":"md5","value":"zz"}', { checksum: null }],
+    ['found_digests', '{', { foundDigests: [] }],
     ['state', 'flying', { state: 'paused' }],
   ])('in %s (%s) costs that value, not the task, and is logged without its text', (column, text, expected) => {
     const path = storePath()

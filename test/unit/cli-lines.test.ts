@@ -127,6 +127,7 @@ const detail: TaskDetail = {
   connectionsUsed: 0,
   strategy: [],
   checksum: null,
+  expected: [],
   resumedFromBytes: 0,
   durable: false,
   queueId: 1,

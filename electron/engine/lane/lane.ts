@@ -3,7 +3,8 @@
  * which bytes is decided by its callers. A lane runs in the caller's thread (inline-lane.ts) or in a worker of its own
  * (worker-lane.ts), so that a slow disk or a fast line holds up neither the queue nor the window.
  */
-import type { Checksum, TaskOptions } from '../../../shared/schemas.ts'
+import type { Checksum } from '../../../shared/integrity.ts'
+import type { TaskOptions } from '../../../shared/schemas.ts'
 import type { PartFile } from '../file-sink.ts'
 import type { HttpReply, HttpRequest, HttpSettings } from '../http/http-client.ts'
 import type { TokenBucket } from '../rate-limiter.ts'

@@ -4,5 +4,12 @@ import { migration0010 } from './0010-tasks.ts'
 import { migration0020 } from './0020-statistics.ts'
 import { migration0030 } from './0030-queues-and-hosts.ts'
 import { migration0050 } from './0050-strategy.ts'
+import { migration0070 } from './0070-integrity.ts'
 
-export const MIGRATIONS: readonly Migration[] = [migration0010, migration0020, migration0030, migration0050]
+export const MIGRATIONS: readonly Migration[] = [
+  migration0010,
+  migration0020,
+  migration0030,
+  migration0050,
+  migration0070,
+]

@@ -1,5 +1,6 @@
 /** Reads links out of typed, pasted or dropped text. Pure. */
-import { CHECKSUM_ALGORITHMS, Checksum, HttpUrl } from '../../../shared/schemas.ts'
+import { CHECKSUM_ALGORITHMS, Checksum } from '../../../shared/integrity.ts'
+import { HttpUrl } from '../../../shared/schemas.ts'
 
 export interface LinkLine {
   /** 1-based line of the text */
