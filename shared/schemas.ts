@@ -212,6 +212,12 @@ export interface TaskDelta {
   counts: Record<TaskState, number>
 }
 
+/** Bytes [start, end) of a file. */
+export interface ByteRange {
+  start: number
+  end: number
+}
+
 export interface SegmentView {
   /** first byte */
   start: number

@@ -15,7 +15,7 @@ import type { Lane, LaneReply } from './lane/lane.ts'
 import { SpeedMeter } from './metrics.ts'
 import { beginPlace, type Place, restorePlace } from './place.ts'
 import type { EngineDeps } from './ports.ts'
-import { checkBlocks, Progress } from './progress.ts'
+import { believed, Progress } from './progress.ts'
 import { Draw, type TokenBucket } from './rate-limiter.ts'
 import { type Accepted, notResumable, RemoteFile } from './remote-file.ts'
 import { isHtml, type ReplyFacts } from './reply.ts'
@@ -214,10 +214,8 @@ export class Download {
     }
     this.#place = place.place
     let segments = plan.mergeDone(this.#context.storedSegments())
-    const sameBoot = this.#task.bootId === bootId
-    const checked = sameBoot ? null : await checkBlocks(segments, this.#context.storedBlocks(), place.place.part)
-    segments = plan.trustAfterBoot(segments, sameBoot, (index) => checked?.get(index) ?? null)
-    segments = plan.clipToFile(segments, await place.place.part.size())
+    const stored = { segments, blocks: this.#context.storedBlocks }
+    segments = await believed(stored, this.#task.bootId === bootId, place.place.part)
     // A crash may come between learning the size and storing the plan that knows it.
     const { sizeBytes } = this.#task
     const last = segments.at(-1)

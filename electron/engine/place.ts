@@ -99,7 +99,7 @@ async function isPublished(task: TaskRecord, path: string, context: PlaceContext
 }
 
 /** Indexes of blocks that differ from their stored checksums; null: checksums are missing, nothing can be said. */
-export async function damagedBlocks(
+async function damagedBlocks(
   path: string,
   sizeBytes: number,
   context: Pick<PlaceContext, 'fs' | 'storedBlocks'>,

@@ -86,19 +86,32 @@ export class Progress {
   }
 }
 
-/** Which blocks between the two marks, and not fsynced, are on disk as their stored CRC-32 says. */
-export async function checkBlocks(
+/**
+ * What of a file may be believed at start-up: under another boot, blocks that were written and not fsynced are compared
+ * with their checksums. What the file on disk does not reach to is not there.
+ */
+export async function believed(
+  stored: { segments: readonly plan.Segment[]; blocks: () => readonly BlockChecksum[] },
+  sameBoot: boolean,
+  part: PartFile,
+): Promise<plan.Segment[]> {
+  const checked = sameBoot ? null : await checkBlocks(stored.segments, stored.blocks(), part)
+  const trusted = plan.trustAfterBoot(stored.segments, sameBoot, (index) => checked?.get(index) ?? null)
+  return plan.clipToFile(trusted, await part.size())
+}
+
+/** Which blocks between the two marks are on disk as their stored CRC-32 says. */
+async function checkBlocks(
   segments: readonly plan.Segment[],
   storedBlocks: readonly BlockChecksum[],
   part: PartFile,
 ): Promise<Map<number, boolean>> {
   const result = new Map<number, boolean>()
   const stored = new Map(storedBlocks.map((block) => [block.index, block]))
-  for (const segment of segments) {
-    for (let index = Math.floor(segment.durable / BLOCK_BYTES); index * BLOCK_BYTES < segment.written; index++) {
+  for (const segment of segments)
+    for (const index of plan.blocksOf(segment.durable, segment.written)) {
       const block = stored.get(index)
       if (block) result.set(index, (await part.blockChecksum(index, block.bytes)) === block.crc32)
     }
-  }
   return result
 }

@@ -7,6 +7,7 @@
  * be made by one connection. start <= durable <= written <= end. All numbers are offsets in the file, in bytes.
  */
 import { BLOCK_BYTES, type SegmentRecord } from '../../shared/records.ts'
+import type { ByteRange } from '../../shared/schemas.ts'
 
 export type Segment = SegmentRecord
 
@@ -114,8 +115,9 @@ export function mergeDone(segments: readonly Segment[], inUse: ReadonlySet<numbe
 
 /**
  * What to believe at start-up. The same boot: everything written, the page cache survived. Another boot: what was
- * fsynced, and beyond it the blocks that verify one after the other. `blockOk` reads a block back and compares its
- * CRC-32 (null: no checksum held). A block that is not written to its end cannot be verified.
+ * fsynced, and of the rest each block that verifies, whatever became of its neighbours. `blockOk` says whether a block
+ * reads back as its CRC-32 says (null: no checksum held). A block that is not written to its end has no checksum: what
+ * is not fsynced of it is fetched again.
  */
 export function trustAfterBoot(
   segments: readonly Segment[],
@@ -123,16 +125,19 @@ export function trustAfterBoot(
   blockOk: (index: number) => boolean | null,
 ): Segment[] {
   if (sameBoot) return [...segments]
-  return segments.map((segment) => {
-    let written = segment.durable
-    while (written < segment.written) {
-      const index = Math.floor(written / BLOCK_BYTES)
-      const blockEnd = Math.min((index + 1) * BLOCK_BYTES, segment.end ?? Number.MAX_SAFE_INTEGER)
-      if (blockEnd > segment.written || blockOk(index) !== true) break
-      written = blockEnd
-    }
-    return { ...segment, written }
+  return segments.flatMap((segment) => {
+    const unfinished = segment.written === segment.end ? 0 : segment.written % BLOCK_BYTES
+    const written = Math.max(segment.durable, segment.written - unfinished)
+    const doubtful = blocksOf(segment.durable, written).filter((index) => blockOk(index) !== true)
+    return without({ ...segment, written }, blockRuns(doubtful, written))
   })
+}
+
+/** Indexes of the blocks that bytes [from, to) lie in. */
+export function blocksOf(from: number, to: number): number[] {
+  if (from >= to) return []
+  const first = Math.floor(from / BLOCK_BYTES)
+  return Array.from({ length: Math.ceil(to / BLOCK_BYTES) - first }, (_, n) => first + n)
 }
 
 /** The partial on disk holds only `partBytes`: nothing beyond can be written or durable. */
@@ -147,29 +152,12 @@ export function clipToFile(segments: readonly Segment[], partBytes: number): Seg
 /** The bytes of these blocks must be fetched again. Duplicates and blocks beyond `size` are ignored. */
 export function damage(segments: readonly Segment[], badBlocks: readonly number[], size: number): Segment[] {
   const runs = blockRuns(badBlocks, size)
-  return segments.flatMap((segment) => {
-    const pieces: Segment[] = []
-    let rest = segment
-    for (const run of runs) {
-      if (run.end <= rest.start || run.start >= rest.written) continue
-      const from = Math.max(run.start, rest.start)
-      if (from > rest.start) {
-        pieces.push({ start: rest.start, end: from, written: from, durable: Math.min(rest.durable, from) })
-      }
-      if (run.end >= rest.written) {
-        pieces.push({ start: from, end: rest.end, written: from, durable: from })
-        return pieces
-      }
-      pieces.push({ start: from, end: run.end, written: from, durable: from })
-      rest = { ...rest, start: run.end, durable: Math.max(rest.durable, run.end) }
-    }
-    return [...pieces, rest]
-  })
+  return segments.flatMap((segment) => without(segment, runs))
 }
 
 /** The written runs of the file, merged. */
-export function coverage(segments: readonly Segment[]): { start: number; end: number }[] {
-  const runs: { start: number; end: number }[] = []
+export function coverage(segments: readonly Segment[]): ByteRange[] {
+  const runs: ByteRange[] = []
   for (const { start, written } of segments) {
     const before = runs.at(-1)
     if (written === start) continue
@@ -183,8 +171,29 @@ function isFinished(segment: Segment): boolean {
   return segment.written === segment.end
 }
 
-function blockRuns(blocks: readonly number[], size: number): { start: number; end: number }[] {
-  const runs: { start: number; end: number }[] = []
+/** The segment with what is written of these runs unwritten. */
+function without(segment: Segment, runs: readonly ByteRange[]): Segment[] {
+  const pieces: Segment[] = []
+  let rest = segment
+  for (const run of runs) {
+    if (run.end <= rest.start || run.start >= rest.written) continue
+    const from = Math.max(run.start, rest.start)
+    if (from > rest.start) {
+      pieces.push({ start: rest.start, end: from, written: from, durable: Math.min(rest.durable, from) })
+    }
+    if (run.end >= rest.written) {
+      pieces.push({ start: from, end: rest.end, written: from, durable: from })
+      return pieces
+    }
+    pieces.push({ start: from, end: run.end, written: from, durable: from })
+    rest = { ...rest, start: run.end, durable: Math.max(rest.durable, run.end) }
+  }
+  return [...pieces, rest]
+}
+
+/** Runs of bytes that these blocks make, in order; neighbours are one. */
+export function blockRuns(blocks: readonly number[], size: number): ByteRange[] {
+  const runs: ByteRange[] = []
   for (const index of [...new Set(blocks)].sort((a, b) => a - b)) {
     const start = index * BLOCK_BYTES
     const end = Math.min(start + BLOCK_BYTES, size)

@@ -1,0 +1,126 @@
+/** At the start under another boot: of what was written and not fsynced, exactly the blocks that differ are fetched again. */
+import { createHash } from 'node:crypto'
+import { open, readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { expect, it } from 'vitest'
+import { createNodeFileSystem } from '../../electron/engine/node-fs.ts'
+import { openStore } from '../../electron/store/index.ts'
+import type { SegmentRecord } from '../../shared/records.ts'
+import { contentSha256 } from '../helpers/bytes.ts'
+import { startEngine, type TestEngine } from '../helpers/engine.ts'
+import { faults, startFaultServer } from '../helpers/fault-server.ts'
+import { createSpyFileSystem } from '../helpers/spy-fs.ts'
+
+const MIB = 1024 * 1024
+const SIZE = 9 * MIB + 17
+const range = (from: number, to: number) => `bytes=${from}-${to - 1}`
+
+async function flip(path: string, ...offsets: number[]): Promise<void> {
+  const file = await open(path, 'r+')
+  for (const offset of offsets) {
+    const { buffer } = await file.read(Buffer.alloc(1), 0, 1, offset)
+    await file.write(Buffer.from([buffer[0]! ^ 1]), 0, 1, offset)
+  }
+  await file.close()
+}
+
+/** As if the disk had been told to store this much of the file. */
+function setDurable({ profile }: TestEngine, id: number, durable: number): SegmentRecord[] {
+  const { store } = openStore({ path: join(profile, 'nighthaul.db'), now: Date.now })
+  const segments = store.segments(id).map((s) => ({ ...s, durable: Math.min(s.written, Math.max(s.start, durable)) }))
+  const { writtenBytes } = store.getTask(id)!
+  store.checkpoint([{ id, bootId: 'boot-1', writtenBytes, segments }])
+  store.close()
+  return segments
+}
+
+const sha256 = async (path: string) =>
+  createHash('sha256')
+    .update(await readFile(path))
+    .digest('hex')
+
+it('a partial: bad blocks between the marks, not the good ones behind them, and then the rest', async () => {
+  await using server = await startFaultServer()
+  await using first = await startEngine({ fs: createSpyFileSystem((o) => (o === 'datasync' ? 'EIO' : null)) })
+  server.add('/file.bin', { size: SIZE, seed: 1 })
+  server.fault('/file.bin', () => faults.stallAt(7 * MIB + 500))
+  const id = await first.add(server.url('/file.bin'), { connections: 1 })
+  await first.untilTask(id, (task) => task.writtenBytes === 7 * MIB + 500)
+  await first.call('tasks.pause', { selection: { ids: [id] } })
+  const { partPath } = await first.untilTask(id, (task) => task.connections === 0)
+  await first.stop()
+  setDurable(first, id, 2 * MIB)
+  await flip(partPath!, 2 * MIB, 4 * MIB + 5, 6 * MIB - 1)
+  server.fault('/file.bin', null)
+  const before = server.requests.length
+
+  await using second = await startEngine({ from: first, bootId: 'boot-2' })
+  await second.call('tasks.resume', { selection: { ids: [id] } })
+  const task = await second.until(id, 'done', 'failed', 'changed')
+  expect(await sha256(task.path!)).toBe(contentSha256(1, SIZE))
+  const asked = server.requests.slice(before)
+  expect(asked.map(({ headers }) => headers.range).sort()).toEqual([
+    range(2 * MIB, 3 * MIB),
+    range(4 * MIB, 6 * MIB),
+    range(7 * MIB, SIZE),
+  ])
+  expect(asked.reduce((sum, { bytesSent }) => sum + bytesSent, 0)).toBe(3 * MIB + SIZE - 7 * MIB)
+})
+
+it('under the same boot nothing is read and nothing is fetched again', async () => {
+  await using server = await startFaultServer()
+  await using first = await startEngine({ fs: createSpyFileSystem((o) => (o === 'datasync' ? 'EIO' : null)) })
+  server.add('/file.bin', { size: SIZE, seed: 1 })
+  server.fault('/file.bin', () => faults.stallAt(7 * MIB))
+  const id = await first.add(server.url('/file.bin'), { connections: 1 })
+  await first.untilTask(id, (task) => task.writtenBytes === 7 * MIB)
+  await first.stop()
+  server.fault('/file.bin', null)
+  const before = server.requests.length
+  await using second = await startEngine({ from: first })
+  await second.until(id, 'done', 'failed', 'changed')
+  expect(server.requests.slice(before).map(({ headers }) => headers.range)).toEqual([range(7 * MIB, SIZE)])
+})
+
+it('a finished file that was not fsynced: only what lies beyond the mark is read, only what differs is fetched', async () => {
+  await using server = await startFaultServer()
+  await using first = await startEngine({
+    fs: createSpyFileSystem((o) => (o === 'syncFolder' || o === 'datasync' ? 'EIO' : null)),
+    settings: { durability: 'background' },
+  })
+  server.add('/file.bin', { size: SIZE, seed: 1 })
+  const id = await first.add(server.url('/file.bin'), { connections: 1 })
+  const { path } = await first.until(id, 'done', 'failed')
+  await first.stop()
+  setDurable(first, id, 4 * MIB)
+  await flip(path!, 5 * MIB + 1, SIZE - 1)
+  const before = server.requests.length
+  const real = createNodeFileSystem()
+  const read: number[] = []
+  await using second = await startEngine({
+    from: first,
+    bootId: 'boot-2',
+    fs: {
+      ...real,
+      open: async (name, mode) => {
+        const file = await real.open(name, mode)
+        return {
+          ...file,
+          read: (buffer, position) => {
+            read.push(position)
+            return file.read(buffer, position)
+          },
+        }
+      },
+    },
+  })
+  const task = await second.untilTask(id, (t) => t.state === 'done' && t.durable)
+  expect(await sha256(task.path!)).toBe(contentSha256(1, SIZE))
+  expect(Math.min(...read)).toBe(4 * MIB)
+  expect(
+    server.requests
+      .slice(before)
+      .map(({ headers }) => headers.range)
+      .sort(),
+  ).toEqual([range(5 * MIB, 6 * MIB), range(9 * MIB, SIZE)])
+})
