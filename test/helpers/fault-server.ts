@@ -1,15 +1,19 @@
 /**
- * A scripted HTTP/1.1 server on raw sockets. It serves deterministic content with correct ranges, validators and
- * If-Range, and misbehaves only as told: a fault (faults.ts) edits the correct reply before it is sent. Everything asked
- * is recorded, so that a test can say what a download did on the wire.
+ * A scripted server on raw sockets: HTTP/1.1, over TLS if wanted, and with HTTP/2 offered beside it if wanted. It serves
+ * deterministic content with correct ranges, validators and If-Range, and misbehaves only as told: a fault (faults.ts)
+ * edits the correct reply before it is sent, or spoils a connection before anything is asked on it. Everything asked is
+ * recorded, so that a test can say what a download did on the wire.
  *
  *   await using server = await startFaultServer()
  *   server.add('/file.bin', { size: 5_000_000, seed: 1 })
  *   server.fault('/file.bin', (_request, index) => (index === 0 ? faults.resetAt(100_000) : null))
+ *   server.faultConnections(({ index }) => (index === 0 ? 'garbage' : null))
  */
 import { readFileSync } from 'node:fs'
 import { type AddressInfo, createServer, type Socket } from 'node:net'
-import { createServer as createTlsServer, TLSSocket } from 'node:tls'
+import type { Duplex } from 'node:stream'
+import { createServer as createTlsServer, type TLSSocket } from 'node:tls'
+import { type Answer, Gone, serveHttp1, serveHttp2, type Wire } from './fault-wires.ts'
 import type { Fault } from './faults.ts'
 import { type PlannedReply, planReply, type RecordedRequest, type Resource } from './planned-reply.ts'
 
@@ -17,6 +21,15 @@ export * as faults from './faults.ts'
 export type { RecordedRequest, Resource }
 
 export type FaultScript = (request: RecordedRequest, index: number) => Fault | readonly Fault[] | null
+
+/**
+ * What becomes of a connection that was accepted, before TLS: `reset` at once; `close` as soon as the client says
+ * something; `garbage` in answer to that, which is neither TLS nor HTTP; `late`: nothing until the server's release().
+ */
+export type ConnectionFault = 'reset' | 'close' | 'garbage' | 'late'
+
+/** `index` counts from 0; `open` are those that are open, with this one. */
+export type ConnectionScript = (connection: { index: number; open: number }) => ConnectionFault | null
 
 export interface FaultServer extends AsyncDisposable {
   /** http://127.0.0.1:PORT or https://localhost:PORT */
@@ -32,7 +45,9 @@ export interface FaultServer extends AsyncDisposable {
   add(path: string, resource: Resource): void
   /** the path's script; null: behave from now on */
   fault(path: string, script: FaultScript | null): void
-  /** replies that `stallAt`, `silent` or `late` hold right now */
+  /** for connections accepted from now on; null: behave */
+  faultConnections(script: ConnectionScript | null): void
+  /** replies that `stallAt`, `silent` or `late` hold right now, and connections that are `late` */
   readonly held: number
   /** what is held goes on: all of it, or those that have not answered yet */
   release(which?: 'heads'): void
@@ -44,14 +59,16 @@ export interface FaultServer extends AsyncDisposable {
 }
 
 const MAX_RECORDED = 10_000
-const MAX_HEAD_BYTES = 256 * 1024
 const CHUNK_BYTES = 64 * 1024
 const LATENESS_MS = 100
 
 const fixture = (name: string) => readFileSync(new URL(`./tls/test-only-${name}.pem`, import.meta.url), 'utf8')
 
-/** `clientCa`: TLS, for clients with a certificate of this authority (PEM) alone. */
-export async function startFaultServer(options: { tls?: boolean; clientCa?: string } = {}): Promise<FaultServer> {
+/** `clientCa`: TLS, for clients with a certificate of this authority (PEM) alone. `http2`: TLS, and HTTP/2 is offered. */
+export async function startFaultServer(
+  options: { tls?: boolean; http2?: boolean; clientCa?: string } = {},
+): Promise<FaultServer> {
+  const isTls = options.tls || options.http2
   const resources = new Map<string, Resource>()
   const scripts = new Map<string, FaultScript>()
   const counts = new Map<string, number>()
@@ -59,7 +76,8 @@ export async function startFaultServer(options: { tls?: boolean; clientCa?: stri
   const requests: RecordedRequest[] = []
   const sockets = new Set<Socket>()
   const cables = new Set<Socket>()
-  const held = new Map<() => void, RecordedRequest>()
+  const held = new Map<() => void, Pick<RecordedRequest, 'status'>>()
+  let connectionScript: ConnectionScript | null = null
   const waiting = new Set<() => void>()
   let total = 0
   let mostOpen = 0
@@ -67,45 +85,43 @@ export async function startFaultServer(options: { tls?: boolean; clientCa?: stri
     for (const look of waiting) look()
   }
 
-  const answer = async (socket: Socket, connection: number, head: RequestHead): Promise<'keep' | 'close'> => {
-    const key = head.path.split('?')[0]!
-    const index = counts.get(key) ?? 0
-    counts.set(key, index + 1)
-    const running = (active.get(key) ?? 0) + 1
-    active.set(key, running)
-    const request: RecordedRequest = {
-      ...head,
-      index,
-      connection,
-      active: running,
-      status: null,
-      bytesSent: 0,
-      finished: false,
-    }
-    requests.push(request)
-    if (requests.length > MAX_RECORDED) requests.shift()
-    changed()
-    try {
-      const reply = planReply(request, resources.get(key))
-      const found = scripts.get(key)?.(request, index) ?? []
-      for (const fault of [found].flat() as Fault[])
-        fault(reply, { request, resource: resources.get(key), change: (next) => resources.set(key, next) })
-      return await send(socket, request, reply)
-    } finally {
-      active.set(key, active.get(key)! - 1)
-      request.finished = true
+  const answerOn =
+    (connection: number): Answer =>
+    async (wire, head) => {
+      const key = head.path.split('?')[0]!
+      const index = counts.get(key) ?? 0
+      counts.set(key, index + 1)
+      const running = (active.get(key) ?? 0) + 1
+      active.set(key, running)
+      const request: RecordedRequest = {
+        ...head,
+        index,
+        connection,
+        active: running,
+        status: null,
+        bytesSent: 0,
+        finished: false,
+      }
+      requests.push(request)
+      if (requests.length > MAX_RECORDED) requests.shift()
       changed()
+      try {
+        const reply = planReply(request, resources.get(key))
+        const found = scripts.get(key)?.(request, index) ?? []
+        for (const fault of [found].flat() as Fault[])
+          fault(reply, { request, resource: resources.get(key), change: (next) => resources.set(key, next) })
+        return await send(wire, request, reply)
+      } finally {
+        active.set(key, active.get(key)! - 1)
+        request.finished = true
+        changed()
+      }
     }
-  }
 
-  const send = async (socket: Socket, request: RecordedRequest, reply: PlannedReply): Promise<'keep' | 'close'> => {
-    if (reply.late) await stalled(socket, request)
+  const send = async (wire: Wire, request: RecordedRequest, reply: PlannedReply): Promise<'keep' | 'close'> => {
+    if (reply.late) await stalled(wire.channel, request)
     if (reply.status !== null) {
-      if (reply.framing === 'chunked') reply.headers['transfer-encoding'] = 'chunked'
-      if (reply.framing === 'length') reply.headers['content-length'] = String(reply.announcedBytes ?? reply.bodyBytes)
-      if (reply.framing === 'close') reply.headers.connection = 'close'
-      const lines = Object.entries(reply.headers).map(([name, value]) => `${name}: ${value}\r\n`)
-      await write(socket, Buffer.from(`HTTP/1.1 ${reply.status} Scripted\r\n${lines.join('')}\r\n`, 'latin1'))
+      await wire.head(reply)
       request.status = reply.status
       changed()
     }
@@ -119,9 +135,9 @@ export async function startFaultServer(options: { tls?: boolean; clientCa?: stri
     const pace = createPace(() => Math.min(share(), reply.bytesPerSecond ?? Number.POSITIVE_INFINITY))
     const until = async (end: number) => {
       while (request.bytesSent < end) {
-        if (socket.destroyed) throw new Gone()
+        if (wire.channel.destroyed) throw new Gone()
         const length = Math.min(pace.chunkBytes, end - request.bytesSent)
-        await write(socket, framed(reply, reply.body(request.bytesSent, length)))
+        await wire.body(reply, reply.body(request.bytesSent, length))
         request.bytesSent += length
         changed()
         await pace.wait(length)
@@ -131,34 +147,34 @@ export async function startFaultServer(options: { tls?: boolean; clientCa?: stri
     const isOver = cut?.how === 'stall' && cut.at > 0 && cut.at === wanted && reply.framing === 'length'
     if (cut && cut.at <= wanted && !isOver) {
       await until(cut.at)
-      if (cut.how === 'garbage') await write(socket, Buffer.from('this is no chunk\r\n'))
-      if (cut.how === 'reset') await reset(socket)
-      if (cut.how !== 'stall') return 'close'
-      await stalled(socket, request)
+      if (cut.how !== 'stall') {
+        await wire.cut(cut.how)
+        return 'close'
+      }
+      await stalled(wire.channel, request)
     }
     await until(wanted)
-    if (reply.framing === 'chunked' && wanted > 0) await write(socket, Buffer.from('0\r\n\r\n'))
+    await wire.end(reply, wanted)
     const asked = request.headers.connection?.toLowerCase() === 'close'
     return reply.framing === 'close' || reply.closeAfter || asked || reply.status === null ? 'close' : 'keep'
   }
 
   /** Resolves on release(); rejects when the connection ends. */
-  const stalled = (socket: Socket, request: RecordedRequest) =>
+  const stalled = (channel: Duplex, request: Pick<RecordedRequest, 'status'>) =>
     new Promise<void>((resolve, reject) => {
       const settle = (how: () => void) => () => {
         held.delete(go)
-        socket.off('close', gone)
+        channel.off('close', gone)
         how()
       }
       const go = settle(resolve)
       const gone = settle(() => reject(new Gone()))
       held.set(go, request)
-      socket.once('close', gone)
+      channel.once('close', gone)
       changed()
     })
 
-  const onConnection = (socket: Socket) => {
-    const connection = total++
+  const onConnection = (socket: Socket, connection: number) => {
     sockets.add(socket)
     mostOpen = Math.max(mostOpen, sockets.size)
     socket.setNoDelay(true)
@@ -169,31 +185,59 @@ export async function startFaultServer(options: { tls?: boolean; clientCa?: stri
       changed()
     })
     changed()
-    serve(socket, (head) => answer(socket, connection, head))
+    const serve = (socket as Partial<TLSSocket>).alpnProtocol === 'h2' ? serveHttp2 : serveHttp1
+    serve(socket, answerOn(connection))
   }
 
-  const server = options.tls
-    ? createTlsServer(
-        {
-          key: fixture('server-key'),
-          cert: fixture('server'),
-          ...(options.clientCa !== undefined && { ca: options.clientCa, requestCert: true, rejectUnauthorized: true }),
-        },
-        onConnection,
-      )
-    : createServer(onConnection)
-  // Before the TLS handshake; a client that refuses the certificate is a test, too.
-  server.on('connection', (raw: Socket) => {
+  /** by the client's port */
+  const numbers = new Map<number, number>()
+  const { clientCa } = options
+  const tlsOptions = {
+    key: fixture('server-key'),
+    cert: fixture('server'),
+    ...(options.http2 && { ALPNProtocols: ['h2', 'http/1.1'] }),
+    ...(clientCa !== undefined && { ca: clientCa, requestCert: true, rejectUnauthorized: true }),
+  }
+  const tlsServer = isTls
+    ? createTlsServer(tlsOptions, (socket) => onConnection(socket, numbers.get(socket.remotePort!)!))
+    : null
+  // A client that refuses the certificate is a test, too.
+  tlsServer?.on('tlsClientError', () => {})
+
+  /** The connection as it was accepted: spoilt as scripted, or served. */
+  const accept = async (raw: Socket) => {
+    const connection = total++
     cables.add(raw)
-    raw.on('close', () => cables.delete(raw))
+    raw.on('error', () => {})
+    raw.on('close', () => {
+      cables.delete(raw)
+      changed()
+    })
+    changed()
+    const fault = connectionScript?.({ index: connection, open: cables.size }) ?? null
+    if (fault === 'reset') return void raw.resetAndDestroy()
+    if (fault === 'late') await stalled(raw, { status: null })
+    if (fault === 'close' || fault === 'garbage') {
+      await new Promise((resolve) => raw.once('data', resolve))
+      if (fault === 'close') raw.destroy()
+      else raw.end('this is neither TLS nor HTTP\r\n')
+      return
+    }
+    if (!tlsServer) return onConnection(raw, connection)
+    numbers.set(raw.remotePort!, connection)
+    tlsServer.emit('connection', raw)
+  }
+  const server = createServer((raw) => {
+    accept(raw).catch((error: unknown) => {
+      if (!(error instanceof Gone)) throw error
+    })
   })
-  server.on('tlsClientError', () => {})
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject)
     server.listen(0, '127.0.0.1', resolve)
   })
   const { port } = server.address() as AddressInfo
-  const origin = options.tls ? `https://localhost:${port}` : `http://127.0.0.1:${port}`
+  const origin = isTls ? `https://localhost:${port}` : `http://127.0.0.1:${port}`
   const disconnect = () => {
     for (const cable of cables) cable.destroy()
   }
@@ -222,6 +266,9 @@ export async function startFaultServer(options: { tls?: boolean; clientCa?: stri
     url: (path) => origin + path,
     add: (path, resource) => void resources.set(path, resource),
     fault: (path, script) => void (script ? scripts.set(path, script) : scripts.delete(path)),
+    faultConnections: (script) => {
+      connectionScript = script
+    },
     get held() {
       return held.size
     },
@@ -242,90 +289,6 @@ export async function startFaultServer(options: { tls?: boolean; clientCa?: stri
     close,
     [Symbol.asyncDispose]: close,
   }
-}
-
-/** The connection ended while something was being sent on it. */
-class Gone extends Error {}
-
-interface RequestHead {
-  method: string
-  path: string
-  body: string
-  headers: Record<string, string>
-}
-
-/** Reads requests off a connection and answers them one after another. */
-function serve(socket: Socket, answer: (head: RequestHead) => Promise<'keep' | 'close'>): void {
-  let pending = Buffer.alloc(0)
-  let busy = false
-  const next = () => {
-    const end = pending.indexOf('\r\n\r\n')
-    if (busy || end < 0) {
-      if (pending.length > MAX_HEAD_BYTES) socket.destroy()
-      return
-    }
-    const head = parseHead(pending.toString('latin1', 0, end))
-    const bodyEnd = end + 4 + Number(head.headers['content-length'] ?? 0)
-    if (pending.length < bodyEnd) return
-    head.body = pending.toString('utf8', end + 4, bodyEnd)
-    pending = pending.subarray(bodyEnd)
-    busy = true
-    answer(head).then(
-      (how) => {
-        busy = false
-        if (how === 'close') socket.end(() => socket.destroy())
-        else next()
-      },
-      (error: unknown) => {
-        socket.destroy()
-        if (!(error instanceof Gone)) throw error
-      },
-    )
-  }
-  socket.on('data', (chunk) => {
-    pending = Buffer.concat([pending, chunk])
-    next()
-  })
-}
-
-function parseHead(text: string): RequestHead {
-  const [first, ...lines] = text.split('\r\n')
-  const [method = '', path = ''] = first!.split(' ')
-  const headers: Record<string, string> = {}
-  for (const line of lines) {
-    const at = line.indexOf(':')
-    const name = line.slice(0, at).toLowerCase()
-    const value = line.slice(at + 1).trim()
-    headers[name] = headers[name] === undefined ? value : `${headers[name]}, ${value}`
-  }
-  return { method, path, headers, body: '' }
-}
-
-function framed(reply: PlannedReply, bytes: Buffer): Buffer {
-  if (reply.framing !== 'chunked') return bytes
-  return Buffer.concat([Buffer.from(`${bytes.length.toString(16)}\r\n`), bytes, Buffer.from('\r\n')])
-}
-
-/** Resolves when the socket takes more. */
-function write(socket: Socket, bytes: Buffer): Promise<void> {
-  return new Promise((resolve, reject) => {
-    if (socket.destroyed) return reject(new Gone())
-    const gone = () => reject(new Gone())
-    socket.once('close', gone)
-    socket.write(bytes, () => {
-      socket.off('close', gone)
-      resolve()
-    })
-  })
-}
-
-async function reset(socket: Socket): Promise<never> {
-  // A turn of the loop, so that what was sent before goes first.
-  await new Promise((resolve) => setImmediate(resolve))
-  // Node resets plain TCP only; through TLS the cut without a close_notify does the same.
-  if (socket instanceof TLSSocket) socket.destroy()
-  else socket.resetAndDestroy()
-  throw new Gone()
 }
 
 function createPace(bytesPerSecond: () => number): { chunkBytes: number; wait(bytes: number): Promise<void> } {

@@ -1,7 +1,7 @@
 /** Ways in which servers misbehave, each an edit of the correct reply that fault-server.ts is about to send. */
 import { gzipSync } from 'node:zlib'
 import { contentBytes } from './bytes.ts'
-import type { FaultScript } from './fault-server.ts'
+import type { ConnectionFault, ConnectionScript, FaultScript } from './fault-server.ts'
 import { etagOf, type PlannedReply, type RecordedRequest, type Resource } from './planned-reply.ts'
 
 export interface FaultContext {
@@ -19,6 +19,11 @@ export const ignoreRange = (): Fault => (reply, context) => whole(reply, context
 /** 200 to any request with If-Range, even where the validator is right. */
 export const ifRange200 = (): Fault => (reply, context) => {
   if (context.request.headers['if-range']) whole(reply, context.resource!)
+}
+
+/** 412 to any request with If-Range, as if it were If-Match. */
+export const ifRange412 = (): Fault => (reply, context) => {
+  if (context.request.headers['if-range']) status(412)(reply, context)
 }
 
 /** Another status with a short text. */
@@ -90,6 +95,22 @@ export const changeContent =
     reply.bodyBytes = Math.max(0, end - start)
     reply.body = (offset, length) => contentBytes(changed.seed, start + offset, length)
     reply.headers['content-range'] = `bytes ${start}-${end - 1}/${changed.size}`
+  }
+
+/** Another file in its place once so many bytes of this reply were sent; the reply itself goes on with the old one. */
+export const changeContentAt =
+  (at: number, next: Partial<Resource>): Fault =>
+  (reply, context) => {
+    const { body } = reply
+    const old = context.resource!
+    let isOld = true
+    reply.body = (offset, length) => {
+      if (isOld && offset + length > at) {
+        isOld = false
+        context.change({ ...old, etag: undefined, lastModified: 'Thu, 02 Jan 2025 00:00:00 GMT', ...next })
+      }
+      return body(offset, length)
+    }
   }
 
 /** The same validators, other bytes: what only a comparison finds. */
@@ -182,6 +203,16 @@ export const weakEtag = (): Fault => (reply, context) => {
   if (context.request.headers['if-range']?.startsWith('"')) whole(reply, context.resource!)
 }
 
+/** A strong tag that is another one with every reply, though the file is the same. */
+export const changingEtag = (): Fault => (reply, context) => {
+  reply.headers.etag = `"${context.request.index}-${context.request.connection}"`
+  if (context.request.headers['if-range']?.startsWith('"')) whole(reply, context.resource!)
+}
+
+export const lastModifiedOnly = (): Fault => (reply) => {
+  delete reply.headers.etag
+}
+
 export const noValidators = (): Fault => (reply) => {
   delete reply.headers.etag
   delete reply.headers['last-modified']
@@ -197,6 +228,11 @@ export const withHeaders =
   (reply) => {
     Object.assign(reply.headers, headers)
   }
+
+/** Does not know the method. */
+export const refuseHead = (): Fault => (reply, context) => {
+  if (context.request.method === 'HEAD') status(405, { allow: 'GET' })(reply, context)
+}
 
 /** The head and nothing more. */
 export const closeAfterHeaders = (): Fault => cut(0, 'close')
@@ -232,7 +268,53 @@ export const oneTime =
   (_request, index) =>
     index === 0 ? null : status(code)
 
-function cut(at: number, how: 'close' | 'reset' | 'stall'): Fault {
+/** HTTP/2: this is the last request that is served on its connection. */
+export const goAway = (): Fault => (reply) => {
+  reply.goAway = true
+}
+/** HTTP/2: GOAWAY that does not cover this request: it was not looked at. */
+export const goAwayUnanswered = (): Fault => (reply) => {
+  reply.status = null
+  reply.cut = { at: 0, how: 'goaway' }
+}
+/** HTTP/2: GOAWAY with an error after so many bytes of the body, and the connection ends. */
+export const goAwayAt = (at: number): Fault => cut(at, 'goaway')
+
+/** A script: links are good for so many requests, each with its own query; then they are refused. */
+export const expiring = (requests: number, code = 403): FaultScript => {
+  const used = new Map<string, number>()
+  return ({ path }) => {
+    const uses = (used.get(path) ?? 0) + 1
+    used.set(path, uses)
+    return uses > requests ? status(code) : null
+  }
+}
+
+/** A script: redirects to a link that is another one each time, by its query. */
+export const redirectAnew =
+  (to: string): FaultScript =>
+  (_request, index) =>
+    redirect(`${to}?token=${index}`)
+
+/** A script: refuses what exceeds so many requests of the path at once. */
+export const mostAtOnce =
+  (most: number, code = 503): FaultScript =>
+  ({ active }) =>
+    active > most ? status(code) : null
+
+/** A script: a connection ends, unannounced, with its n-th reply. */
+export const requestsPerConnection =
+  (most: number): FaultScript =>
+  ({ nth }) =>
+    nth + 1 >= most ? closeAfterReply() : null
+
+/** A connection script: what exceeds so many at once is turned away. */
+export const mostConnections =
+  (most: number, how: ConnectionFault = 'reset'): ConnectionScript =>
+  ({ open }) =>
+    open > most ? how : null
+
+function cut(at: number, how: 'close' | 'reset' | 'stall' | 'goaway'): Fault {
   return (reply) => {
     reply.cut = { at, how }
   }

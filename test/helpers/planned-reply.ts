@@ -33,6 +33,9 @@ export interface RecordedRequest {
   readonly body: string
   /** counts the server's connections, from 0 */
   readonly connection: number
+  /** requests before it on the same connection */
+  readonly nth: number
+  readonly httpVersion: '1.1' | '2'
   /** requests of this path under way when this one came, with it */
   readonly active: number
   /** what was answered; null: nothing (yet) */
@@ -56,12 +59,14 @@ export interface PlannedReply {
   /** announced in place of bodyBytes */
   announcedBytes: number | null
   /** what happens after so many bytes of the body */
-  cut: { at: number; how: 'close' | 'reset' | 'stall' | 'garbage' } | null
+  cut: { at: number; how: 'close' | 'reset' | 'stall' | 'garbage' | 'goaway' } | null
   bytesPerSecond: number | null
   /** nothing is sent until the server's release() */
   late: boolean
   /** close the connection after the reply without saying so beforehand */
   closeAfter: boolean
+  /** HTTP/2: GOAWAY goes before it, so that nothing more is asked on the connection */
+  goAway: boolean
 }
 
 /** The correct reply (RFC 9110 §13.1.5, §14). */
@@ -77,6 +82,7 @@ export function planReply(request: RecordedRequest, resource: Resource | undefin
     bytesPerSecond: resource?.rateBytesPerSecond ?? null,
     late: false,
     closeAfter: false,
+    goAway: false,
   }
   if (!resource) {
     reply.status = 404

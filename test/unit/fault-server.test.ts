@@ -1,6 +1,8 @@
 import { createHash } from 'node:crypto'
+import { once } from 'node:events'
 import type { IncomingMessage } from 'node:http'
 import { get } from 'node:http'
+import { type ClientHttp2Session, connect, constants } from 'node:http2'
 import { get as secureGet } from 'node:https'
 import { expect, test } from 'vitest'
 import { contentBytes, contentSha256 } from '../helpers/bytes.ts'
@@ -8,9 +10,11 @@ import { faults, startFaultServer } from '../helpers/fault-server.ts'
 
 const KIB = 1024
 
-async function read(url: string, headers: Record<string, string> = {}, ca?: string) {
+async function read(url: string, headers: Record<string, string> = {}, ca?: string, agent?: false) {
   const reply = await new Promise<IncomingMessage>((resolve, reject) => {
-    const request = url.startsWith('https:') ? secureGet(url, { headers, ca }, resolve) : get(url, { headers }, resolve)
+    const request = url.startsWith('https:')
+      ? secureGet(url, { headers, ca, agent }, resolve)
+      : get(url, { headers, agent }, resolve)
     request.on('error', reject)
   })
   const chunks: Buffer[] = []
@@ -128,4 +132,74 @@ test('speaks TLS with a certificate of its own authority', async () => {
   server.add('/f', { size: 10, seed: 5 })
   expect((await read(server.url('/f'), {}, server.caPem)).body).toEqual(contentBytes(5, 0, 10))
   await expect(read(server.url('/f'))).rejects.toMatchObject({ code: 'UNABLE_TO_VERIFY_LEAF_SIGNATURE' })
+})
+
+test('spoils connections before anything is asked on them', async () => {
+  for (const tls of [false, true]) {
+    await using server = await startFaultServer({ tls })
+    server.add('/f', { size: 10, seed: 5 })
+    const ask = () => read(server.url('/f'), {}, server.caPem, false)
+    server.faultConnections(() => 'reset')
+    await expect(ask()).rejects.toMatchObject({ code: 'ECONNRESET' })
+    server.faultConnections(() => 'close')
+    await expect(ask()).rejects.toMatchObject({ code: 'ECONNRESET' })
+    server.faultConnections(() => 'garbage')
+    await expect(ask()).rejects.toMatchObject({ code: expect.stringMatching(tls ? /^(EPROTO|ERR_SSL)/ : /^HPE_/) })
+    server.faultConnections(() => 'late')
+    const late = ask()
+    await server.until(() => server.held === 1)
+    expect(server.requests).toHaveLength(0)
+    server.release()
+    expect((await late).body).toEqual(contentBytes(5, 0, 10))
+    expect(server.requests[0]).toMatchObject({ connection: 3, nth: 0 })
+    await server.until(() => server.connections.open === 0)
+    server.faultConnections(faults.mostConnections(1))
+    expect((await ask()).status).toBe(200)
+  }
+})
+
+test('speaks HTTP/2 where it is offered, with the same faults', async () => {
+  await using server = await startFaultServer({ http2: true })
+  server.add('/f', { size: 100 * KIB, seed: 6 })
+  const session = () => connect(server.origin, { ca: server.caPem }).on('error', () => {})
+  const get = async (client: ClientHttp2Session, headers: Record<string, string> = {}) => {
+    const stream = client.request({ ':path': '/f', ...headers })
+    const chunks: Buffer[] = []
+    let error: unknown = null
+    const [reply] = await once(stream, 'response').catch((thrown: unknown) => [{ error: thrown }])
+    try {
+      for await (const chunk of stream) chunks.push(chunk as Buffer)
+    } catch (thrown) {
+      error = thrown
+    }
+    return { status: reply[':status'] as number | undefined, body: Buffer.concat(chunks), error, rst: stream.rstCode }
+  }
+  const client = session()
+  expect(await get(client, { range: 'bytes=5-9' })).toMatchObject({ status: 206, body: contentBytes(6, 5, 5) })
+  expect(server.requests[0]).toMatchObject({ httpVersion: '2', nth: 0, status: 206, headers: { range: 'bytes=5-9' } })
+  server.fault('/f', () => faults.resetAt(5000))
+  expect(await get(client)).toMatchObject({ status: 200, rst: constants.NGHTTP2_INTERNAL_ERROR })
+  server.fault('/f', () => faults.closeImmediately('reset'))
+  expect(await get(client)).toMatchObject({ status: undefined, rst: constants.NGHTTP2_REFUSED_STREAM })
+  server.fault('/f', () => faults.stallAt(5000))
+  const stalled = get(client)
+  await server.until(() => server.held === 1)
+  server.fault('/f', null)
+  expect(await get(client, { range: 'bytes=0-0' })).toMatchObject({ status: 206 })
+  server.release()
+  expect((await stalled).body).toEqual(contentBytes(6, 0, 100 * KIB))
+
+  server.fault('/f', () => faults.goAway())
+  const last = once(client, 'goaway')
+  expect(await get(client)).toMatchObject({ status: 200, body: contentBytes(6, 0, 100 * KIB) })
+  expect((await last)[0]).toBe(constants.NGHTTP2_NO_ERROR)
+  for (const fault of [faults.goAwayUnanswered(), faults.goAwayAt(100)]) {
+    server.fault('/f', () => fault)
+    const another = session()
+    const goAway = once(another, 'goaway')
+    void get(another)
+    await goAway
+    another.destroy()
+  }
+  client.destroy()
 })
