@@ -5,10 +5,13 @@ import type { AddTasksInput, Selection, TaskId } from '../shared/schemas.ts'
 import { en } from './i18n/en.ts'
 import { errorWords } from './i18n/error-words.ts'
 import { texts } from './i18n/index.ts'
-import { call, taskList } from './session.ts'
+import { call, taskList, useSettings } from './session.ts'
 import { selectedCount, toContract } from './stores/selection.ts'
 import { useWindow } from './stores/window.ts'
 import { toasts } from './ui/toasts.tsx'
+
+/** Long enough to see that it was the wrong one. */
+const UNDO_TOAST_MS = 20_000
 
 /** Tells a failure in words; the user's doing is not lost, they can do it again. */
 export function tellError(error: unknown): void {
@@ -71,8 +74,37 @@ export async function removeDone(): Promise<void> {
 }
 
 export async function remove(selection: Selection, deleteFiles: boolean): Promise<void> {
-  const { count } = await call('tasks.remove', { selection, deleteFiles })
-  toasts.add({ title: texts.t('remove.removed', { count, formatted: formatCount(count) }) })
+  const { count, removal } = await call('tasks.remove', { selection, deleteFiles })
+  const title = texts.t('remove.removed', { count, formatted: formatCount(count) })
+  if (removal === null) {
+    toasts.add({ title })
+    return
+  }
+  const minutes = useSettings.getState().settings?.keepRemovedFilesMinutes
+  const id = toasts.add({
+    title,
+    description: deleteFiles && minutes ? texts.t('remove.filesWait', { count: minutes }) : undefined,
+    timeout: UNDO_TOAST_MS,
+    actionProps: {
+      children: texts.t('remove.undo'),
+      onClick: () => {
+        toasts.close(id)
+        void attempt(restore(removal))
+      },
+    },
+  })
+}
+
+async function restore(removal: number | 'last'): Promise<void> {
+  const { count } = await call('tasks.restore', { removal })
+  const title =
+    count === 0 ? texts.t('remove.nothing') : texts.t('remove.restored', { count, formatted: formatCount(count) })
+  toasts.add({ title })
+}
+
+/** What was removed last is in the list again. */
+export function undoRemove(): void {
+  void attempt(restore('last'))
 }
 
 /** Adds, and reports links that were already there with a way to add them all the same. */

@@ -20,6 +20,8 @@ import {
   ProbeInput,
   type ProbeResult,
   QueueId,
+  type RemovedTask,
+  RestoreTasksInput,
   Selection,
   type Settings,
   SettingsPatch,
@@ -47,9 +49,19 @@ export const contract = {
   'tasks.pause': method(z.object({ selection: Selection }))<{ count: number }>(),
   'tasks.resume': method(z.object({ selection: Selection }))<{ count: number }>(),
   'tasks.retry': method(z.object({ selection: Selection }))<{ count: number }>(),
-  'tasks.remove': method(z.object({ selection: Selection, deleteFiles: z.boolean().default(false) }))<{
-    count: number
-  }>(),
+  /** They can come back for a while (`removal` says as what); files that are to be deleted wait for a shorter one, or
+   *  are deleted `now`. */
+  'tasks.remove': method(
+    z.object({ selection: Selection, deleteFiles: z.boolean().default(false), now: z.boolean().default(false) }),
+  )<{ count: number; removal: number | null }>(),
+  /** Brings removed tasks back, with the files that wait. Answers how many. */
+  'tasks.restore': method(RestoreTasksInput)<{ count: number }>(),
+  /** What can come back, the latest first. */
+  'removed.list': method(
+    z.object({ offset: z.int().min(0).default(0), limit: z.int().min(1).max(1000).default(200) }),
+  )<{ total: number; rows: RemovedTask[] }>(),
+  /** Forgets all that was removed, and deletes the files that wait for it. Answers how many tasks. */
+  'removed.clear': method(Nothing)<{ count: number }>(),
   /** For tasks in `changed`: start over with the new file, or keep the partial as it is (paused). */
   'tasks.decide': method(z.object({ selection: Selection, decision: z.enum(['restart', 'keep']) }))<{
     count: number

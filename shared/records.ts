@@ -7,6 +7,17 @@ import type { HostRule } from './host-schemas.ts'
 import type { ChecksumResult, ExpectedDigest, PieceHashes } from './integrity.ts'
 import type { Tally } from './request-statistics.ts'
 import type { HourFigures, ListTasksInput, QueueId, Selection, SettingsPatch, TaskId, TaskOptions } from './schemas.ts'
+import type {
+  Checksum,
+  HourFigures,
+  ListTasksInput,
+  QueueId,
+  RemovedTask,
+  Selection,
+  SettingsPatch,
+  TaskId,
+  TaskOptions,
+} from './schemas.ts'
 import type { TaskState } from './task-state.ts'
 import type { TaskStrategyReason } from './task-strategy.ts'
 
@@ -71,6 +82,23 @@ export type NewTask = Pick<
   'url' | 'requestedFilename' | 'folder' | 'state' | 'options' | 'createdAt' | 'leaseOwner'
 > & { queueId?: QueueId; pieces?: PieceHashes }
 export type TaskPatch = Partial<Omit<TaskRecord, 'id' | 'position' | 'createdAt'>>
+
+/** A file that is to be deleted: its path, and the one under which it waits. */
+export type WaitingFile = readonly [path: string, aside: string]
+
+export interface RemovedFiles {
+  files: readonly WaitingFile[]
+  /** they have the names under which they wait */
+  aside: boolean
+  filename: string | null
+}
+
+/** Tasks that go together and can come back; `files`: those of which files are to be deleted, at `dueAt` (epoch ms). */
+export interface KeptRemoval {
+  removal: number
+  at: number
+  files?: ReadonlyMap<TaskId, { files: readonly WaitingFile[]; dueAt: number }>
+}
 
 /** One run of bytes of the file. All numbers are offsets in the file. */
 export interface SegmentRecord {
@@ -158,8 +186,31 @@ export interface TaskStore {
   updateTask(id: TaskId, patch: TaskPatch, options?: { intent?: boolean }): void
   /** intent unless told otherwise; one transaction for all */
   updateTasks(patches: readonly { id: TaskId; patch: TaskPatch }[], options?: { intent?: boolean }): void
-  /** intent; removes rows with their segments and blocks */
-  removeTasks(ids: readonly TaskId[]): void
+  /** intent; takes them off the list with all that hangs on them: for good, or `kept` as part of a removal */
+  removeTasks(ids: readonly TaskId[], kept?: KeptRemoval): void
+  /** intent; the number of a removal, under which tasks go together */
+  beginRemoval(at: number): number
+  /** the latest first */
+  removedTasks(page: { offset: number; limit: number }): { total: number; rows: RemovedTask[] }
+  /** of a removal, of the last one of which anything is kept, or those of these that are kept */
+  removedIds(which: { removal: number | 'last' } | { ids: readonly TaskId[] }): TaskId[]
+  /** files that wait to be deleted; null: there are none */
+  removedFiles(id: TaskId): RemovedFiles | null
+  /**
+   * intent; brings them back under their ids, in their places where those are free. `names`: what their files are
+   * called by now. A task whose name another unfinished one has starts over; one whose files were deleted does, paused.
+   */
+  restoreTasks(ids: readonly TaskId[], names: ReadonlyMap<TaskId, string>): TaskId[]
+  /** removed tasks whose files are to be deleted by now */
+  filesDue(now: number, limit: number): TaskId[]
+  /** intent; their files have the names now under which they wait */
+  filesAside(ids: readonly TaskId[]): void
+  /** intent; their files were deleted */
+  filesGone(ids: readonly TaskId[]): void
+  /** intent; forgets tasks removed until `before` whose files are looked after: how many */
+  forgetRemoved(before: number, limit: number): number
+  /** whether a task of the list has this file (`done`), or its partial */
+  isFileOfTask(folder: string, filename: string, done: boolean): boolean
   listTasks(query: ListTasksInput): { total: number; rows: TaskRecord[] }
   /** ids of a selection, in list order */
   selectIds(selection: Selection): TaskId[]

@@ -153,6 +153,30 @@ export const UpdateTasksInput = z.object({
 })
 export type UpdateTasksInput = z.output<typeof UpdateTasksInput>
 
+/** What to bring back: a removal as `tasks.remove` answered it, the last one, or single tasks. */
+export const RestoreTasksInput = z.union([
+  z.object({ removal: z.union([z.int().positive(), z.literal('last')]) }).strict(),
+  z.object({ ids: z.array(TaskId).min(1).max(100_000) }).strict(),
+])
+export type RestoreTasksInput = z.output<typeof RestoreTasksInput>
+
+/** A task that was taken off the list and can come back. */
+export interface RemovedTask {
+  id: TaskId
+  /** what went with it has the same number */
+  removal: number
+  removedAt: number
+  url: string
+  filename: string | null
+  folder: string
+  state: TaskState
+  sizeBytes: number | null
+  /** epoch ms at which its files will be deleted; null: they stay, or are gone */
+  filesDueAt: number | null
+  /** its files were deleted: it would start over */
+  filesGone: boolean
+}
+
 export const SORT_KEYS = ['position', 'name', 'size', 'progress', 'state', 'created'] as const
 export const ListTasksInput = z.object({
   states: z.array(z.enum(TASK_STATES)).optional(),
@@ -319,6 +343,12 @@ export const Settings = z.object({
   proxy: z.string().max(2000).nullable(),
   /** logins by host, as curl reads them; null: none */
   netrcFile: z.string().min(1).max(4096).nullable(),
+  /** how long removed downloads can be brought back, and how long their files wait to be deleted; 0: they do not */
+  keepRemovedDays: z.int().min(1).max(3650),
+  keepRemovedFilesMinutes: z.int().min(0).max(43_200),
+  /** copies of the list: the latest of so many days, and beyond those of so many weeks; 0 and 0: none are made */
+  backupDays: z.int().min(0).max(365),
+  backupWeeks: z.int().min(0).max(520),
   /** how long statistics of requests are kept; 0: not at all */
   statisticsDays: z.int().min(0).max(3650),
   theme: z.enum(['system', 'light', 'dark']),
@@ -356,6 +386,10 @@ export const DEFAULT_SETTINGS: Omit<Settings, 'downloadFolder'> = {
   proxyMode: 'system',
   proxy: null,
   netrcFile: null,
+  keepRemovedDays: 30,
+  keepRemovedFilesMinutes: 10,
+  backupDays: 7,
+  backupWeeks: 4,
   statisticsDays: 730,
   theme: 'system',
 }

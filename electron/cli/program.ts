@@ -8,6 +8,7 @@ import { type AccessFlags, addAccessOptions, caOption, headerOption, userOption 
 import type { BenchFlags } from './bench.ts'
 import { valued } from './flags.ts'
 import { addHostCommands } from './host-commands.ts'
+import { addListCommands } from './list-commands.ts'
 import { addSessionOptions, addTransferOptions, type GetFlags, type TransferFlags } from './options.ts'
 import { parseBytes, parsePeriod, parseRateOrNone, parseSeconds, parseTaskId, parseUrl, parseWhole } from './parse.ts'
 import type { SetFlags } from './queue.ts'
@@ -147,16 +148,7 @@ export function buildProgram(finish: (code: number) => void): Command {
       )
   }
 
-  command('remove', 'take downloads off the list')
-    .argument('<id...>', 'ids, as in the list')
-    .option('--delete-files', 'delete what they have saved as well')
-    .option('--json', 'print JSON')
-    .action(
-      run<[string[]], { json?: true; deleteFiles?: true }>(async (ids, flags) =>
-        (await import('./queue.ts')).remove(ids, flags),
-      ),
-    )
-
+  addListCommands(program, run)
   command('set', 'change downloads, at once for those that run')
     .argument('<id...>', 'ids, as in the list')
     .addOption(valued('--limit-rate <rate>', 'bytes a second: 500K, 2M, or “none”', parseRateOrNone))

@@ -1,4 +1,4 @@
-/** `add`, `list`, `show`, `pause`, `resume`, `retry`, `remove`: what a person does with the queue. */
+/** `add`, `list`, `show`, `pause`, `resume`, `retry`: what a person does with the queue. */
 import { NighthaulError } from '../../shared/errors.ts'
 import { formatCount } from '../../shared/format.ts'
 import type { Selection, TaskId } from '../../shared/schemas.ts'
@@ -115,17 +115,8 @@ export async function move(verb: Move, args: string[], flags: Flags): Promise<nu
   })
 }
 
-export async function remove(args: string[], flags: Flags & { deleteFiles?: true }): Promise<number> {
-  const ids = args.map(parseTaskId)
-  return withQueue(flags, async (queue) => {
-    const selection = await existing(queue, ids)
-    const { count } = await queue.client.call('tasks.remove', { selection, deleteFiles: flags.deleteFiles === true })
-    answer(flags, count, flags.deleteFiles ? 'removed with their files' : 'removed')
-  })
-}
-
 /** A selection of these tasks once it is certain that all of them exist: a mistyped id must not be half obeyed. */
-async function existing({ client }: Queue, ids: TaskId[]): Promise<Selection> {
+export async function existing({ client }: Queue, ids: TaskId[]): Promise<Selection> {
   for (const id of ids) await client.call('tasks.get', { id })
   return { ids: [...new Set(ids)] }
 }

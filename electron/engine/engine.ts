@@ -20,10 +20,10 @@ import { Limits } from './limits.ts'
 import { ThroughputHistory } from './metrics.ts'
 import { onNetworkChange, openNetwork } from './network.ts'
 import { watchNetwork } from './network-watch.ts'
-import { deleteFilesOf } from './place.ts'
 import type { EngineDeps, Timer } from './ports.ts'
 import { probeUrl } from './probe.ts'
 import { Queues } from './queues.ts'
+import { Removal } from './removal.ts'
 import { Runner } from './runner.ts'
 import { httpSettings, readSettings, shownSettings, storedPatch } from './settings.ts'
 import { Statistics } from './statistics.ts'
@@ -88,6 +88,18 @@ export function createEngine(deps: EngineDeps): EngineApi {
     },
   })
 
+  const removal = new Removal({
+    ...deps,
+    runner,
+    changes,
+    settings: () => settings,
+    mineOf: (ids) => mineAmong(ids),
+    moved: (ids) => {
+      for (const id of ids) leased.delete(id)
+      schedulePump()
+    },
+  })
+
   const networkChanged = onNetworkChange({
     lane,
     logger,
@@ -119,7 +131,7 @@ export function createEngine(deps: EngineDeps): EngineApi {
   }
 
   function nextQueued(limit: number): TaskRecord[] {
-    return queue.nextQueued(limit, (id) => runner.isRunning(id))
+    return queue.nextQueued(limit, (id) => runner.isRunning(id) || removal.isGoing(id))
   }
 
   function armRetryTimer(): void {
@@ -155,6 +167,7 @@ export function createEngine(deps: EngineDeps): EngineApi {
       guard('checkpoint', () => runner.checkpoint())
       guard('hosts', () => hosts.save())
       guard('statistics', () => statistics.flush())
+      if (deps.lease === null) guard('removed', () => removal.step())
       const now = clock.monotonic()
       const sample = history.tick(clock.now(), now - lastTick)
       lastTick = now
@@ -196,6 +209,7 @@ export function createEngine(deps: EngineDeps): EngineApi {
   async function recover(): Promise<void> {
     if (deps.lease !== null) return
     adoptOrphans()
+    await removal.recover()
     for (const task of store.tasksInStates(['active', 'finishing'])) runner.applyTo(task, { kind: 'recovered' })
     for (const task of store.unsyncedDone())
       await runner.checkUnsynced(task).catch((error: unknown) => {
@@ -232,7 +246,11 @@ export function createEngine(deps: EngineDeps): EngineApi {
 
   function mineOf(selection: Selection): TaskRecord[] {
     adoptOrphans()
-    return store.getTasks(idsOf(selection)).filter((task) => !heldElsewhere(task))
+    return mineAmong(idsOf(selection))
+  }
+
+  function mineAmong(ids: readonly TaskId[]): TaskRecord[] {
+    return store.getTasks(ids).filter((task) => !heldElsewhere(task))
   }
 
   function idsOf(selection: Selection): TaskId[] {
@@ -244,25 +262,6 @@ export function createEngine(deps: EngineDeps): EngineApi {
   /** A `get` in another process works on it: hands off. */
   function heldElsewhere(task: TaskRecord): boolean {
     return task.leaseOwner !== null && task.leaseOwner !== deps.lease && deps.isOwnerAlive(task.leaseOwner)
-  }
-
-  async function remove(selection: Selection, deleteFiles: boolean): Promise<{ count: number }> {
-    const tasks = mineOf(selection)
-    const ids = tasks.map((task) => task.id)
-    const ending = new Set(ids.filter((id) => runner.isRunning(id)))
-    for (const id of ending) runner.stop(id)
-    // The others go at once: the places that become free now are not for them.
-    const idle = tasks.filter((task) => !ending.has(task.id))
-    store.removeTasks(idle.map((task) => task.id))
-    await runner.settled([...ending])
-    // A run that was just publishing may have ended in the meantime: look again.
-    const ended = store.getTasks([...ending])
-    store.removeTasks([...ending])
-    for (const id of ids) leased.delete(id)
-    changes.changed([], { removed: ids })
-    if (deleteFiles) for (const task of [...idle, ...ended]) await deleteFilesOf(task, deps)
-    schedulePump()
-    return { count: ids.length }
   }
 
   const handlers: Handlers<Contract> = {
@@ -314,7 +313,11 @@ export function createEngine(deps: EngineDeps): EngineApi {
     'tasks.pause': ({ selection }) => applyAll(selection, { kind: 'pause' }),
     'tasks.resume': ({ selection }) => applyAll(selection, { kind: 'resume' }),
     'tasks.retry': ({ selection }) => applyAll(selection, { kind: 'retry' }),
-    'tasks.remove': ({ selection, deleteFiles }) => remove(selection, deleteFiles),
+    'tasks.remove': ({ selection, ...how }) => {
+      adoptOrphans()
+      return removal.remove(idsOf(selection), how)
+    },
+    ...removal.handlers,
     'tasks.decide': ({ selection, decision }) =>
       decision === 'restart'
         ? applyAll(selection, { kind: 'decideRestart' }, FORGOTTEN)
@@ -383,6 +386,7 @@ export function createEngine(deps: EngineDeps): EngineApi {
       runner.applyAll(store.getTasks(leased.ids), { kind: 'pause' })
       for (const id of leased.ids) store.releaseLease(id, deps.lease)
     }
+    await removal.settled()
     guard('hosts', () => hosts.save())
     await lane.close()
     guard('statistics', () => statistics.flush())

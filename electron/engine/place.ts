@@ -57,18 +57,6 @@ export function filesOf(task: TaskRecord): string[] {
   ]
 }
 
-/** Deletes them; what cannot be deleted is said in the log and stays. */
-export async function deleteFilesOf(
-  task: TaskRecord,
-  { fs, logger }: Pick<PlaceContext, 'fs' | 'logger'>,
-): Promise<void> {
-  for (const path of filesOf(task))
-    await fs.unlink(path).catch((error: NodeJS.ErrnoException) => {
-      if (error.code !== 'ENOENT')
-        logger.warn({ task: task.id, path, error: error.message }, 'a file could not be deleted')
-    })
-}
-
 export async function restorePlace(task: TaskRecord, context: PlaceContext): Promise<RestoredPlace> {
   const partPath = partPathOf(task)
   if (!partPath) return { kind: 'nothing', lost: false }

@@ -18,6 +18,7 @@ import { createPieces } from './pieces.ts'
 import { createProgress } from './progress.ts'
 import { createQueue } from './queue.ts'
 import { createQueues } from './queues.ts'
+import { createRemoved } from './removed.ts'
 import { ensureSound, type SalvageReport } from './salvage.ts'
 import { createSettings } from './settings.ts'
 import { createStatistics } from './statistics.ts'
@@ -86,6 +87,7 @@ function assemble(connection: Connection, logger: StoreLogger): TaskStore {
     ...createQueues(connection),
     ...createProgress(connection, logger),
     ...createPieces(connection, logger),
+    ...createRemoved(connection),
     ...createHosts(connection, logger),
     ...createSettings(connection, logger),
     ...createStatistics(connection, logger),

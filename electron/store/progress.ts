@@ -2,17 +2,19 @@
 import type { BlockChecksum, SegmentRecord, TaskCheckpoint, TaskStore } from '../../shared/records.ts'
 import { type BlockPage, packPage, pageOf, unpackPage } from './block-page.ts'
 import type { Connection, StoreLogger } from './database.ts'
+import { believed, type SealedSegment, sealOf } from './segment-seal.ts'
 
 type ProgressStore = Pick<TaskStore, 'segments' | 'blocks' | 'clearProgress' | 'checkpoint'>
 
 export function createProgress(connection: Connection, logger: StoreLogger): ProgressStore {
   const { db } = connection
-  const selectSegments = db.prepare<[number], SegmentRecord>(
-    'SELECT start, "end", written, durable FROM segments WHERE task_id = ? ORDER BY start',
+  const selectSegments = db.prepare<[number], SealedSegment>(
+    'SELECT start, "end", written, durable, seal FROM segments WHERE task_id = ? ORDER BY start',
   )
+  const selectSize = db.prepare<[number], number | null>('SELECT size_bytes FROM tasks WHERE id = ?').pluck()
   const deleteSegments = db.prepare<[number]>('DELETE FROM segments WHERE task_id = ?')
-  const insertSegment = db.prepare<[number, number, number | null, number, number]>(
-    'INSERT INTO segments (task_id, start, "end", written, durable) VALUES (?, ?, ?, ?, ?)',
+  const insertSegment = db.prepare<[number, number, number | null, number, number, number]>(
+    'INSERT INTO segments (task_id, start, "end", written, durable, seal) VALUES (?, ?, ?, ?, ?, ?)',
   )
   const selectPages = db.prepare<[number], BlockPage & { page: number }>(
     'SELECT page, crcs, present, short_blocks FROM block_pages WHERE task_id = ? ORDER BY page',
@@ -55,13 +57,23 @@ export function createProgress(connection: Connection, logger: StoreLogger): Pro
     if (updateMarks.run(writtenBytes, bootId, id).changes === 0) return
     if (segments !== undefined) {
       deleteSegments.run(id)
-      for (const { start, end, written, durable } of segments) insertSegment.run(id, start, end, written, durable)
+      for (const segment of segments) {
+        const { start, end, written, durable } = segment
+        insertSegment.run(id, start, end, written, durable, sealOf(id, segment))
+      }
     }
     if (blocks !== undefined && blocks.length > 0) storeBlocks(id, blocks)
   }
 
+  function segments(id: number): SegmentRecord[] {
+    const { segments, broken } = believed(id, selectSegments.all(id), selectSize.get(id) ?? null)
+    if (broken > 0)
+      logger.warn({ taskId: id, broken }, 'stored marks were changed by damage; these parts are fetched again')
+    return segments
+  }
+
   return {
-    segments: (id) => selectSegments.all(id),
+    segments,
     blocks: (id) => selectPages.all(id).flatMap((row) => unpackOrWarn(id, row.page, row)),
     checkpoint: (batch) => {
       if (batch.length > 0) connection.progress(() => batch.forEach(storeCheckpoint))

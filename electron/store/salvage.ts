@@ -9,6 +9,7 @@ import { TASK_STATES } from '../../shared/task-state.ts'
 import { type Connection, createPrivateFile, openConnection, SIDECARS, type StoreLogger } from './database.ts'
 import { inspect, suspectMark } from './inspect.ts'
 import { backupsOf, latestVersion, type Migration, migrate, schemaVersion, stampedPath } from './migrate.ts'
+import { sealOf } from './segment-seal.ts'
 import { isConstraintViolation, isUnreadable } from './store-errors.ts'
 import { fold } from './task-row.ts'
 
@@ -221,7 +222,11 @@ function repairSegment(row: Row): Row | null {
   const { start, end, written } = row
   if (typeof start !== 'number' || typeof written !== 'number' || start < 0 || written < start) return null
   if (end !== null && (typeof end !== 'number' || written > end)) return null
-  return { ...row, durable: start }
+  const sealed = row.seal !== null && row.seal !== undefined
+  const segment = { start, end: end as number | null, written, durable: row.durable as number }
+  if (sealed && row.seal !== sealOf(row.task_id as number, segment)) return null
+  const kept = { ...segment, durable: start }
+  return { ...row, ...kept, ...(sealed && { seal: sealOf(row.task_id as number, kept) }) }
 }
 
 function copyReadable(from: Database.Database, target: Connection, logger: StoreLogger): Filled {

@@ -1,4 +1,4 @@
-/** Table `tasks`, row by row: add, read, change, remove, reserve a name; and the counts by state that triggers keep. */
+/** Table `tasks`, row by row: add, read, change, reserve a name; and the counts by state that triggers keep. */
 import { NighthaulError } from '../../shared/errors.ts'
 import type { TaskPatch, TaskRecord, TaskStore } from '../../shared/records.ts'
 import { DEFAULT_QUEUE_ID, type TaskId } from '../../shared/schemas.ts'
@@ -10,14 +10,7 @@ import { nameColumns, SELECT_TASK, type SqlValue, TASK_COLUMNS, type TaskRow, to
 
 type Tasks = Pick<
   TaskStore,
-  | 'addTasks'
-  | 'getTask'
-  | 'getTasks'
-  | 'updateTask'
-  | 'updateTasks'
-  | 'removeTasks'
-  | 'countsByState'
-  | 'reserveFilename'
+  'addTasks' | 'getTask' | 'getTasks' | 'updateTask' | 'updateTasks' | 'countsByState' | 'reserveFilename'
 >
 
 const NAME_KEYS = ['url', 'requestedFilename', 'filename'] as const
@@ -36,7 +29,6 @@ export function createTasks(connection: Connection, logger: StoreLogger): Tasks 
        (@position, @url, @requestedFilename, @nameKey, @folder, @state, @options, @createdAt, @queueId, @leaseOwner)`,
   )
   const insertPieces = pieceWriter(connection)
-  const remove = db.prepare<[number]>('DELETE FROM tasks WHERE id = ?')
   const counts = db.prepare<[], { state: string; count: number }>('SELECT state, count FROM task_counts')
 
   // One statement for each set of columns that is ever changed together: a handful, prepared at first use.
@@ -110,11 +102,6 @@ export function createTasks(connection: Connection, logger: StoreLogger): Tasks 
       const commit = options?.intent === false ? connection.progress : connection.intent
       commit(() => {
         for (const { id, patch } of patches) update(id, patch)
-      })
-    },
-    removeTasks(ids) {
-      connection.intent(() => {
-        for (const id of ids) remove.run(id)
       })
     },
     countsByState() {

@@ -289,7 +289,7 @@ describe('checksums', () => {
     expect(bad.error).toMatchObject({ code: 'checksum_mismatch', params: { actual: right.value } })
     expect(await readdir(engine.folder)).toContain('data (1).bin.bad')
     expect(await readdir(engine.folder)).not.toContain('data (1).bin')
-    await engine.call('tasks.remove', { selection: { ids: [id] }, deleteFiles: true })
+    await engine.call('tasks.remove', { selection: { ids: [id] }, deleteFiles: true, now: true })
     expect(await readdir(engine.folder)).toEqual(['data.bin'])
   })
 })

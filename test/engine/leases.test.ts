@@ -49,7 +49,7 @@ describe('a get beside the queue', () => {
     expect((await queue.call('tasks.list', {})).rows.map((row) => row.id)).toEqual([queued, id])
     const ids = { selection: { ids: [id] } }
     expect(await queue.call('tasks.pause', ids)).toEqual({ count: 0 })
-    expect(await queue.call('tasks.remove', { ...ids, deleteFiles: true })).toEqual({ count: 0 })
+    expect(await queue.call('tasks.remove', { ...ids, deleteFiles: true })).toEqual({ count: 0, removal: null })
     expect(await queue.call('tasks.pause', { selection: { filter: {} } })).toEqual({ count: 1 })
     expect((await queue.call('tasks.resume', { selection: { filter: {} } })).count).toBe(1)
     for (const path of ['/queued', '/got']) server.fault(path, null)

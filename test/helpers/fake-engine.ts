@@ -57,6 +57,7 @@ export function createFakeEngine(options: { tasks: number; now?: number }): Fake
   let nextId = tasks.length + 1
   let settings: Settings = { ...DEFAULT_SETTINGS, downloadFolder: FOLDER }
   const calls = new Map<string, number>()
+  const removals: TaskRow[][] = []
   const updates = new Map<TaskId, Omit<UpdateTasksInput, 'selection'>>()
   const samples: ThroughputSample[] = Array.from({ length: 300 }, (_, index) => ({
     at: now - (300 - index) * 1000,
@@ -149,11 +150,28 @@ export function createFakeEngine(options: { tasks: number; now?: number }): Fake
     'tasks.retry': ({ selection }) => move(selection, ['failed', 'waiting'], 'queued'),
     'tasks.remove': ({ selection }) => {
       const removed = new Set(selected(selection).map((task) => task.id))
+      const before = [...tasks]
       const kept = tasks.filter((task) => !removed.has(task.id))
       tasks.splice(0, tasks.length, ...kept)
       report({ removed: [...removed], listChanged: true })
-      return { count: removed.size }
+      const gone = before.filter((task) => removed.has(task.id))
+      removals.push(gone)
+      return { count: removed.size, removal: removed.size > 0 ? removals.length : null }
     },
+    'tasks.restore': (which) => {
+      const back =
+        'ids' in which
+          ? removals.flat().filter(({ id }) => which.ids.includes(id))
+          : (removals[which.removal === 'last' ? removals.length - 1 : which.removal - 1] ?? [])
+      const ids = new Set(back.map(({ id }) => id))
+      for (const [index, gone] of removals.entries()) removals[index] = gone.filter(({ id }) => !ids.has(id))
+      tasks.push(...back)
+      tasks.sort((a, b) => a.id - b.id)
+      report({ rows: back.map(copy), listChanged: true })
+      return { count: back.length }
+    },
+    'removed.list': () => ({ total: 0, rows: [] }),
+    'removed.clear': () => ({ count: 0 }),
     'tasks.decide': ({ selection, decision }) =>
       move(selection, ['changed'], decision === 'restart' ? 'queued' : 'paused'),
     'url.probe': () => {

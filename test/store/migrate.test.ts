@@ -116,7 +116,7 @@ describe('migrating', () => {
       name: 'dangling',
       up: (db) => {
         db.pragma('defer_foreign_keys = ON')
-        db.exec('INSERT INTO segments VALUES (77, 0, NULL, 0, 0)')
+        db.exec('INSERT INTO segments (task_id, start, written, durable) VALUES (77, 0, 0, 0)')
       },
     }
     expect(() => migrate(connection, [...MIGRATIONS, dangling], { now, logger })).toThrow('dangling references')

@@ -51,7 +51,7 @@ it('shows a new task and lets removed ones leave the selection', async () => {
   await list.select(1, 'only')
   await list.select(2, 'toggle')
   await engine.handlers['tasks.add']({ items: [{ url: 'https://a.example/new' }], paused: false, onDuplicate: 'skip' })
-  await engine.handlers['tasks.remove']({ selection: { ids: [2] }, deleteFiles: false })
+  await engine.handlers['tasks.remove']({ selection: { ids: [2] }, deleteFiles: false, now: false })
   expect(chosen(list)).toEqual(new Set([3]))
   await vi.waitFor(() => expect([...view(list).rows.keys()]).toEqual([1, 3, 4, 5, 6, 7]))
 })

@@ -3,7 +3,7 @@ import type { SelectHow } from '../../stores/task-list.ts'
 
 export type ListCommand =
   | { kind: 'move'; to: number; how: SelectHow }
-  | { kind: 'toggle' | 'selectAll' | 'selectNone' | 'details' | 'remove' | 'pause' | 'goOn' }
+  | { kind: 'toggle' | 'selectAll' | 'selectNone' | 'undo' | 'details' | 'remove' | 'pause' | 'goOn' }
 
 export interface ListKey {
   key: string
@@ -42,7 +42,8 @@ export function listCommand(pressed: ListKey, at: number, total: number, page: n
       return { kind: 'remove' }
   }
   const letter = pressed.key.toLowerCase()
-  if (ctrl) return letter === 'a' && !shift ? { kind: 'selectAll' } : null
+  if (ctrl && shift) return null
+  if (ctrl) return letter === 'a' ? { kind: 'selectAll' } : letter === 'z' ? { kind: 'undo' } : null
   if (shift) return null
   if (letter === 'p') return { kind: 'pause' }
   return letter === 'r' ? { kind: 'goOn' } : null

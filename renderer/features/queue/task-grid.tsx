@@ -6,7 +6,15 @@ import { useVirtualizer } from '@tanstack/react-virtual'
 import { type KeyboardEvent, type MouseEvent, useCallback, useEffect, useRef } from 'react'
 import { useTranslation } from 'react-i18next'
 import type { TaskId } from '../../../shared/schemas.ts'
-import { focusedId, goOnSelected, openDetails, openFile, pauseSelected, removeSelected } from '../../actions.ts'
+import {
+  focusedId,
+  goOnSelected,
+  openDetails,
+  openFile,
+  pauseSelected,
+  removeSelected,
+  undoRemove,
+} from '../../actions.ts'
 import { taskList } from '../../session.ts'
 import { isSelected } from '../../stores/selection.ts'
 import type { SelectHow } from '../../stores/task-list.ts'
@@ -70,6 +78,7 @@ export function TaskGrid() {
     else if (command.kind === 'selectAll') taskList.selectAll()
     else if (command.kind === 'details') openDetails()
     else if (command.kind === 'remove') removeSelected()
+    else if (command.kind === 'undo') undoRemove()
     else if (command.kind === 'pause') pauseSelected()
     else if (command.kind === 'goOn') goOnSelected()
     else if (useWindow.getState().details !== null) useWindow.setState({ details: null })

@@ -12,6 +12,7 @@ import {
   resumeSelected,
   retryAll,
   retrySelected,
+  undoRemove,
 } from '../../actions.ts'
 import { taskList } from '../../session.ts'
 import { openAdd, openPage, useWindow } from '../../stores/window.ts'
@@ -86,6 +87,10 @@ export function Toolbar() {
               <Menu.Item className="menu-item" onClick={() => void removeDone()}>
                 <Icon name="done" />
                 {t('toolbar.removeDone')}
+              </Menu.Item>
+              <Menu.Item className="menu-item" onClick={undoRemove}>
+                <Icon name="undo" />
+                {t('toolbar.undoRemove')}
               </Menu.Item>
               <Menu.Separator className="menu-separator" />
               <Menu.Item className="menu-item" onClick={() => useWindow.setState({ dialog: { kind: 'hosts' } })}>

@@ -195,6 +195,15 @@ function Form({ settings }: { settings: Settings }) {
         </div>
       </fieldset>
       <fieldset className="settings-group">
+        <legend>{t('settings.groups.list')}</legend>
+        <div className="field-columns">
+          {number('keepRemovedDays', t('settings.days'))}
+          {number('keepRemovedFilesMinutes', t('settings.minutes'), t('settings.keepRemovedFilesMinutesHint'))}
+          {number('backupDays', t('settings.days'), t('settings.backupDaysHint'))}
+          {number('backupWeeks', t('settings.weeks'))}
+        </div>
+      </fieldset>
+      <fieldset className="settings-group">
         <legend>{t('settings.groups.look')}</legend>
         <div className="field-columns">
           <Choice

@@ -1,0 +1,34 @@
+/** Commands that keep the list safe: what was removed and comes back. What they do is in removed.ts. */
+import type { Command } from 'commander'
+import type { GlobalFlags } from './program.ts'
+
+/** Runs a command's code with its positional arguments and flags. */
+type Run = <A extends unknown[], F>(
+  code: (...input: [...A, F & GlobalFlags]) => Promise<number>,
+) => (...input: unknown[]) => Promise<void>
+
+export type ListFlags = GlobalFlags & { json?: true }
+
+export function addListCommands(program: Command, run: Run): void {
+  const command = (name: string, description: string) => program.command(name).description(description)
+  const removed = () => import('./removed.ts')
+
+  command('remove', 'take downloads off the list; “undo” brings them back')
+    .argument('<id...>', 'ids, as in the list')
+    .option('--delete-files', 'delete what they have saved as well, after a while')
+    .option('--now', 'with --delete-files: delete it at once')
+    .option('--json', 'print JSON')
+    .action(
+      run<[string[]], ListFlags & { deleteFiles?: true; now?: true }>(async (ids, flags) =>
+        (await removed()).remove(ids, flags),
+      ),
+    )
+  command('undo', 'bring removed downloads back: those of the last “remove”, or these')
+    .argument('[id...]', 'ids, as in “removed”')
+    .option('--json', 'print JSON')
+    .action(run<[string[]], ListFlags>(async (ids, flags) => (await removed()).undo(ids, flags)))
+  command('removed', 'show what was removed and can come back')
+    .option('--clear', 'forget all of it now, and delete the files that wait for it')
+    .option('--json', 'print JSON, one object a line')
+    .action(run<[], ListFlags & { clear?: true }>(async (flags) => (await removed()).removed(flags)))
+}
