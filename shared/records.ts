@@ -6,9 +6,7 @@ import type { ErrorInfo } from './errors.ts'
 import type { HostRule } from './host-schemas.ts'
 import type { ChecksumResult, ExpectedDigest, PieceHashes } from './integrity.ts'
 import type { Tally } from './request-statistics.ts'
-import type { HourFigures, ListTasksInput, QueueId, Selection, SettingsPatch, TaskId, TaskOptions } from './schemas.ts'
 import type {
-  Checksum,
   HourFigures,
   ListTasksInput,
   QueueId,

@@ -14,8 +14,8 @@ export function sealOf(taskId: number, { start, end, written, durable }: Segment
 }
 
 /**
- * What can be believed of a task's segments, by start: those with a sound seal. What they leave open before the last
- * one's end, and up to `sizeBytes` where a seal is broken (null: not known), counts as not there.
+ * What can be believed of a task's segments, by start: those with a sound seal. What they leave open up to
+ * `sizeBytes` (null: not known) counts as not there, so that a row that is lost is no hole in the file.
  */
 export function believed(
   taskId: number,
@@ -26,7 +26,7 @@ export function believed(
   const segments = sound.map(({ start, end, written, durable }) => ({ start, end, written, durable }))
   const broken = rows.length - sound.length
   if (segments.length === 0) return { segments, broken }
-  return { segments: filled(segments, broken > 0 ? sizeBytes : 0), broken }
+  return { segments: filled(segments, sizeBytes ?? (broken > 0 ? null : 0)), broken }
 }
 
 function filled(segments: readonly SegmentRecord[], sizeBytes: number | null): SegmentRecord[] {
