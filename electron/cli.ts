@@ -4,6 +4,8 @@
  * they throw into one sentence and an exit code.
  */
 import { enableCompileCache } from 'node:module'
+import { startLaneThread } from './engine/lane/lane-thread.ts'
+import { LANE_WORKER } from './lane-entry.ts'
 
 enableCompileCache()
 
@@ -15,6 +17,9 @@ if (Number.parseInt(process.versions.node, 10) < OLDEST_NODE) {
   )
   process.exit(1)
 }
+
+// The thread that downloads takes longest to start, the command itself nearly as long: side by side.
+if (process.argv[2] === 'get') startLaneThread(LANE_WORKER)
 
 const { main } = await import('./cli/main.ts')
 await main(process.argv.slice(2))

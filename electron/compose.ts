@@ -10,16 +10,11 @@ import { createEngine } from './engine/engine.ts'
 import { createLanePool } from './engine/lane/lane-pool.ts'
 import { createNodeFileSystem } from './engine/node-fs.ts'
 import type { Logger } from './engine/ports.ts'
+import { LANE_WORKER } from './lane-entry.ts'
 import { nodeClock } from './platform/clock.ts'
 import { defaultDownloadFolder } from './platform/download-folder.ts'
 import { bootId, databasePath, isOwnerAlive, isQueueOwned } from './profile.ts'
 import { openStore } from './store/index.ts'
-
-/** Beside this file in a checkout; among the entries of dist/electron where this was built into a chunk. */
-const LANE_WORKER = new URL(
-  import.meta.url.endsWith('.ts') ? './engine/lane/lane-worker.ts' : '../lane-worker.js',
-  import.meta.url,
-)
 
 export interface OpenEngineOptions {
   /** absolute path; created where it does not exist */

@@ -71,6 +71,7 @@ function nodeConfig(outDir: string, entries: readonly string[], format: 'es' | '
     configFile: false,
     root: ROOT,
     logLevel: 'warn',
+    plugins: [http2WhenNeeded()],
     // `ssr` is vite's word for “runs in Node”. Bundled packages start in half the time: one file instead of hundreds.
     ssr: { target: 'node', noExternal: true, external: [...EXTERNAL] },
     build: {
@@ -86,6 +87,25 @@ function nodeConfig(outDir: string, entries: readonly string[], format: 'es' | '
         ),
         output: { format, entryFileNames: fileName, chunkFileNames: 'chunks/[name]-[hash].js' },
       },
+    },
+  }
+}
+
+/**
+ * undici loads Node's HTTP/2 with its client, a tenth of a worker's start: here with the first connection that speaks it.
+ * Modules of CommonJS run when they are first required.
+ */
+function http2WhenNeeded(): Rolldown.Plugin {
+  return {
+    name: 'http2-when-needed',
+    transform(code, id) {
+      if (!/undici[\\/]lib[\\/]dispatcher[\\/]client\.js$/.test(id)) return null
+      const eager = "const connectH2 = require('./client-h2.js')"
+      if (!code.includes(eager)) throw new Error(`${id} loads HTTP/2 in another way; mend scripts/build.ts`)
+      return {
+        code: code.replace(eager, "const connectH2 = (...input) => require('./client-h2.js')(...input)"),
+        map: null,
+      }
     },
   }
 }

@@ -45,11 +45,14 @@ export class Limits {
     for (const [name, bucket] of this.#hosts) bucket.setRate(this.#rates.host(name), now)
   }
 
-  /** What bytes of a task in this queue pay into when they come from this host; `own` is the task's. */
+  /**
+   * What bytes of a task in this queue pay into when they come from this host; `own` is the task's, asked for again when
+   * it is limited.
+   */
   buckets(queueId: QueueId, host: string, own: TokenBucket): TokenBucket[] {
     const queue = this.#queues.get(queueId) ?? this.#queues.get(DEFAULT_QUEUE_ID)
     const ofHost = this.#host(host)
-    return [this.#all, ...(queue ? [queue] : []), ...(ofHost ? [ofHost] : []), own]
+    return [this.#all, ...(queue ? [queue] : []), ...(ofHost ? [ofHost] : []), ...(own.bytesPerSecond ? [own] : [])]
   }
 
   /** Only hosts that are limited have one. */

@@ -163,7 +163,7 @@ it('goes on where it was when a worker is lost, again and again', async () => {
 it('a range that is split while another thread reads it has one owner for each byte', async () => {
   const STEP = 1000
   for (let round = 0; round < 20; round++) {
-    const bounds = new LaneBounds(0, Number.MAX_SAFE_INTEGER)
+    const bounds = LaneBounds.within(0, Number.MAX_SAFE_INTEGER)
     const worker = new Worker(new URL('../helpers/bounds-reader.ts', import.meta.url), {
       workerData: { memory: bounds.memory, step: STEP },
     })

@@ -173,7 +173,8 @@ describe('cookie files', () => {
     '.com\tTRUE\t/\tFALSE\t0\teverywhere\t6',
     'localhost\tFALSE\t/\tFALSE\t0\tlocal\t7',
   ].join('\r\n')
-  const sent = (url: string) => (createTaskCookies(FILE).header(new URL(url)) ?? '').split('; ').sort().join(' ')
+  const sent = async (url: string) =>
+    ((await createTaskCookies(FILE).header(new URL(url))) ?? '').split('; ').sort().join(' ')
 
   test.each([
     ['https://example.com/', 'all=1 hostonly=2 secure=3'],
@@ -184,7 +185,7 @@ describe('cookie files', () => {
     ['https://example.com.evil.test/', ''],
     ['https://other.com/', ''],
     ['http://localhost:8080/', 'local=7'],
-  ])('%s is sent: %s', (url, cookies) => expect(sent(url)).toBe(cookies))
+  ])('%s is sent: %s', async (url, cookies) => expect(await sent(url)).toBe(cookies))
 
   test('reads every field', () => {
     expect(parseNetscapeCookies('#HttpOnly_.a.test\ttrue\t/p\tFALSE\t12.5\tn\tv=w')).toEqual([
@@ -219,16 +220,16 @@ describe('cookie files', () => {
     ),
   )
 
-  test('a server may set cookies for itself alone', () => {
+  test('a server may set cookies for itself alone', async () => {
     const cookies = createTaskCookies(undefined)
-    cookies.learn(new URL('https://a.example.com/x'), [
+    await cookies.learn(new URL('https://a.example.com/x'), [
       'own=1; Path=/',
       'up=2; Domain=example.com; Path=/',
       'no=3; Domain=other.com',
     ])
-    expect(cookies.header(new URL('https://a.example.com/'))).toBe('own=1; up=2')
-    expect(cookies.header(new URL('https://b.example.com/'))).toBe('up=2')
-    expect(cookies.header(new URL('https://other.com/'))).toBeNull()
+    expect(await cookies.header(new URL('https://a.example.com/'))).toBe('own=1; up=2')
+    expect(await cookies.header(new URL('https://b.example.com/'))).toBe('up=2')
+    expect(await cookies.header(new URL('https://other.com/'))).toBeNull()
   })
 })
 

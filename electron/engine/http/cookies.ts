@@ -2,7 +2,7 @@
  * The cookies of one task: those of a Netscape cookie file and those a server sets on the way (RFC 6265). They go only
  * where their domain, path and Secure flag say.
  */
-import { Cookie, CookieJar } from 'tough-cookie'
+import type { CookieJar } from 'tough-cookie'
 import { NighthaulError } from '../../../shared/errors.ts'
 
 export interface NetscapeCookie {
@@ -64,33 +64,46 @@ function isBoolean(text: string | undefined): text is string {
 
 export interface TaskCookies {
   /** the Cookie header for a request to `url`; null: none belongs there */
-  header(url: URL): string | null
+  header(url: URL): Promise<string | null>
   /** remembers what a reply from `url` set, as far as it may */
-  learn(url: URL, setCookie: string | string[] | undefined): void
+  learn(url: URL, setCookie: string | string[] | undefined): Promise<void>
 }
 
 /** Throws `invalid_input` where `text` is no cookie file. */
 export function createTaskCookies(text: string | undefined): TaskCookies {
+  const given = text ? parseNetscapeCookies(text) : []
+  // The list of public suffixes costs half a megabyte and milliseconds, and most downloads never see a cookie.
+  let jar: Promise<CookieJar> | null = null
+  const filled = () => (jar ??= jarOf(given))
+  return {
+    async header(url) {
+      if (jar === null && given.length === 0) return null
+      return (await filled()).getCookieStringSync(url.href) || null
+    },
+    async learn(url, setCookie) {
+      if (setCookie === undefined) return
+      for (const line of [setCookie].flat())
+        (await filled()).setCookieSync(line, url.href, { ignoreError: true, loose: true })
+    },
+  }
+}
+
+async function jarOf(cookies: readonly NetscapeCookie[]): Promise<CookieJar> {
+  const { Cookie, CookieJar } = await import('tough-cookie')
   const jar = new CookieJar()
-  for (const cookie of text ? parseNetscapeCookies(text) : []) {
-    const { domain, includeSubdomains, expires, name: key, ...rest } = cookie
+  for (const { domain, path, includeSubdomains, expires, name: key, ...rest } of cookies) {
     jar.setCookieSync(
       new Cookie({
         key,
+        path,
         ...rest,
         domain: includeSubdomains ? domain : null,
         expires: expires > 0 ? new Date(expires * 1000) : 'Infinity',
       }),
-      `https://${domain}${cookie.path}`,
+      `https://${domain}${path}`,
       // A cookie for a whole public suffix (`.com`) or one long expired: browsers' exports hold such; it goes nowhere.
       { ignoreError: true },
     )
   }
-  return {
-    header: (url) => jar.getCookieStringSync(url.href) || null,
-    learn(url, setCookie) {
-      for (const line of typeof setCookie === 'string' ? [setCookie] : (setCookie ?? []))
-        jar.setCookieSync(line, url.href, { ignoreError: true, loose: true })
-    },
-  }
+  return jar
 }

@@ -297,12 +297,12 @@ export function createHttpClient(deps: HttpClientDeps): HttpClient {
       const { url } = hop
       // Downgraded to http: whatever the cookies' flags say, they were given for a secure link.
       const downgraded = start.protocol === 'https:' && url.protocol === 'http:'
-      const cookie = downgraded ? null : session.cookies.header(url)
+      const cookie = downgraded ? null : await session.cookies.header(url)
       const visit = `${hop.asked.method} ${url.href} ${cookie ?? ''}`
       if (seen.has(visit)) throw redirectCircle(start)
       seen.add(visit)
       const { reply, reused, remoteAddress, httpVersion } = await ask(hop, session, asked, cookie)
-      session.cookies.learn(url, reply.headers['set-cookie'])
+      await session.cookies.learn(url, reply.headers['set-cookie'])
       if (!isRedirect(reply.status)) {
         return Object.assign(methodsOf(reply), {
           status: reply.status,

@@ -11,7 +11,7 @@ export const SLAB_BYTES = 512 * 1024
 /** With less room than this a slab is full: a shorter read costs more than the rest is worth. */
 const MIN_READ_BYTES = 64 * 1024
 /** Slabs kept for later; more are in use while the disk is behind. */
-const MAX_IDLE = 16
+const MAX_IDLE = 8
 
 interface Slab {
   readonly bytes: Buffer

@@ -14,22 +14,37 @@ const CELLS = 3
 const OPEN = -1n
 
 export class LaneBounds {
-  readonly #cells: BigInt64Array
+  readonly #cells: BigInt64Array<ArrayBufferLike>
 
-  constructor(position: number, end: number | null, memory?: SharedArrayBuffer) {
-    this.#cells = new BigInt64Array(memory ?? new SharedArrayBuffer(CELLS * BigInt64Array.BYTES_PER_ELEMENT))
-    if (memory) return
-    this.#cells[CLAIMED] = BigInt(position)
-    this.#cells[END] = toCell(end)
+  private constructor(cells: BigInt64Array<ArrayBufferLike>) {
+    this.#cells = cells
+  }
+
+  /** Reading from `position` to `end`, told in `memory`: new, or of bounds that nobody looks at any more. */
+  static within(
+    position: number,
+    end: number | null,
+    memory = new SharedArrayBuffer(CELLS * BigInt64Array.BYTES_PER_ELEMENT),
+  ): LaneBounds {
+    const cells = new BigInt64Array(memory)
+    cells.fill(0n)
+    cells[CLAIMED] = BigInt(position)
+    cells[END] = toCell(end)
+    return new LaneBounds(cells)
   }
 
   /** The same bounds, seen from another thread. */
   static over(memory: SharedArrayBuffer): LaneBounds {
-    return new LaneBounds(0, null, memory)
+    return new LaneBounds(new BigInt64Array(memory))
   }
 
   get memory(): SharedArrayBuffer {
     return this.#cells.buffer as SharedArrayBuffer
+  }
+
+  /** As they are now, in memory that nobody shares. */
+  parted(): LaneBounds {
+    return new LaneBounds(this.#cells.slice())
   }
 
   /** one past the last byte that was read or is about to be */

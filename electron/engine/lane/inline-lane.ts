@@ -57,12 +57,12 @@ export function createInlineLane(deps: HttpClientDeps): InlineLane {
         ...head,
         receiveWithin,
         receive(order, events, signal) {
-          const bounds = new LaneBounds(order.start + order.compareBytes, order.end)
+          const bounds = LaneBounds.within(order.start + order.compareBytes, order.end)
           const reached = async (position: number) => bounds.answer(events.reached(position))
           return receiveWithin(order, { ...events, reached }, signal, bounds)
         },
         compareWithin,
-        compare: (order, events, signal) => compareWithin(order, events, signal, new LaneBounds(0, null)),
+        compare: (order, events, signal) => compareWithin(order, events, signal, LaneBounds.within(0, null)),
       }
     },
     // The cookies go with the options object.

@@ -3,7 +3,7 @@
  * memory that the socket was read into: cheaper than any hand-over, and nobody else waits on this thread.
  */
 import { closeSync, openSync } from 'node:fs'
-import { parentPort, workerData } from 'node:worker_threads'
+import { parentPort } from 'node:worker_threads'
 import { NighthaulError, toErrorInfo } from '../../../shared/errors.ts'
 import type { TaskOptions } from '../../../shared/schemas.ts'
 import { toDiskError } from '../disk-errors.ts'
@@ -12,16 +12,18 @@ import type { HttpSettings } from '../http/http-client.ts'
 import { descriptorFile } from '../node-fs.ts'
 import { TokenBucket } from '../rate-limiter.ts'
 import { LaneBounds } from './bounds.ts'
-import { createInlineLane, type InlineReply } from './inline-lane.ts'
+import { createInlineLane, type InlineLane, type InlineReply } from './inline-lane.ts'
 import type { LaneTransfer, RaceAnswer } from './lane.ts'
-import type { CompareMessage, FileMessage, FromWorker, ReceiveMessage, RequestMessage, ToWorker } from './messages.ts'
+import type {
+  CompareMessage,
+  FileMessage,
+  FromWorker,
+  MemoryId,
+  ReceiveMessage,
+  RequestMessage,
+  ToWorker,
+} from './messages.ts'
 import { Outbox } from './outbox.ts'
-
-export interface LaneWorkerData {
-  settings: HttpSettings
-  /** the other side can ask the system about proxies */
-  asksSystem: boolean
-}
 
 interface Work {
   abort: AbortController
@@ -34,7 +36,6 @@ interface Work {
 }
 
 const port = parentPort!
-const { settings, asksSystem } = workerData as LaneWorkerData
 const questions = new Map<number, PromiseWithResolvers<string>>()
 let lastQuestion = 0
 const resolveProxy = (url: string): Promise<string> => {
@@ -44,20 +45,11 @@ const resolveProxy = (url: string): Promise<string> => {
   tell({ kind: 'resolveProxy', question, url })
   return answer.promise
 }
-const lane = createInlineLane({
-  settings,
-  ...(asksSystem && { resolveProxy }),
-  clock: {
-    now: Date.now,
-    monotonic: () => Number(process.hrtime.bigint()) / 1e6,
-    setTimeout(callback, ms) {
-      const timer = setTimeout(callback, ms)
-      return { cancel: () => clearTimeout(timer) }
-    },
-  },
-  onRequest: (sample) => tell({ kind: 'sample', sample }),
-})
+/** told by the first message */
+let lane: InlineLane
 const options = new Map<number, TaskOptions>()
+const memories = new Map<MemoryId, SharedArrayBuffer>()
+const bucketAt = (id: MemoryId) => TokenBucket.attach(memories.get(id)!)
 const works = new Map<number, Work>()
 const outbox = new Outbox<FromWorker>((messages) => port.postMessage(messages))
 const tell = (message: FromWorker) => outbox.post(message)
@@ -66,11 +58,20 @@ port.on('message', (messages: ToWorker[]) => messages.forEach(take))
 
 function take(message: ToWorker): void {
   switch (message.kind) {
+    case 'begin':
+      lane = begin(message.settings, message.asksSystem)
+      return
     case 'options':
       options.set(message.id, message.options)
       return
     case 'forget':
       options.delete(message.id)
+      return
+    case 'memory':
+      memories.set(message.id, message.memory)
+      return
+    case 'memoryGone':
+      memories.delete(message.id)
       return
     case 'request':
       void request(message.id, message.request)
@@ -85,7 +86,7 @@ function take(message: ToWorker): void {
       works.get(message.id)?.answer?.(message.end)
       return
     case 'buckets':
-      works.get(message.id)?.transfer?.setBuckets(message.buckets.map(TokenBucket.attach))
+      works.get(message.id)?.transfer?.setBuckets(message.buckets.map(bucketAt))
       return
     case 'raced': {
       const { answer } = message
@@ -117,12 +118,28 @@ function take(message: ToWorker): void {
   }
 }
 
+function begin(settings: HttpSettings, asksSystem: boolean): InlineLane {
+  return createInlineLane({
+    settings,
+    ...(asksSystem && { resolveProxy }),
+    clock: {
+      now: Date.now,
+      monotonic: () => Number(process.hrtime.bigint()) / 1e6,
+      setTimeout(callback, ms) {
+        const timer = setTimeout(callback, ms)
+        return { cancel: () => clearTimeout(timer) }
+      },
+    },
+    onRequest: (sample) => tell({ kind: 'sample', sample }),
+  })
+}
+
 async function request(id: number, { options: optionsId, buckets, ...asked }: RequestMessage): Promise<void> {
   const work: Work = { abort: new AbortController(), reply: null, transfer: null, answer: null, race: null }
   works.set(id, work)
   try {
     const taskOptions = options.get(optionsId) ?? {}
-    const drawn = buckets.map(TokenBucket.attach)
+    const drawn = buckets.map(bucketAt)
     const reply = await lane.request({ ...asked, options: taskOptions, buckets: drawn, signal: work.abort.signal })
     // Given up just as its head came: nobody will ask for the rest.
     work.abort.signal.throwIfAborted()
@@ -138,7 +155,7 @@ async function request(id: number, { options: optionsId, buckets, ...asked }: Re
 function receive(id: number, { file, bounds, buckets, ...order }: ReceiveMessage): void {
   follow(id, file, (work, reply, part) =>
     reply.receiveWithin(
-      { ...order, part, buckets: buckets.map(TokenBucket.attach) },
+      { ...order, part, buckets: buckets.map(bucketAt) },
       {
         written: (position) => tell({ kind: 'written', id, position, blocks: part.takeBlocks() }),
         reached: (position) =>
@@ -153,7 +170,7 @@ function receive(id: number, { file, bounds, buckets, ...order }: ReceiveMessage
         },
       },
       work.abort.signal,
-      LaneBounds.over(bounds),
+      LaneBounds.over(memories.get(bounds)!),
     ),
   )
 }
@@ -161,10 +178,10 @@ function receive(id: number, { file, bounds, buckets, ...order }: ReceiveMessage
 function compare(id: number, { file, bounds, buckets, ...order }: CompareMessage): void {
   follow(id, file, (work, reply, part) =>
     reply.compareWithin(
-      { ...order, part, buckets: buckets.map(TokenBucket.attach) },
+      { ...order, part, buckets: buckets.map(bucketAt) },
       { advanced: (start, position) => tell({ kind: 'advanced', id, start, position, blocks: part.takeBlocks() }) },
       work.abort.signal,
-      LaneBounds.over(bounds),
+      LaneBounds.over(memories.get(bounds)!),
     ),
   )
 }

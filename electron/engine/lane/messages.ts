@@ -7,8 +7,7 @@ import type { HttpSettings } from '../http/http-client.ts'
 import type { CompareOrder, LaneReply, LaneRequest, RaceAnswer, ReceiveOrder, TransferResult } from './lane.ts'
 
 export type RequestMessage = Omit<LaneRequest, 'options' | 'signal' | 'buckets'> & {
-  /** the memory of each, here and below */
-  buckets: SharedArrayBuffer[]
+  buckets: MemoryId[]
   /** of the options told before */
   options: number
 }
@@ -21,26 +20,34 @@ export interface FileMessage {
   create: boolean
 }
 
+/** Of shared memory that the worker was told of before. */
+export type MemoryId = number
+
 /** What both threads work on: an open file, and shared memory. */
 interface Shared {
   file: FileMessage
-  bounds: SharedArrayBuffer
-  buckets: SharedArrayBuffer[]
+  bounds: MemoryId
+  buckets: MemoryId[]
 }
 
 export type ReceiveMessage = Omit<ReceiveOrder, 'part' | 'buckets'> & Shared
 export type CompareMessage = Omit<CompareOrder, 'part' | 'buckets'> & Shared
 
 export type ToWorker =
+  /** the first; `asksSystem`: the other side can ask the system about proxies */
+  | { kind: 'begin'; settings: HttpSettings; asksSystem: boolean }
   | { kind: 'options'; id: number; options: TaskOptions }
   | { kind: 'forget'; id: number }
+  | { kind: 'memory'; id: MemoryId; memory: SharedArrayBuffer }
+  /** nobody here has it any more */
+  | { kind: 'memoryGone'; id: MemoryId }
   | { kind: 'request'; id: number; request: RequestMessage }
   | { kind: 'receive'; id: number; order: ReceiveMessage }
   | { kind: 'compare'; id: number; order: CompareMessage }
   | { kind: 'answer'; id: number; end: number | null | 'stop' }
   /** to `takeOver` */
   | { kind: 'raced'; id: number; answer: RaceAnswer | { kind: 'over'; error: ErrorInfo } }
-  | { kind: 'buckets'; id: number; buckets: SharedArrayBuffer[] }
+  | { kind: 'buckets'; id: number; buckets: MemoryId[] }
   | { kind: 'flush'; id: number }
   /** ends a request, or the reading of its reply */
   | { kind: 'abort'; id: number; reason: ErrorInfo }

@@ -2,7 +2,7 @@
  * The engine's side of a lane in a worker thread: every call becomes a message (messages.ts). A worker that ends
  * unexpectedly takes its requests with it, which are tried again; what was written until then is known.
  */
-import { Worker } from 'node:worker_threads'
+import type { Worker } from 'node:worker_threads'
 import { type ErrorInfo, NighthaulError, toErrorInfo } from '../../../shared/errors.ts'
 import type { RequestSample } from '../../../shared/request-statistics.ts'
 import type { TaskOptions } from '../../../shared/schemas.ts'
@@ -21,12 +21,17 @@ import type {
   ReceiveEvents,
   ReceiveOrder,
 } from './lane.ts'
-import type { LaneWorkerData } from './lane-service.ts'
-import type { FileMessage, FromWorker, Told, ToWorker } from './messages.ts'
+import { laneThread } from './lane-thread.ts'
+import type { FileMessage, FromWorker, MemoryId, Told, ToWorker } from './messages.ts'
 import { Outbox } from './outbox.ts'
 
 /** What is under way under one id, and who hears of it. */
 type Listener = (message: Told) => void
+
+/** The bounds of a transfer: shared while it runs. */
+interface Seen {
+  bounds: LaneBounds
+}
 
 export interface WorkerEvents {
   onRequest(sample: RequestSample): void
@@ -43,6 +48,10 @@ export class WorkerLane implements Lane {
   })
   readonly #listeners = new Map<number, Listener>()
   readonly #options = new WeakMap<TaskOptions, number>()
+  readonly #memories = new WeakMap<SharedArrayBuffer, MemoryId>()
+  readonly #gone = new FinalizationRegistry<MemoryId>((id) => this.#post({ kind: 'memoryGone', id }))
+  /** of transfers that ended */
+  readonly #spareBounds: SharedArrayBuffer[] = []
   readonly #exited: Promise<void>
   readonly #heardOut = Promise.withResolvers<void>()
   #lastId = 0
@@ -53,7 +62,8 @@ export class WorkerLane implements Lane {
   constructor(entry: URL, settings: HttpSettings, events: WorkerEvents) {
     const { resolveProxy } = events
     const asksSystem = resolveProxy !== undefined
-    this.#worker = new Worker(entry, { workerData: { settings, asksSystem } satisfies LaneWorkerData })
+    this.#worker = laneThread(entry)
+    this.#post({ kind: 'begin', settings, asksSystem })
     this.#worker.on('message', (messages: FromWorker[]) => {
       for (const message of messages) {
         if (message.kind === 'resolveProxy') void this.#answer(message.question, message.url, resolveProxy)
@@ -84,7 +94,7 @@ export class WorkerLane implements Lane {
     signal.throwIfAborted()
     if (this.#lost) throw this.#lost
     const id = ++this.#lastId
-    const request = { ...asked, options: this.#optionsId(options), buckets: memoryOf(buckets) }
+    const request = { ...asked, options: this.#optionsId(options), buckets: this.#idsOf(buckets) }
     return new Promise((resolve, reject) => {
       const onAbort = () => {
         this.#abandon(id, signal.reason)
@@ -150,6 +160,22 @@ export class WorkerLane implements Lane {
     return id
   }
 
+  #idsOf(buckets: readonly TokenBucket[]): MemoryId[] {
+    return buckets.map(({ shared }) => this.#memoryId(shared))
+  }
+
+  /** Shared memory crosses once: to hand it over costs more than all else that a small file needs of the other thread. */
+  #memoryId(memory: SharedArrayBuffer): MemoryId {
+    let id = this.#memories.get(memory)
+    if (id === undefined) {
+      id = ++this.#lastId
+      this.#memories.set(memory, id)
+      this.#gone.register(memory, id)
+      this.#post({ kind: 'memory', id, memory })
+    }
+    return id
+  }
+
   #reply(id: number, head: Omit<LaneReply, 'abort' | 'receive' | 'compare'>): LaneReply {
     return {
       ...head,
@@ -165,22 +191,22 @@ export class WorkerLane implements Lane {
     events: ReceiveEvents,
     signal: AbortSignal,
   ): LaneTransfer {
-    const bounds = new LaneBounds(order.start + order.compareBytes, order.end)
+    const seen = { bounds: LaneBounds.within(order.start + order.compareBytes, order.end, this.#spareBounds.pop()) }
     const over = this.#endedBefore(id, signal)
-    if (over) return this.#transfer(id, over, bounds)
-    const ended = this.#listen(id, part, signal, (message) => {
+    if (over) return this.#transfer(id, over, seen)
+    const ended = this.#listen(id, part, seen, signal, (message) => {
       if (message.kind === 'written') events.written(message.position)
       else if (message.kind === 'reached')
-        this.#post({ kind: 'answer', id, end: bounds.answer(events.reached(message.position)) })
+        this.#post({ kind: 'answer', id, end: seen.bounds.answer(events.reached(message.position)) })
       else if (message.kind === 'takeOver')
         events.takeOver(message.position).then(
           (answer) => this.#post({ kind: 'raced', id, answer }),
           (error: unknown) => this.#post({ kind: 'raced', id, answer: { kind: 'over', error: toErrorInfo(error) } }),
         )
     })
-    const shared = { file: fileOf(part), bounds: bounds.memory, buckets: memoryOf(buckets) }
+    const shared = { file: fileOf(part), bounds: this.#memoryId(seen.bounds.memory), buckets: this.#idsOf(buckets) }
     this.#post({ kind: 'receive', id, order: { ...order, ...shared } })
-    return this.#transfer(id, ended, bounds)
+    return this.#transfer(id, ended, seen)
   }
 
   #compare(
@@ -189,28 +215,28 @@ export class WorkerLane implements Lane {
     events: CompareEvents,
     signal: AbortSignal,
   ): LaneTransfer {
-    const bounds = new LaneBounds(0, null)
+    const seen = { bounds: LaneBounds.within(0, null, this.#spareBounds.pop()) }
     const over = this.#endedBefore(id, signal)
-    if (over) return this.#transfer(id, over, bounds)
-    const ended = this.#listen(id, part, signal, (message) => {
+    if (over) return this.#transfer(id, over, seen)
+    const ended = this.#listen(id, part, seen, signal, (message) => {
       if (message.kind === 'advanced') events.advanced(message.start, message.position)
     })
-    const shared = { file: fileOf(part), bounds: bounds.memory, buckets: memoryOf(buckets) }
+    const shared = { file: fileOf(part), bounds: this.#memoryId(seen.bounds.memory), buckets: this.#idsOf(buckets) }
     this.#post({ kind: 'compare', id, order: { ...order, ...shared } })
-    return this.#transfer(id, ended, bounds)
+    return this.#transfer(id, ended, seen)
   }
 
-  #transfer(id: number, ended: LaneTransfer['ended'], bounds: LaneBounds): LaneTransfer {
+  #transfer(id: number, ended: LaneTransfer['ended'], seen: Seen): LaneTransfer {
     return {
       ended,
       get position() {
-        return bounds.claimed
+        return seen.bounds.claimed
       },
       get receivedBytes() {
-        return bounds.receivedBytes
+        return seen.bounds.receivedBytes
       },
-      setEnd: (end) => bounds.setEnd(end),
-      setBuckets: (others) => this.#post({ kind: 'buckets', id, buckets: memoryOf(others) }),
+      setEnd: (end) => seen.bounds.setEnd(end),
+      setBuckets: (others) => this.#post({ kind: 'buckets', id, buckets: this.#idsOf(others) }),
       flush: () => this.#post({ kind: 'flush', id }),
     }
   }
@@ -224,7 +250,7 @@ export class WorkerLane implements Lane {
   }
 
   /** Until the worker says that it is over, so that nobody closes the file under it. */
-  #listen(id: number, part: PartFile, signal: AbortSignal, take: Listener): LaneTransfer['ended'] {
+  #listen(id: number, part: PartFile, seen: Seen, signal: AbortSignal, take: Listener): LaneTransfer['ended'] {
     return new Promise((resolve, reject) => {
       const onAbort = () => this.#post({ kind: 'abort', id, reason: reasonOf(signal.reason) })
       signal.addEventListener('abort', onAbort, { once: true })
@@ -233,6 +259,7 @@ export class WorkerLane implements Lane {
         if (message.kind === 'ended' || message.kind === 'failed') {
           signal.removeEventListener('abort', onAbort)
           this.#listeners.delete(id)
+          this.#part(seen)
         }
         try {
           if (message.kind === 'failed') reject(signal.aborted ? signal.reason : NighthaulError.from(message.error))
@@ -244,6 +271,13 @@ export class WorkerLane implements Lane {
         }
       })
     })
+  }
+
+  /** The worker looks at these bounds no more: as they are now they stay, and their memory serves others. */
+  #part(seen: Seen): void {
+    const { memory } = seen.bounds
+    seen.bounds = seen.bounds.parted()
+    this.#spareBounds.push(memory)
   }
 
   /** Nobody waits for an answer any more. */
@@ -268,10 +302,6 @@ export class WorkerLane implements Lane {
 
 function fileOf(part: PartFile): FileMessage {
   return { path: part.path, fd: part.descriptor, create: part.takeCreation() }
-}
-
-function memoryOf(buckets: readonly TokenBucket[]): SharedArrayBuffer[] {
-  return buckets.map(({ shared }) => shared)
 }
 
 function reasonOf(reason: unknown): ErrorInfo {
