@@ -23,6 +23,8 @@ export interface OpenEngineOptions {
   /** null: this engine owns the profile's queue, and the caller holds the queue lock. Otherwise see EngineDeps.lease. */
   lease: string | null
   version: string
+  /** see EngineDeps.watchesDisk; where it owns the queue when left out */
+  watchesDisk?: boolean
   /** a file in the profile's `logs` when left out */
   logger?: Logger
   /** settings of this process alone, above the stored ones */
@@ -69,6 +71,7 @@ export async function openEngine(options: OpenEngineOptions): Promise<OpenedEngi
     platform: process.platform,
     profile,
     lease,
+    watchesDisk: options.watchesDisk ?? lease === null,
     settingsOverride: options.settingsOverride,
     networkInterfaces,
     isOwnerAlive,

@@ -74,6 +74,8 @@ export const ERROR_KINDS = {
   name_too_long: 'disk',
   file_exists: 'disk',
   partial_missing: 'disk',
+  file_too_large: 'disk',
+  file_differs: 'disk',
   io_error: 'disk',
   too_many_open_files: 'disk',
   // the profile and its store
@@ -102,6 +104,16 @@ export const ERROR_KINDS = {
 
 export type ErrorCode = keyof typeof ERROR_KINDS
 export type ErrorParams = Readonly<Record<string, string | number | boolean | null>>
+
+/** Reasons to pause that the engine watches: once the disk takes the download again, it goes on. */
+export const MENDED_BY_THEMSELVES: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
+  'disk_full',
+  'folder_missing',
+  'partial_missing',
+  'folder_not_writable',
+  'read_only',
+  'io_error',
+])
 
 /** An error as it crosses a channel or is stored with a task. */
 export interface ErrorInfo {

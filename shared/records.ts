@@ -71,8 +71,20 @@ export interface TaskRecord {
   queueId: QueueId
   /** process that works on this task outside the queue (`get`); null: belongs to the queue */
   leaseOwner: string | null
+  /** where the partial lies; null: beside the file it becomes, as NAME.part */
+  partPath: string | null
+  /** a file on its way to another place */
+  relocation: Relocation | null
   /** what the latest run decided about its connections, and why */
   strategy: readonly TaskStrategyReason[]
+}
+
+/** A move that a crash may interrupt: recorded before anything happens, forgotten when the old file is gone. */
+export interface Relocation {
+  from: string
+  to: string
+  /** what the task says of its place once the file is there */
+  place: { folder: string; filename: string; partPath: string | null }
 }
 
 export type NewTask = Pick<
@@ -220,6 +232,10 @@ export interface TaskStore {
   tasksInStates(states: readonly TaskState[]): TaskRecord[]
   /** done under the `background` durability and not recorded as fsynced */
   unsyncedDone(): TaskRecord[]
+  /** so many paused tasks without a lease that have an error, by position */
+  suspended(limit: number): TaskRecord[]
+  /** unleased tasks whose file is on its way to another place */
+  relocating(): TaskRecord[]
   /** earliest retryAt of unleased waiting tasks, or null */
   nextRetryAt(): number | null
   dueRetries(now: number): TaskRecord[]

@@ -100,6 +100,7 @@ export const TaskOptions = z.object({
   onConflict: z.enum(ON_CONFLICT).optional(),
   onChange: z.enum(ON_CHANGE).optional(),
   durability: z.enum(DURABILITY).optional(),
+  temporaryFolder: z.string().min(1).max(4096).describe('absolute path on the engine’s machine').optional(),
   retries: z.int().min(0).max(10_000).optional(),
   timeoutMs: TimeoutMs.describe('for connect, headers and stall').optional(),
   connectTimeoutMs: TimeoutMs.optional(),
@@ -316,6 +317,10 @@ export const Settings = z.object({
   limitBytesPerSecond: z.int().positive().nullable(),
   durability: z.enum(DURABILITY),
   preallocate: z.enum(['sparse', 'none']),
+  /** where partials live until they are complete; null: beside the file they become */
+  temporaryFolder: z.string().min(1).max(4096).nullable(),
+  /** room to leave on a volume, but at most a hundredth of it */
+  keepFreeBytes: z.int().min(0),
   onConflict: z.enum(ON_CONFLICT),
   onChange: z.enum(ON_CHANGE),
   /** verify finished files by digests that their servers sent with them */
@@ -367,6 +372,8 @@ export const DEFAULT_SETTINGS: Omit<Settings, 'downloadFolder'> = {
   limitBytesPerSecond: null,
   durability: 'strict',
   preallocate: 'sparse',
+  temporaryFolder: null,
+  keepFreeBytes: 16 * 1024 * 1024,
   onConflict: 'rename',
   onChange: 'ask',
   verifyFound: true,

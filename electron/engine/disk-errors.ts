@@ -4,12 +4,18 @@ import { type ErrorCode, NighthaulError } from '../../shared/errors.ts'
 const CODES: Readonly<Record<string, ErrorCode>> = {
   ENOSPC: 'disk_full',
   EDQUOT: 'disk_full',
-  EFBIG: 'disk_full',
+  EFBIG: 'file_too_large',
   EACCES: 'folder_not_writable',
   EPERM: 'folder_not_writable',
   EROFS: 'read_only',
   ENOENT: 'folder_missing',
   ENOTDIR: 'folder_missing',
+  // A drive or a share that went away under an open file.
+  ENXIO: 'folder_missing',
+  ENODEV: 'folder_missing',
+  ENOTCONN: 'folder_missing',
+  ESTALE: 'folder_missing',
+  EHOSTDOWN: 'folder_missing',
   EEXIST: 'file_exists',
   ENAMETOOLONG: 'name_too_long',
   EMFILE: 'too_many_open_files',
@@ -17,11 +23,14 @@ const CODES: Readonly<Record<string, ErrorCode>> = {
 }
 
 const SENTENCES: Partial<Record<ErrorCode, (path: string) => string>> = {
-  disk_full: (path) => `The disk is full: ${path} cannot grow. What is downloaded is kept; free some space and resume.`,
+  disk_full: (path) =>
+    `The disk is full: ${path} cannot grow. What is downloaded is kept; it goes on by itself once there is room.`,
+  file_too_large: (path) =>
+    `${path} is too large for its file system (FAT takes 4 GiB at most). What is downloaded is kept; move the download to another disk.`,
   folder_not_writable: (path) => `No permission to write ${path}. Choose another folder or change its permissions.`,
   read_only: (path) => `${path} is on a read-only volume. Choose another folder.`,
   folder_missing: (path) =>
-    `${path} is not there (was a drive unplugged?). Bring it back and resume, or choose another folder.`,
+    `${path} is not there (was a drive unplugged?). It goes on by itself when it is back; or choose another folder.`,
   file_exists: (path) => `Another program made ${path} at this very moment. Nothing was changed; try again.`,
   name_too_long: (path) => `The name ${path} is too long for this file system. Choose a shorter one.`,
   too_many_open_files: () =>

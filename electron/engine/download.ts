@@ -3,9 +3,10 @@
  * with all bytes in the file or with the reason why not. Which connection does what is in connections.ts, what a reply
  * is worth in remote-file.ts, where the bytes lie in place.ts.
  */
+import { dirname } from 'node:path'
 import { NighthaulError } from '../../shared/errors.ts'
-import type { BlockChecksum, TaskCheckpoint, TaskPatch, TaskRecord } from '../../shared/records.ts'
-import type { SegmentView, Settings, TaskOptions } from '../../shared/schemas.ts'
+import type { TaskCheckpoint, TaskRecord } from '../../shared/records.ts'
+import type { SegmentView, TaskOptions } from '../../shared/schemas.ts'
 import type { StrategyReason } from '../../shared/strategy.ts'
 import { type Connection, STOPPED, segmentOf } from './connection.ts'
 import { Connections } from './connections.ts'
@@ -13,9 +14,9 @@ import { toDiskError } from './disk-errors.ts'
 import type { HostController } from './host-controller.ts'
 import type { Lane, LaneReply } from './lane/lane.ts'
 import { SpeedMeter } from './metrics.ts'
-import { beginPlace, type Place, restorePlace } from './place.ts'
+import { beginPlace, demandsOf, type Place, type PlaceContext, restorePlace } from './place.ts'
 import type { EngineDeps } from './ports.ts'
-import { believed, Progress } from './progress.ts'
+import { Progress, trustedSegments } from './progress.ts'
 import { Draw, type TokenBucket } from './rate-limiter.ts'
 import { type Accepted, notResumable, RemoteFile } from './remote-file.ts'
 import { isHtml, type ReplyFacts } from './reply.ts'
@@ -33,19 +34,11 @@ export type DownloadOutcome =
   | { kind: 'changed'; error: NighthaulError }
   | { kind: 'stopped' }
 
-export interface DownloadContext extends Pick<EngineDeps, 'fs' | 'clock' | 'random' | 'logger' | 'bootId'> {
+export interface DownloadContext extends PlaceContext, Pick<EngineDeps, 'clock' | 'random'> {
   lane: Lane
   hosts: HostController
-  settings: () => Settings
   /** the limits that hold for this task's bytes from a host */
   buckets: (host: string) => readonly TokenBucket[]
-  storedBlocks: () => BlockChecksum[]
-  storedSegments: () => plan.Segment[]
-  reserve: (filename: string) => boolean
-  makeRoom: (folder: string, bytes: number | null) => Promise<void>
-  committed: () => Promise<void>
-  /** facts for the store: validators, size, name */
-  learned: (patch: TaskPatch) => void
   /** forget stored segments and blocks */
   forget: () => void
   /** bytes came in: for the totals */
@@ -65,6 +58,8 @@ export class Download {
   #connectionsWanted: number | undefined
   #place: Place | null = null
   #heldAtStart = 0
+  /** the partial's name is on the disk */
+  #named: Promise<void> | null = null
   /** of the whole file, as it came in one piece */
   #digest: string | null = null
 
@@ -158,7 +153,11 @@ export class Download {
 
   /** fdatasync of the partial and its marks. */
   async syncMarks(): Promise<void> {
-    if (this.#place) await this.#progress.syncMarks(this.#place.part)
+    if (!this.#place) return
+    // A mark of a file whose name a power cut takes away would be a promise about nothing.
+    this.#named ??= this.#context.fs.syncFolder(dirname(this.#place.part.path))
+    await this.#named
+    await this.#progress.syncMarks(this.#place.part)
   }
 
   // ── control ──
@@ -205,7 +204,6 @@ export class Download {
   // ── before the first request ──
 
   async #restore(): Promise<string | null> {
-    const { bootId } = this.#context
     const place = await restorePlace(this.#task, this.#context)
     if (place.kind === 'published') return place.path
     if (place.kind === 'nothing') {
@@ -213,14 +211,7 @@ export class Download {
       return null
     }
     this.#place = place.place
-    let segments = plan.mergeDone(this.#context.storedSegments())
-    const stored = { segments, blocks: this.#context.storedBlocks }
-    segments = await believed(stored, this.#task.bootId === bootId, place.place.part)
-    // A crash may come between learning the size and storing the plan that knows it.
-    const { sizeBytes } = this.#task
-    const last = segments.at(-1)
-    if (sizeBytes !== null && last?.end === null && last.written <= sizeBytes)
-      segments = plan.setSize(segments, sizeBytes)
+    const segments = await trustedSegments(this.#task, this.#context, place.place.part)
     this.#progress.set(segments)
     this.#heldAtStart = plan.writtenBytes(segments)
     // Nothing held means nothing to protect, and a decoded body cannot be continued. Empty files hold all they have.
@@ -231,6 +222,9 @@ export class Download {
       this.#heldAtStart = 0
       this.#context.forget()
     }
+    const held = { ...this.#task, writtenBytes: this.#heldAtStart }
+    if (!this.#remote.fresh)
+      await this.#context.makeRoom(demandsOf(held, dirname(place.place.part.path), () => this.#leftBytes()))
     this.#context.logger.info({ task: this.#task.id, heldBytes: this.#heldAtStart }, 'partial restored')
     return null
   }
@@ -319,6 +313,7 @@ export class Download {
       finalUrl: reply.finalUrl,
       contentType: facts.contentType,
       size,
+      left: () => this.#leftBytes(),
       html: isHtml(facts.contentType) && !this.#options.acceptHtml,
     })
     this.#context.learned(this.#remote.begin(facts, reply, size, ranges))
@@ -387,6 +382,11 @@ export class Download {
     )
     const { position: end } = await this.#connections.reading(connection, transfer)
     if (this.#progress.segments.at(-1)?.end === null) this.#endKnown(end)
+  }
+
+  /** null: not known (yet) */
+  #leftBytes(): number | null {
+    return this.#progress.segments.length === 0 ? null : this.#progress.remainingBytes
   }
 
   #endKnown(size: number): void {

@@ -4,6 +4,7 @@
  * Long because: it lists the handlers of the whole contract; what they do is elsewhere.
  */
 
+import { dirname, join } from 'node:path'
 import type { Contract } from '../../shared/contract.ts'
 import { toErrorInfo } from '../../shared/errors.ts'
 import type { TaskRecord } from '../../shared/records.ts'
@@ -14,12 +15,14 @@ import { addTasks } from './adding.ts'
 import type { EngineApi } from './api.ts'
 import { Changes } from './changes.ts'
 import { currentStrategy } from './current-strategy.ts'
+import { DiskWatch } from './disk-watch.ts'
 import { Hosts } from './hosts.ts'
 import { LeasedTasks } from './leased-tasks.ts'
 import { Limits } from './limits.ts'
 import { ThroughputHistory } from './metrics.ts'
 import { onNetworkChange, openNetwork } from './network.ts'
 import { watchNetwork } from './network-watch.ts'
+import { demandsOf, partFolderOf, partPathOf } from './place.ts'
 import type { EngineDeps, Timer } from './ports.ts'
 import { probeUrl } from './probe.ts'
 import { Queues } from './queues.ts'
@@ -36,6 +39,8 @@ const CHECKPOINT_MS = 1_000
 /** fdatasync every so many checkpoints */
 const SYNC_EVERY = 5
 const PROGRESS_MS = 250
+/** Of the tasks that the disk stopped, so many are looked after at a time. */
+const MOST_WATCHED = 1_000
 
 export function createEngine(deps: EngineDeps): EngineApi {
   const { store, clock, logger } = deps
@@ -86,7 +91,20 @@ export function createEngine(deps: EngineDeps): EngineApi {
       leased.moved(ids)
       schedulePump()
     },
+    suspended: () => diskWatch?.arm(),
   })
+  const diskWatch = deps.watchesDisk
+    ? new DiskWatch({
+        ...deps,
+        suspended: () =>
+          deps.lease === null
+            ? store.suspended(MOST_WATCHED)
+            : store.getTasks(leased.ids).filter((task) => task.state === 'paused' && task.error !== null),
+        demands: (task) => demandsOf(task, dirname(partPathOf(task) ?? join(partFolderOf(task, settings), '-'))),
+        lack: (demands, taken) => runner.room.lack(demands, taken),
+        mended: (task) => runner.applyTo(task, { kind: 'mended' }),
+      })
+    : null
 
   const removal = new Removal({
     ...deps,
@@ -244,6 +262,16 @@ export function createEngine(deps: EngineDeps): EngineApi {
     return { count: runner.applyAll(mineOf(selection), event, patch) }
   }
 
+  /** Whoever tries again although the partial is gone starts over. */
+  function retry(tasks: readonly TaskRecord[]): number {
+    const lost = tasks.filter((task) => task.error?.code === 'partial_missing')
+    const others = tasks.filter((task) => task.error?.code !== 'partial_missing')
+    return (
+      runner.applyAll(lost, { kind: 'startOver' }, { ...FORGOTTEN, partPath: null }) +
+      runner.applyAll(others, { kind: 'retry' })
+    )
+  }
+
   function mineOf(selection: Selection): TaskRecord[] {
     adoptOrphans()
     return mineAmong(idsOf(selection))
@@ -312,7 +340,7 @@ export function createEngine(deps: EngineDeps): EngineApi {
     },
     'tasks.pause': ({ selection }) => applyAll(selection, { kind: 'pause' }),
     'tasks.resume': ({ selection }) => applyAll(selection, { kind: 'resume' }),
-    'tasks.retry': ({ selection }) => applyAll(selection, { kind: 'retry' }),
+    'tasks.retry': ({ selection }) => ({ count: retry(mineOf(selection)) }),
     'tasks.remove': ({ selection, ...how }) => {
       adoptOrphans()
       return removal.remove(idsOf(selection), how)
@@ -372,6 +400,7 @@ export function createEngine(deps: EngineDeps): EngineApi {
   async function drain(): Promise<void> {
     for (const timer of tickers) timer.cancel()
     networkWatch?.stop()
+    await diskWatch?.stop()
     retryTimer?.cancel()
     const ids = runner.runningIds()
     await runner.syncMarks()
@@ -406,6 +435,7 @@ export function createEngine(deps: EngineDeps): EngineApi {
         networkWatch = watchNetwork(clock, networkInterfaces, (reason) =>
           guard('network', () => networkChanged(reason)),
         )
+      diskWatch?.arm()
       schedulePump()
     },
     drain: () => {

@@ -118,14 +118,14 @@ export function sanitizeFilename(name: string): string {
   if (safe === '') return FALLBACK
   // Windows reserves these whatever the extension, and whatever spaces stand before it.
   const unreserved = RESERVED.test(safe.split('.')[0]!.trimEnd()) ? `_${safe}` : safe
-  return shorten(unreserved, MAX_NAME_BYTES)
+  return shortened(unreserved, MAX_NAME_BYTES)
 }
 
-/** `name (n).ext`, also before double extensions: `backup (2).tar.gz`. At most 250 bytes. */
-export function numberedName(name: string, n: number): string {
+/** `name (n).ext`, also before double extensions: `backup (2).tar.gz`. At most 250 bytes, or fewer where told so. */
+export function numberedName(name: string, n: number, maxBytes = 255 - '.part'.length): string {
   const extension = extensionOf(name)
   const suffix = ` (${n})${extension}`
-  const stem = truncate(name.slice(0, name.length - extension.length), 255 - '.part'.length - Buffer.byteLength(suffix))
+  const stem = truncate(name.slice(0, name.length - extension.length), maxBytes - Buffer.byteLength(suffix))
   return `${stem}${suffix}`
 }
 
@@ -148,7 +148,8 @@ function tidy(name: string): string {
   return name.replace(/^[.\s]+/, '').replace(/[.\s]+$/, '')
 }
 
-function shorten(name: string, maxBytes: number): string {
+/** The name in at most so many UTF-8 bytes; its extension stays. */
+export function shortened(name: string, maxBytes: number): string {
   if (Buffer.byteLength(name) <= maxBytes) return name
   const extension = extensionOf(name)
   const stem = truncate(name.slice(0, name.length - extension.length), maxBytes - Buffer.byteLength(extension))

@@ -1,16 +1,17 @@
 /**
- * Where a task's bytes live: NAME.part beside the name the file will get. Finds the partial of an earlier run, or
+ * Where a task's bytes live: NAME.part beside the name the file will get, or in the folder for temporary files. Finds the partial of an earlier run, or
  * reserves a name and makes room for a new one. A name is taken once: in the store against other tasks, on the disk
  * against other files.
  */
-import { join } from 'node:path'
+import { dirname, isAbsolute, join, resolve } from 'node:path'
 import { NighthaulError } from '../../shared/errors.ts'
 import { BLOCK_BYTES, type BlockChecksum, type TaskPatch, type TaskRecord } from '../../shared/records.ts'
 import type { Settings } from '../../shared/schemas.ts'
-import { onDisk } from './disk-errors.ts'
+import { onDisk, toDiskError } from './disk-errors.ts'
 import { PartFile } from './file-sink.ts'
-import { filenameFrom, isKnownBinaryName, numberedName, sanitizeFilename } from './filename.ts'
+import { filenameFrom, isKnownBinaryName, numberedName, sanitizeFilename, shortened } from './filename.ts'
 import type { FileSystem, Logger } from './ports.ts'
+import type { Demand } from './room.ts'
 import { isComplete, type Segment } from './segment-plan.ts'
 
 const MAX_NUMBERED_NAMES = 10_000
@@ -22,8 +23,11 @@ export interface PlaceContext {
   logger: Logger
   settings: () => Settings
   reserve: (filename: string) => boolean
-  /** makes the folder and sees to it that so many bytes fit; throws `disk_full` or another disk error */
-  makeRoom: (folder: string, bytes: number | null) => Promise<void>
+  /** makes the folders and sees to it that what will be written fits; throws `disk_full` or another disk error */
+  makeRoom: (demands: readonly Demand[]) => Promise<void>
+  /** a partial that is gone means starting over: somebody is there who asked for the file just now */
+  startsOverWithoutPartial: boolean
+  bootId: string
   /** what the store learnt survives a crash of this process */
   committed: () => Promise<void>
   learned: (patch: TaskPatch) => void
@@ -42,8 +46,30 @@ export type RestoredPlace =
   /** the file already stands under its name: a crash came between the rename and its record */
   | { kind: 'published'; path: string }
 
-export function partPathOf(task: Pick<TaskRecord, 'folder' | 'filename'>): string | null {
+export function partPathOf(task: Pick<TaskRecord, 'folder' | 'filename' | 'partPath'>): string | null {
+  if (task.partPath !== null) return task.partPath
   return task.filename === null ? null : `${join(task.folder, task.filename)}.part`
+}
+
+/** What a task will write, and where: the partial first, then what becomes of it on another volume. */
+export function demandsOf(
+  task: Pick<TaskRecord, 'folder' | 'sizeBytes' | 'writtenBytes'>,
+  partFolder: string,
+  left?: () => number | null,
+): Demand[] {
+  const fileBytes = task.sizeBytes
+  const leftBytes = fileBytes === null ? null : Math.max(0, fileBytes - task.writtenBytes)
+  const part = { folder: partFolder, fileBytes, leftBytes, left }
+  return partFolder === task.folder ? [part] : [part, { folder: task.folder, fileBytes, leftBytes: fileBytes }]
+}
+
+/** Where a new partial goes. */
+export function partFolderOf(
+  task: Pick<TaskRecord, 'folder' | 'options'>,
+  settings: Pick<Settings, 'temporaryFolder'>,
+): string {
+  const temporary = task.options.temporaryFolder ?? settings.temporaryFolder
+  return temporary !== null && isAbsolute(temporary) ? resolve(temporary) : task.folder
 }
 
 /** What of a task may lie on the disk: the finished file or its partial, and one set aside as NAME.bad. */
@@ -65,17 +91,30 @@ export async function restorePlace(task: TaskRecord, context: PlaceContext): Pro
     return { kind: 'place', place: { part: await PartFile.open(fs, partPath, 'open') } }
   const finalPath = join(task.folder, task.filename!)
   if (await isPublished(task, finalPath, context)) return { kind: 'published', path: finalPath }
-  if (task.writtenBytes > 0 && !(await onDisk(task.folder, () => fs.stat(task.folder))))
-    throw new NighthaulError(
-      'folder_missing',
-      `The folder ${task.folder} is not there (was a drive unplugged?). Bring it back and resume.`,
-      {
-        path: task.folder,
-      },
-    )
-  if (task.writtenBytes > 0)
-    context.logger.warn({ task: task.id, path: partPath }, 'the partial file is gone; starting over')
-  return { kind: 'nothing', lost: task.writtenBytes > 0 }
+  if (task.writtenBytes === 0) return { kind: 'nothing', lost: false }
+  const folder = dirname(partPath)
+  if (!(await onDisk(folder, () => fs.stat(folder)))) throw folderMissing(folder)
+  // The name of a file of which nothing was fsynced may be lost in a power cut, and nothing that mattered with it.
+  const promised = task.bootId === context.bootId || context.storedSegments().some((s) => s.durable > s.start)
+  if (promised && !context.startsOverWithoutPartial) throw partialMissing(task, partPath)
+  context.logger.warn({ task: task.id, path: partPath }, 'the partial file is gone; starting over')
+  return { kind: 'nothing', lost: true }
+}
+
+function folderMissing(path: string): NighthaulError {
+  return new NighthaulError(
+    'folder_missing',
+    `The folder ${path} is not there (was a drive unplugged?). The download goes on by itself when it is back.`,
+    { path },
+  )
+}
+
+function partialMissing(task: TaskRecord, path: string): NighthaulError {
+  return new NighthaulError(
+    'partial_missing',
+    `The partial ${path} with ${task.writtenBytes} bytes is not there (was it moved, or is its drive not mounted?). The download goes on by itself when it is back; say where it is now, or retry to start over.`,
+    { path, bytes: task.writtenBytes },
+  )
 }
 
 /** Proven by the checksums of every block, not by the name alone. */
@@ -110,6 +149,8 @@ export interface FileFacts {
   finalUrl: string
   contentType: string | null
   size: number | null
+  /** what is left to write at any later time; null: not known */
+  left: () => number | null
   /** the reply is a web page and the user did not ask for one */
   html: boolean
 }
@@ -133,7 +174,10 @@ export async function beginPlace(
       `The server answered with a web page instead of ${linkName}: perhaps it wants a login first. Nothing was saved.`,
       { filename: linkName },
     )
-  await context.makeRoom(task.folder, facts.size)
+  const partFolder = existing ? dirname(existing.part.path) : partFolderOf(task, context.settings())
+  await context.makeRoom(
+    demandsOf({ folder: task.folder, sizeBytes: facts.size, writtenBytes: 0 }, partFolder, facts.left),
+  )
   const place = existing ?? { part: await createPart(task, context, facts) }
   const sparse = facts.size !== null && facts.size > SMALL_BYTES && context.settings().preallocate === 'sparse'
   try {
@@ -158,29 +202,56 @@ async function createPart(task: TaskRecord, context: PlaceContext, facts: FileFa
         contentType: facts.contentType,
       }))
   const onConflict = task.options.onConflict ?? context.settings().onConflict
+  const partFolder = partFolderOf(task, context.settings())
+  let base = wanted
   for (let n = 0; n < MAX_NUMBERED_NAMES; n++) {
-    const name = n === 0 ? wanted : numberedName(wanted, n)
+    const name = n === 0 ? base : numberedName(base, n, longest(base))
     const path = join(task.folder, name)
-    if (onConflict !== 'overwrite' && (await onDisk(path, () => fs.stat(path)))) {
-      if (onConflict === 'skip')
-        throw new NighthaulError('file_exists', `${path} exists already, so this download was skipped as you asked.`, {
-          path,
-          skipped: true,
-        })
-      continue
-    }
-    // Looked for before the name is ours: a crash in between must not leave us with somebody else's partial.
-    if ((await onDisk(path, () => fs.stat(`${path}.part`))) || !context.reserve(name)) continue
-    await context.committed()
+    const partPath =
+      partFolder === task.folder
+        ? `${path}.part`
+        : join(partFolder, `${shortened(name, longest(base) - 8)}.${task.id}.part`)
     try {
-      const small = facts.size !== null && facts.size > 0 && facts.size <= SMALL_BYTES
-      const part = small ? PartFile.toCreate(fs, `${path}.part`) : await PartFile.open(fs, `${path}.part`, 'create')
-      return part
+      if (onConflict !== 'overwrite' && (await fs.stat(path))) {
+        if (onConflict === 'skip')
+          throw new NighthaulError(
+            'file_exists',
+            `${path} exists already, so this download was skipped as you asked.`,
+            { path, skipped: true },
+          )
+        continue
+      }
+      // Looked for before the name is ours: a crash in between must not leave us with somebody else's partial.
+      if ((await fs.stat(partPath)) || !context.reserve(name)) continue
+      const recorded = partFolder === task.folder ? null : partPath
+      if (recorded !== task.partPath) context.learned({ partPath: recorded })
+      await context.committed()
+      // Where the name may still prove to be too long, that has to come out here.
+      const small = facts.size !== null && facts.size > 0 && facts.size <= SMALL_BYTES && base === wanted
+      return small ? PartFile.toCreate(fs, partPath) : await PartFile.open(fs, partPath, 'create')
     } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
+      const { code } = error as { code?: string }
+      if (code === 'EEXIST') continue
+      const shorter = code === 'ENAMETOOLONG' || code === 'name_too_long' ? shorterThan(base) : null
+      if (shorter === null) throw toDiskError(error, path)
+      base = shorter
+      n = -1
     }
   }
   throw new NighthaulError('file_exists', `No free name was found for ${wanted} in ${task.folder}.`, {
     path: task.folder,
   })
+}
+
+/** Bytes that names of several file systems have room for, less ` (999)` and `.part`; 143: eCryptfs. */
+const SHORTER_NAMES = [143 - 11, 100, 60, 30] as const
+
+function shorterThan(name: string): string | null {
+  const bytes = SHORTER_NAMES.find((limit) => limit < Buffer.byteLength(name))
+  return bytes === undefined ? null : shortened(name, bytes)
+}
+
+/** What a name derived from this one may have in bytes: as much, and room for its number. */
+function longest(base: string): number {
+  return Math.min(250, Math.max(Buffer.byteLength(base) + ' (999)'.length, 30))
 }

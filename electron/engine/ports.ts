@@ -96,6 +96,8 @@ export interface EngineDeps {
    * `tasks.add` leases what it adds, and adopts an unfinished task of the same URL and folder when nobody holds it.
    */
   lease: string | null
+  /** tasks that the disk stopped go on by themselves; otherwise whoever asked is told, and that is the end of it */
+  watchesDisk: boolean
   /** settings of this process alone, never stored (`get` and its flags) */
   settingsOverride?: SettingsPatch
   /** as os.networkInterfaces(): looked at to notice another network; left out: `network.changed` alone tells */

@@ -2,9 +2,10 @@
  * What a running download holds of its file: the plan with its two marks, and what of it the store does not know yet.
  * Decisions about segments are in segment-plan.ts; this only keeps the current list.
  */
-import { BLOCK_BYTES, type BlockChecksum, type TaskCheckpoint } from '../../shared/records.ts'
+import { BLOCK_BYTES, type BlockChecksum, type TaskCheckpoint, type TaskRecord } from '../../shared/records.ts'
 import type { TaskId } from '../../shared/schemas.ts'
 import type { PartFile } from './file-sink.ts'
+import type { PlaceContext } from './place.ts'
 import * as plan from './segment-plan.ts'
 
 export class Progress {
@@ -84,6 +85,22 @@ export class Progress {
     await part.datasync()
     this.set(plan.markDurable(this.#segments, marks))
   }
+}
+
+/** What of the stored marks of a task can be believed now that its partial is open. */
+export async function trustedSegments(
+  task: Pick<TaskRecord, 'bootId' | 'sizeBytes'>,
+  context: Pick<PlaceContext, 'bootId' | 'storedSegments' | 'storedBlocks'>,
+  part: PartFile,
+): Promise<plan.Segment[]> {
+  const stored = { segments: plan.mergeDone(context.storedSegments()), blocks: context.storedBlocks }
+  const segments = await believed(stored, task.bootId === context.bootId, part)
+  // A crash may come between learning the size and storing the plan that knows it.
+  const { sizeBytes } = task
+  const last = segments.at(-1)
+  return sizeBytes !== null && last?.end === null && last.written <= sizeBytes
+    ? plan.setSize(segments, sizeBytes)
+    : segments
 }
 
 /**

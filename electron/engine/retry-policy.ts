@@ -45,6 +45,7 @@ const BY_CODE: Partial<Record<ErrorCode, Handling>> = {
   html_instead_of_file: 'give-up',
   unsupported_encoding: 'give-up',
   name_too_long: 'give-up',
+  file_too_large: 'give-up',
   file_exists: 'give-up',
   // These pass by themselves.
   too_many_open_files: 'retry',

@@ -21,8 +21,8 @@ import { remembered } from './strategy.ts'
 import { SyncLater } from './sync-later.ts'
 import { typed } from './task-errors.ts'
 import { type Effect, type TaskEvent, transition } from './task-machine.ts'
-import { changedTask, FORGOTTEN, isUsersWord, learnedBy, type TaskChange } from './task-patches.ts'
-import { checkUnsynced } from './unsynced.ts'
+import { changedTask, FORGOTTEN, isUsersWord, learnedBy, stateOf, type TaskChange } from './task-patches.ts'
+import { checkUnsynced, lostBytes } from './unsynced.ts'
 
 interface Run {
   download: Download
@@ -47,6 +47,8 @@ export interface RunnerDeps extends EngineDeps {
   received: (bytes: number) => void
   /** these tasks changed their state or left their place */
   moved: (ids: readonly TaskId[]) => void
+  /** a task was stopped by the disk */
+  suspended: () => void
 }
 
 export class Runner {
@@ -62,7 +64,11 @@ export class Runner {
   constructor(deps: RunnerDeps) {
     this.#deps = deps
     this.#syncLater = new SyncLater(deps)
-    this.#room = new Room(deps)
+    this.#room = new Room(deps, () => deps.settings().keepFreeBytes)
+  }
+
+  get room(): Pick<Room, 'lack' | 'make' | 'release'> {
+    return this.#room
   }
 
   get running(): number {
@@ -101,7 +107,7 @@ export class Runner {
     for (const { id, effects } of moved)
       for (const effect of effects.slice(0, persist(effects))) this.#carryOut(effect, id)
     store.updateTasks(
-      moved.map(({ id, state }) => ({ id, patch: { ...patch, ...pick(state) } })),
+      moved.map(({ id, state }) => ({ id, patch: { ...patch, ...stateOf(state) } })),
       { intent: isUsersWord(event) },
     )
     for (const { id, effects } of moved)
@@ -118,7 +124,7 @@ export class Runner {
         this.#start(id)
         return
       case 'stopTransfer':
-        this.#stopNow(id)
+        this.stop(id)
         return
       case 'clearProgress':
         this.#deps.store.clearProgress(id)
@@ -139,7 +145,9 @@ export class Runner {
   }
 
   stop(id: TaskId): void {
-    this.#stopNow(id)
+    const run = this.#runs.get(id)
+    run?.download.stop()
+    run?.abort.abort(new NighthaulError('interrupted', 'Stopped while finishing; everything is kept.'))
   }
 
   settingsChanged(): void {
@@ -215,24 +223,10 @@ export class Runner {
     const abort = new AbortController()
     const done = Promise.resolve()
     const { queueId } = task
-    const run: Run = {
-      download,
-      bucket,
-      queueId,
-      abort,
-      ended: done,
-      synced: done,
-      closing: false,
-      strategy: task.strategy,
-    }
+    const { strategy } = task
+    const run: Run = { download, bucket, queueId, abort, ended: done, synced: done, closing: false, strategy }
     run.ended = before.then(() => this.#run(task, run))
     this.#runs.set(id, run)
-  }
-
-  #stopNow(id: TaskId): void {
-    const run = this.#runs.get(id)
-    run?.download.stop()
-    run?.abort.abort(new NighthaulError('interrupted', 'Stopped while finishing; everything is kept.'))
   }
 
   #placeContext(task: TaskRecord): PlaceContext & Pick<EngineDeps, 'clock'> {
@@ -243,7 +237,9 @@ export class Runner {
       logger: this.#deps.logger,
       settings: this.#deps.settings,
       reserve: (filename) => store.reserveFilename(task.id, task.folder, filename),
-      makeRoom: (folder, bytes) => this.#room.make(folder, bytes),
+      makeRoom: (demands) => this.#room.make(task.id, demands),
+      startsOverWithoutPartial: this.#deps.lease !== null,
+      bootId: this.#deps.bootId,
       committed: () => store.committed(false),
       learned: (patch) => {
         store.updateTask(task.id, patch)
@@ -275,7 +271,10 @@ export class Runner {
       )
       event = this.#failed(id, typed(error), false)
     }
-    if (this.#runs.get(id) === run) this.#runs.delete(id)
+    if (this.#runs.get(id) === run) {
+      this.#runs.delete(id)
+      this.#room.release(id)
+    }
     if (event) this.#tell(id, event, patch)
     this.#deps.moved([id])
   }
@@ -286,6 +285,7 @@ export class Runner {
       this.apply(id, event, patch)
       if (event.kind === 'published') this.#restarts.delete(id)
       if (event.kind === 'remoteChanged') this.#decideAlone(id)
+      if (event.kind === 'suspended') this.#deps.suspended()
     } catch (error) {
       this.#deps.logger.error(
         { task: id, error: toErrorInfo(error).message },
@@ -313,7 +313,14 @@ export class Runner {
       case 'changed':
         return { event: { kind: 'remoteChanged', error: outcome.error.toInfo() }, patch: {} }
       case 'failed':
-        return { event: this.#failed(id, outcome.error, outcome.progressed), patch: {} }
+        return {
+          event: this.#failed(
+            id,
+            await this.#room.inNumbers(outcome.error, this.#deps.store.getTask(id)),
+            outcome.progressed,
+          ),
+          patch: {},
+        }
       case 'published': {
         this.apply(id, { kind: 'transferred' })
         const task = this.#deps.store.getTask(id)
@@ -349,7 +356,7 @@ export class Runner {
       if (run.abort.signal.aborted) return { event: null, patch: {} }
       const failure = typed(error)
       if (failure.code === 'checksum_mismatch') store.clearProgress(id)
-      return { event: this.#failed(id, failure, false), patch: {} }
+      return { event: this.#failed(id, await this.#room.inNumbers(failure, task), false), patch: {} }
     }
   }
 
@@ -385,15 +392,7 @@ export class Runner {
     const found = await checkUnsynced(task, { ...this.#deps, storedBlocks: () => this.#deps.store.blocks(task.id) })
     if (found.kind === 'sound') return this.#syncLater.add(task)
     if (found.kind === 'gone') return this.#deps.store.updateTask(task.id, { fsyncedAt: 0 })
-    const error = new NighthaulError(
-      'blocks_damaged',
-      `${found.missingBytes} bytes of ${task.filename} were lost when the machine stopped. They are fetched again; the rest is kept.`,
-      { bytes: found.missingBytes },
-    )
+    const error = lostBytes(task, found.missingBytes)
     this.applyTo(task, { kind: 'damaged', error: error.toInfo() }, { finishedAt: null })
   }
-}
-
-function pick(state: Pick<TaskRecord, 'state' | 'error' | 'retryAt' | 'attempts'>): TaskPatch {
-  return { state: state.state, error: state.error, retryAt: state.retryAt, attempts: state.attempts }
 }

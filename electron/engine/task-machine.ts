@@ -32,10 +32,14 @@ export type TaskEvent =
   | { kind: 'remoteChanged'; error: ErrorInfo }
   /** the engine cannot go on until somebody acts: disk full, folder gone */
   | { kind: 'suspended'; error: ErrorInfo }
+  /** what suspended it is over */
+  | { kind: 'mended' }
   | { kind: 'pause' }
   | { kind: 'resume' }
   | { kind: 'retry' }
   | { kind: 'retryDue' }
+  /** the partial is lost, and the user knows it */
+  | { kind: 'startOver' }
   | { kind: 'decideRestart' }
   | { kind: 'decideKeep' }
   /** the engine stops; the next start goes on */
@@ -96,9 +100,14 @@ export function transition(current: MachineState, event: TaskEvent): Transition 
     case 'suspended':
       if (state !== 'queued' && state !== 'active' && state !== 'waiting' && state !== 'finishing') break
       return to({ ...current, state: 'paused', error: event.error, retryAt: null }, ...leaving(state))
+    case 'mended':
+      if (state !== 'paused' || current.error === null) break
+      return to({ ...current, state: 'queued' })
     case 'pause':
-      // A finishing task is about to be done; in `changed` somebody has to decide first.
-      if (state !== 'queued' && state !== 'active' && state !== 'waiting') break
+      // A finishing task is about to be done; in `changed` somebody has to decide first. One that was suspended goes on
+      // by itself no more.
+      if (state !== 'queued' && state !== 'active' && state !== 'waiting' && (state !== 'paused' || !current.error))
+        break
       return to({ ...current, state: 'paused', error: null, retryAt: null }, ...leaving(state))
     case 'resume':
       if (state !== 'paused' && state !== 'failed') break
@@ -110,6 +119,9 @@ export function transition(current: MachineState, event: TaskEvent): Transition 
       if (state !== 'waiting') break
       // The error stays to be seen until the task runs again; the attempts count on.
       return to({ ...current, state: 'queued', retryAt: null })
+    case 'startOver':
+      if (state !== 'paused' && state !== 'failed') break
+      return to(QUEUED, 'clearProgress')
     case 'decideRestart':
       if (state !== 'changed') break
       return to(QUEUED, 'clearProgress')

@@ -2,7 +2,7 @@
 import type { TaskPatch, TaskRecord } from '../../shared/records.ts'
 import type { TaskOptions, UpdateTasksInput } from '../../shared/schemas.ts'
 import { remembered } from './strategy.ts'
-import type { TaskEvent } from './task-machine.ts'
+import type { MachineState, TaskEvent } from './task-machine.ts'
 import type { LiveProgress } from './task-view.ts'
 
 /** What a task no longer knows after it starts over. */
@@ -21,7 +21,14 @@ export const FORGOTTEN: TaskPatch = {
 
 /** What a person asked for must not be forgotten by a power cut; what the engine met it would meet again. */
 export function isUsersWord({ kind }: TaskEvent): boolean {
-  return kind === 'pause' || kind === 'resume' || kind === 'retry' || kind === 'decideRestart' || kind === 'decideKeep'
+  return (
+    kind === 'pause' ||
+    kind === 'resume' ||
+    kind === 'retry' ||
+    kind === 'startOver' ||
+    kind === 'decideRestart' ||
+    kind === 'decideKeep'
+  )
 }
 
 /** What the user may change of a task at any time. */
@@ -46,4 +53,9 @@ export function learnedBy(run: {
 }): TaskPatch {
   const { connectionsUsed, resumedFromBytes } = run.download
   return { connectionsUsed, resumedFromBytes, strategy: remembered(run.strategy, run.download.strategy) }
+}
+
+/** A state of the task machine as the store keeps it. */
+export function stateOf({ state, error, retryAt, attempts }: MachineState): TaskPatch {
+  return { state, error, retryAt, attempts }
 }

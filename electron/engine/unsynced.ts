@@ -4,6 +4,7 @@
  * is the runner’s.
  */
 import { join } from 'node:path'
+import { NighthaulError } from '../../shared/errors.ts'
 import type { TaskRecord } from '../../shared/records.ts'
 import { PartFile } from './file-sink.ts'
 import { type PlaceContext, partPathOf } from './place.ts'
@@ -43,4 +44,12 @@ export async function checkUnsynced(task: TaskRecord, context: UnsyncedContext):
   store.checkpoint([{ id, bootId, segments, writtenBytes: writtenBytes(segments) }])
   await fs.renameExclusive(path, partPath)
   return { kind: 'damaged', missingBytes: missing(segments) }
+}
+
+export function lostBytes(task: TaskRecord, bytes: number): NighthaulError {
+  return new NighthaulError(
+    'blocks_damaged',
+    `${bytes} bytes of ${task.filename} were lost when the machine stopped. They are fetched again; the rest is kept.`,
+    { bytes },
+  )
 }

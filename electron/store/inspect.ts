@@ -48,6 +48,9 @@ export function inspect(path: string, migrations: readonly Migration[], busyTime
     const version = schemaVersion(db)
     const known = migrations.map((migration) => migration.version)
     if (version > (known.at(-1) ?? 0)) return { kind: 'sound', version }
+    // SQLite writes whole pages. It reads what is missing of the last one as zeroes, and no check need notice.
+    const isCut = bytes % (db.pragma('page_size', { simple: true }) as number) !== 0
+    if (isCut && !bytesAt(`${path}-wal`)) return { kind: 'damaged', reason: 'the end of the file is missing' }
     const fault = faultOf(db, version, known, existsSync(suspectMark(path)))
     return fault === null ? { kind: 'sound', version } : { kind: 'damaged', reason: fault }
   } catch (error) {

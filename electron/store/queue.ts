@@ -9,6 +9,8 @@ type Queue = Pick<
   | 'nextQueued'
   | 'tasksInStates'
   | 'unsyncedDone'
+  | 'suspended'
+  | 'relocating'
   | 'nextRetryAt'
   | 'dueRetries'
   | 'findUnfinished'
@@ -28,6 +30,9 @@ export const QUEUE_SQL = {
   queued: `${from('tasks_queue')} WHERE state = 'queued' AND lease_owner IS NULL ORDER BY position`,
   inState: `${from('tasks_queue')} WHERE state = ? AND lease_owner IS NULL ORDER BY position`,
   unsynced: `${from('tasks_unsynced')} WHERE state = 'done' AND fsynced_at IS NULL ORDER BY position`,
+  suspended: `${from('tasks_suspended')} WHERE state = 'paused' AND error IS NOT NULL AND lease_owner IS NULL
+    ORDER BY position LIMIT ?`,
+  relocating: `${from('tasks_relocating')} WHERE relocation IS NOT NULL AND lease_owner IS NULL ORDER BY position`,
   earliestRetry: `SELECT min(retry_at) FROM tasks INDEXED BY tasks_retry
     WHERE state = 'waiting' AND lease_owner IS NULL`,
   due: `${from('tasks_retry')} WHERE state = 'waiting' AND lease_owner IS NULL AND retry_at <= ? ORDER BY retry_at`,
@@ -47,6 +52,8 @@ export function createQueue(connection: Connection, logger: StoreLogger): Queue 
   const queued = db.prepare<[], TaskRow>(QUEUE_SQL.queued)
   const inState = db.prepare<[string], TaskRow>(QUEUE_SQL.inState)
   const unsynced = db.prepare<[], TaskRow>(QUEUE_SQL.unsynced)
+  const suspended = db.prepare<[number], TaskRow>(QUEUE_SQL.suspended)
+  const relocating = db.prepare<[], TaskRow>(QUEUE_SQL.relocating)
   const earliestRetry = db.prepare<[], number | null>(QUEUE_SQL.earliestRetry).pluck()
   const due = db.prepare<[number], TaskRow>(QUEUE_SQL.due)
   const newest = db.prepare<[string, string], TaskRow>(QUEUE_SQL.newest)
@@ -71,6 +78,8 @@ export function createQueue(connection: Connection, logger: StoreLogger): Queue 
         .read(() => records([...new Set(states)].flatMap((state) => inState.all(state))))
         .sort((a, b) => a.position - b.position),
     unsyncedDone: () => records(unsynced.all()),
+    suspended: (limit) => records(suspended.all(limit)),
+    relocating: () => records(relocating.all()),
     nextRetryAt: () => earliestRetry.get() ?? null,
     dueRetries: (now) => records(due.all(now)),
     findUnfinished({ url, folder, requestedFilename }, fits = () => true) {

@@ -4,7 +4,7 @@
  */
 import { type ErrorInfo, type ErrorParams, isErrorCode } from '../../shared/errors.ts'
 import { Checksum, DIGEST_SOURCES, ExpectedDigest } from '../../shared/integrity.ts'
-import type { TaskPatch, TaskRecord } from '../../shared/records.ts'
+import type { Relocation, TaskPatch, TaskRecord } from '../../shared/records.ts'
 import { TaskOptions } from '../../shared/schemas.ts'
 import { TASK_STATES } from '../../shared/task-state.ts'
 import { isTaskStrategyCode, type TaskStrategyReason } from '../../shared/task-strategy.ts'
@@ -46,6 +46,8 @@ export const TASK_COLUMNS = {
   queueId: 'queue_id',
   leaseOwner: 'lease_owner',
   strategy: 'strategy',
+  partPath: 'part_path',
+  relocation: 'relocation',
 } as const satisfies Record<keyof TaskRecord, string>
 
 /** `SELECT` list that yields a `TaskRow`. */
@@ -56,7 +58,15 @@ export const SELECT_TASK = `SELECT ${Object.entries(TASK_COLUMNS)
 /** A row as `SELECT_TASK` yields it. */
 export type TaskRow = Omit<
   TaskRecord,
-  'state' | 'lastModifiedStrong' | 'acceptsRanges' | 'options' | 'error' | 'checksum' | 'foundDigests' | 'strategy'
+  | 'state'
+  | 'lastModifiedStrong'
+  | 'acceptsRanges'
+  | 'options'
+  | 'error'
+  | 'checksum'
+  | 'foundDigests'
+  | 'strategy'
+  | 'relocation'
 > & {
   state: string
   lastModifiedStrong: number
@@ -66,6 +76,7 @@ export type TaskRow = Omit<
   checksum: string | null
   foundDigests: string
   strategy: string
+  relocation: string | null
 }
 
 /** The one idea of “the same name”: as on a file system that folds case and normalises (NTFS, APFS). */
@@ -176,6 +187,17 @@ function readStrategy(text: string, warn: (column: string) => void): TaskStrateg
   return []
 }
 
+/** What cannot be read is a move that is not gone on with: the file is where the task says, or can be located there. */
+function readRelocation(text: string | null, warn: (column: string) => void): Relocation | null {
+  if (text === null) return null
+  const value = parseJson(text)
+  const { from, to, place } = (value ?? {}) as Partial<Relocation>
+  if (typeof from === 'string' && typeof to === 'string' && typeof place?.folder === 'string')
+    return value as Relocation
+  warn('relocation')
+  return null
+}
+
 function isReason(value: unknown): value is TaskStrategyReason {
   const { code, params } = (value ?? {}) as Partial<TaskStrategyReason>
   return typeof code === 'string' && isTaskStrategyCode(code) && typeof params === 'object' && params !== null
@@ -197,5 +219,6 @@ export function toTask(row: TaskRow, logger: StoreLogger): TaskRecord {
     checksum: readChecksum(row.checksum, warn),
     foundDigests: readDigests(row.foundDigests, warn),
     strategy: readStrategy(row.strategy, warn),
+    relocation: readRelocation(row.relocation, warn),
   }
 }

@@ -94,16 +94,21 @@ export const errorsEn: Record<ErrorCode, ErrorWords> = {
     next: 'Choose: download the new file, or keep the partial.',
   },
 
-  disk_full: { title: 'The disk is full', next: 'Free some space, then resume.' },
+  disk_full: { title: 'The disk is full', next: 'Free some space: it goes on by itself.' },
   folder_not_writable: {
     title: 'The folder cannot be written',
     next: 'Choose another folder or change its permissions.',
   },
-  folder_missing: { title: 'The folder is gone', next: 'Bring it back or connect its drive, then resume.' },
-  read_only: { title: 'The disk is read-only', next: 'Choose a folder on another disk.' },
+  folder_missing: { title: 'The folder is gone', next: 'Connect its drive, or bring it back: it goes on by itself.' },
+  read_only: { title: 'The disk is read-only', next: 'Move the download to another disk.' },
   name_too_long: { title: 'The file name is too long', next: 'Add the link again with a shorter name.' },
   file_exists: { title: 'A file with this name is already there', next: 'Move or rename it, then retry.' },
-  partial_missing: { title: 'The partial file is gone', next: 'Bring it back, or retry to start over.' },
+  partial_missing: {
+    title: 'The partial file is gone',
+    next: 'Bring it back or locate it, and it goes on; or retry to start over.',
+  },
+  file_too_large: { title: 'The file is too large for this disk', next: 'Move the download to another disk.' },
+  file_differs: { title: 'This is not the file of the download', next: 'Nothing was changed: choose another file.' },
   io_error: { title: 'The disk reported an error', next: 'Check the disk, then retry.' },
   too_many_open_files: { title: 'Too many files are open', next: 'Close other programs, then retry.' },
 

@@ -258,7 +258,7 @@ describe('disks', () => {
     expect((await engine.until(id, 'failed', 'done')).resumedFromBytes).toBe(2 * MIB)
   })
 
-  it('a partial that somebody deleted means starting over, and says so by its bytes', async () => {
+  it('a partial that is gone is waited for, and begun anew only when somebody says so', async () => {
     await using server = await serverWith('/data.bin')
     await using engine = await startEngine()
     server.fault('/data.bin', () => faults.stallAt(2 * MIB))
@@ -269,6 +269,9 @@ describe('disks', () => {
     await rm(paused.partPath!)
     server.fault('/data.bin', null)
     await engine.call('tasks.resume', { selection: { ids: [id] } })
+    const missing = await engine.untilTask(id, (task) => task.error !== null || task.state === 'done')
+    expect(missing).toMatchObject({ state: 'paused', writtenBytes: 2 * MIB, error: { code: 'partial_missing' } })
+    await engine.call('tasks.retry', { selection: { ids: [id] } })
     const task = await engine.until(id, 'failed', 'done')
     expect(task.resumedFromBytes).toBe(0)
     expect(await sha256(task.path!)).toBe(contentSha256(1, SIZE))

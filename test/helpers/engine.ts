@@ -96,6 +96,7 @@ export async function startEngine(options: TestEngineOptions = {}): Promise<Test
     platform: process.platform,
     profile,
     lease: null,
+    watchesDisk: deps.lease === undefined || deps.lease === null,
     isOwnerAlive: () => false,
     isQueueOwned: () => true,
     ...deps,

@@ -49,6 +49,8 @@ describe('tasks', () => {
       queueId: 1,
       leaseOwner: null,
       strategy: [],
+      partPath: null,
+      relocation: null,
     })
     expect(store.getTask(2)).toMatchObject({ position: 2, state: 'paused', leaseOwner: 'pid:1' })
     expect(store.getTask(3)).toBeNull()
@@ -90,6 +92,12 @@ describe('tasks', () => {
       queueId: 3,
       leaseOwner: 'pid:7',
       strategy: [{ code: 'ramp_stopped', params: { connections: 4, gainPercent: 3 } }],
+      partPath: '/tmp/file.7.part',
+      relocation: {
+        from: '/tmp/file.7.part',
+        to: '/data/file.part',
+        place: { folder: '/data', filename: 'file', partPath: null },
+      },
     }
     store.updateTask(id, patch)
     store.close()

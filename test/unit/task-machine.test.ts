@@ -21,10 +21,12 @@ const EVENTS: readonly TaskEvent[] = [
   { kind: 'failed', error, retryAt: 1000 },
   { kind: 'remoteChanged', error },
   { kind: 'suspended', error },
+  { kind: 'mended' },
   { kind: 'pause' },
   { kind: 'resume' },
   { kind: 'retry' },
   { kind: 'retryDue' },
+  { kind: 'startOver' },
   { kind: 'decideRestart' },
   { kind: 'decideKeep' },
   { kind: 'drained' },
@@ -50,7 +52,7 @@ const MOVES: Record<TaskState, Record<string, TaskState>> = {
     recovered: 'queued',
   },
   waiting: { pause: 'paused', suspended: 'paused', retry: 'queued', retryDue: 'queued' },
-  paused: { resume: 'queued', retry: 'queued' },
+  paused: { resume: 'queued', retry: 'queued', startOver: 'queued' },
   changed: { decideRestart: 'queued', decideKeep: 'paused' },
   finishing: {
     published: 'done',
@@ -61,7 +63,7 @@ const MOVES: Record<TaskState, Record<string, TaskState>> = {
     recovered: 'queued',
   },
   done: { damaged: 'queued' },
-  failed: { resume: 'queued', retry: 'queued' },
+  failed: { resume: 'queued', retry: 'queued', startOver: 'queued' },
 }
 
 describe('one event', () => {
@@ -98,10 +100,21 @@ describe('one event', () => {
     expect(after('changed', { kind: 'decideKeep' }).state.error).toBe(error)
   })
 
+  it('goes on by itself where it stopped by itself, unless the user has spoken since', () => {
+    const suspended = at('paused', { error, attempts: 2 })
+    expect(transition(suspended, { kind: 'mended' }).state).toMatchObject({ state: 'queued', attempts: 2 })
+    const paused = transition(suspended, { kind: 'pause' }).state
+    expect(paused).toEqual(at('paused', { attempts: 2 }))
+    expect(transition(paused, { kind: 'mended' }).ignored).toBe(true)
+  })
+
   it('forgets bytes only when told to start over', () => {
     for (const { state, event } of pairs) {
       const clears = transition(at(state), event).effects.includes('clearProgress')
-      expect(clears, `${event.kind} in ${state}`).toBe(state === 'changed' && event.kind === 'decideRestart')
+      expect(clears, `${event.kind} in ${state}`).toBe(
+        (state === 'changed' && event.kind === 'decideRestart') ||
+          ((state === 'paused' || state === 'failed') && event.kind === 'startOver'),
+      )
     }
   })
 })

@@ -5,6 +5,7 @@ import { migration0020 } from './0020-statistics.ts'
 import { migration0030 } from './0030-queues-and-hosts.ts'
 import { migration0050 } from './0050-strategy.ts'
 import { migration0070 } from './0070-integrity.ts'
+import { migration0090 } from './0090-places.ts'
 import { migration0100 } from './0100-safe-list.ts'
 
 export const MIGRATIONS: readonly Migration[] = [
@@ -13,5 +14,6 @@ export const MIGRATIONS: readonly Migration[] = [
   migration0030,
   migration0050,
   migration0070,
+  migration0090,
   migration0100,
 ]
