@@ -20,6 +20,7 @@ import {
   ProbeInput,
   type ProbeResult,
   QueueId,
+  RefreshLinkInput,
   type RemovedTask,
   RestoreTasksInput,
   Selection,
@@ -68,6 +69,8 @@ export const contract = {
   }>(),
   /** Changes limits, connections or the queue of tasks, of running ones at once. */
   'tasks.update': method(UpdateTasksInput)<{ count: number }>(),
+  /** Gives a task a new link in place of one that expired; the partial stays, and the task goes on from there. */
+  'tasks.refreshLink': method(RefreshLinkInput)<{ id: TaskId }>(),
   /** One request, no download. */
   'url.probe': method(ProbeInput)<ProbeResult>(),
   /** A command as browsers copy it (“Copy as cURL”); reads no files. */

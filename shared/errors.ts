@@ -25,6 +25,7 @@ export const ERROR_KINDS = {
   unsupported_scheme: 'usage',
   invalid_input: 'usage',
   invalid_filename: 'usage',
+  invalid_metalink: 'usage',
   // network: worth trying again
   dns_not_found: 'network',
   connect_refused: 'network',
@@ -55,6 +56,7 @@ export const ERROR_KINDS = {
   range_not_satisfiable: 'integrity',
   multipart_refused: 'integrity',
   total_mismatch: 'integrity',
+  size_mismatch: 'integrity',
   validator_mismatch: 'integrity',
   too_many_bytes: 'integrity',
   length_mismatch: 'integrity',

@@ -9,6 +9,7 @@ import type { Tally } from './request-statistics.ts'
 import type {
   HourFigures,
   ListTasksInput,
+  MirrorOrigin,
   QueueId,
   RemovedTask,
   Selection,
@@ -37,6 +38,8 @@ export interface TaskRecord {
   position: number
   sizeBytes: number | null
   writtenBytes: number
+  /** where it is fetched from now, one of its mirrors; null: `url` itself */
+  sourceUrl: string | null
   finalUrl: string | null
   etag: string | null
   lastModified: string | null
@@ -90,7 +93,7 @@ export interface Relocation {
 export type NewTask = Pick<
   TaskRecord,
   'url' | 'requestedFilename' | 'folder' | 'state' | 'options' | 'createdAt' | 'leaseOwner'
-> & { queueId?: QueueId; pieces?: PieceHashes }
+> & { queueId?: QueueId; pieces?: PieceHashes; mirrors?: readonly NewMirror[] }
 export type TaskPatch = Partial<Omit<TaskRecord, 'id' | 'position' | 'createdAt'>>
 
 /** A file that is to be deleted: its path, and the one under which it waits. */
@@ -109,6 +112,36 @@ export interface KeptRemoval {
   at: number
   files?: ReadonlyMap<TaskId, { files: readonly WaitingFile[]; dueAt: number }>
 }
+
+/** More are of no use, and a document that names thousands must not fill the store. */
+export const MOST_MIRRORS = 100
+
+/** What the replies of one URL told of the file: another server's validators mean nothing to it. */
+export type MirrorFile = Pick<
+  TaskRecord,
+  'etag' | 'lastModified' | 'lastModifiedStrong' | 'finalUrl' | 'httpVersion' | 'acceptsRanges'
+>
+
+/** One of several URLs of a task's file, its own among them. */
+export interface MirrorRecord {
+  url: string
+  /** 1 comes first (RFC 5854 §4.2.16.1) */
+  priority: number
+  /** country code, lower case */
+  location: string | null
+  origin: MirrorOrigin
+  /** null: nothing was learnt yet */
+  file: MirrorFile | null
+  /** why it was left; null: it was not */
+  error: ErrorInfo | null
+  /** since the last word of the user */
+  failures: number
+  /** what it brought, and in what time */
+  bytes: number
+  busyMs: number
+}
+
+export type NewMirror = Pick<MirrorRecord, 'url' | 'priority' | 'location' | 'origin'>
 
 /** One run of bytes of the file. All numbers are offsets in the file. */
 export interface SegmentRecord {
@@ -255,6 +288,16 @@ export interface TaskStore {
 
   /** null: nobody gave any */
   pieces(id: TaskId): PieceHashes | null
+  /** in the order they were given; none where the task has but its own URL */
+  mirrors(id: TaskId): MirrorRecord[]
+  /** intent; those that are there stay as they are, and there are never more than MOST_MIRRORS: how many were new */
+  addMirrors(id: TaskId, mirrors: readonly NewMirror[]): number
+  updateMirror(id: TaskId, mirror: MirrorRecord): void
+  /** intent; what was known of it stays but for its failures */
+  renameMirror(id: TaskId, from: string, to: string): void
+  /** intent; every mirror gets another chance */
+  forgiveMirrors(ids: readonly TaskId[]): void
+
   segments(id: TaskId): SegmentRecord[]
   blocks(id: TaskId): BlockChecksum[]
   /** forget progress: segments, blocks, writtenBytes, validators stay to the caller */

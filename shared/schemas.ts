@@ -106,12 +106,41 @@ export const TaskOptions = z.object({
   connectTimeoutMs: TimeoutMs.optional(),
   headersTimeoutMs: TimeoutMs.optional(),
   stallTimeoutMs: TimeoutMs.optional(),
+  sizeBytes: z.int().min(0).describe('the size that the file must have').optional(),
   acceptHtml: z.boolean().describe('save a web page even where the link names another kind of file').optional(),
 })
 export type TaskOptions = z.infer<typeof TaskOptions>
 
+/** Who named a mirror: the user, a Metalink, or the server in a Link header (RFC 6249). */
+export const MIRROR_ORIGINS = ['user', 'metalink', 'link'] as const
+export type MirrorOrigin = (typeof MIRROR_ORIGINS)[number]
+
+/** Another URL of the same file. */
+export const MirrorInput = z.object({
+  url: HttpUrl,
+  priority: z.int().min(1).max(999_999).default(1).describe('1 comes first'),
+  location: z.string().min(2).max(20).toLowerCase().nullable().default(null).describe('country code'),
+  origin: z.enum(MIRROR_ORIGINS).default('user'),
+})
+export type MirrorInput = z.output<typeof MirrorInput>
+
+/** One of the URLs that a task's file can be had from. */
+export interface MirrorView {
+  url: string
+  priority: number
+  location: string | null
+  origin: MirrorOrigin
+  /** `active`: the task is fetched, or was last fetched, from here; `used`: it brought bytes before */
+  state: 'active' | 'used' | 'failed' | 'unused'
+  /** why it was left */
+  error: ErrorInfo | null
+  bytes: number
+}
+
 export const AddItem = z.object({
   url: HttpUrl,
+  /** other URLs of the same file, tried where this one fails */
+  mirrors: z.array(MirrorInput).max(100).optional(),
   filename: z.string().min(1).max(1000).optional(),
   options: TaskOptions.optional(),
   /** hashes of its pieces, as a Metalink gives them */
@@ -177,6 +206,9 @@ export interface RemovedTask {
   /** its files were deleted: it would start over */
   filesGone: boolean
 }
+
+export const RefreshLinkInput = z.object({ id: TaskId, url: HttpUrl })
+export type RefreshLinkInput = z.output<typeof RefreshLinkInput>
 
 export const SORT_KEYS = ['position', 'name', 'size', 'progress', 'state', 'created'] as const
 export const ListTasksInput = z.object({
@@ -255,6 +287,8 @@ export interface SegmentView {
 }
 
 export interface TaskDetail extends TaskRow {
+  /** every URL of the file, its own first; none where there is but that */
+  mirrors: MirrorView[]
   finalUrl: string | null
   path: string | null
   partPath: string | null

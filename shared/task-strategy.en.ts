@@ -23,6 +23,8 @@ export const taskStrategyEn: Record<TaskStrategyCode, string> = {
   waiting_for_owner: 'It waits until the app or “nighthaul serve” runs.',
   waiting_retry_after: '“{{host}}” asked for a pause; it goes on in {{waitMs}}.',
   waiting_to_retry: 'Failed tries: {{attempts}}. The next one comes in {{waitMs}}.',
+  using_mirror: 'From the mirror “{{host}}”, because “{{first}}” failed ({{reason}}).',
+  using_other_mirror: 'From the mirror “{{host}}”.',
   waiting_for_host: 'Other downloads from “{{host}}” use all of its places ({{connections}}).',
   host_slowed: '“{{host}}” asked for fewer requests, so it gets {{allowed}} connections at most instead of {{usual}}.',
   http2_multiplexed: 'HTTP/2: requests to this host share one connection.',

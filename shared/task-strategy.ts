@@ -15,6 +15,10 @@ export const TASK_STRATEGY_CODES = {
   waiting_retry_after: 'waiting_retry_after',
   /** a try failed; the next one comes by itself: { attempts, waitMs } */
   waiting_to_retry: 'waiting_to_retry',
+  /** its own URL failed, so a mirror is used: { host, first, reason } */
+  using_mirror: 'using_mirror',
+  /** a mirror is used: { host } */
+  using_other_mirror: 'using_other_mirror',
   /** other downloads have all the places that the host allows: { host, connections } */
   waiting_for_host: 'waiting_for_host',
   /** the host asked for less before, and its allowance has not grown back yet: { host, allowed, usual } */

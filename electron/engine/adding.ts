@@ -1,11 +1,12 @@
 /** New tasks: parsed input into records, duplicates named, and (for `get`) unfinished tasks taken over. */
 import { isAbsolute, resolve } from 'node:path'
 import { NighthaulError } from '../../shared/errors.ts'
-import type { NewTask, TaskRecord } from '../../shared/records.ts'
+import { MOST_MIRRORS, type NewMirror, type NewTask, type TaskRecord } from '../../shared/records.ts'
 import type { AddItem, AddTasksInput, AddTasksResult, TaskId, TaskOptions } from '../../shared/schemas.ts'
 import { isRunning } from '../../shared/task-state.ts'
 import { sanitizeFilename } from './filename.ts'
 import { loginOf, splitCredentials } from './http/credentials.ts'
+import { isPlainGet } from './http/redirects.ts'
 import type { EngineDeps } from './ports.ts'
 
 export interface AddingDeps extends Pick<EngineDeps, 'store' | 'clock' | 'lease' | 'isOwnerAlive' | 'isQueueOwned'> {
@@ -16,6 +17,7 @@ export interface AddingDeps extends Pick<EngineDeps, 'store' | 'clock' | 'lease'
 
 interface Item {
   url: string
+  mirrors: NewMirror[]
   filename: string | null
   options: TaskOptions
   pieces: AddItem['pieces']
@@ -66,7 +68,7 @@ export function addTasks(input: AddTasksInput, deps: AddingDeps): AddTasksResult
   })
   if (deps.lease !== null) {
     for (const { task } of adoptions) if (isBusy(task, deps)) throw busy(task)
-    for (const { task, item } of adoptions) adopt(task, item.options, deps)
+    for (const { task, item } of adoptions) adopt(task, item, deps)
   }
   const ids = deps.store.addTasks(fresh.map((f) => f.task))
   fresh.forEach((f, n) => {
@@ -80,13 +82,42 @@ function normalize(item: AddItem, shared: TaskOptions | undefined): Item {
   const url = new URL(item.url)
   const given = { ...shared, ...item.options }
   const own = given.user === undefined && given.password === undefined ? loginOf(url) : null
+  const link = splitCredentials(url).url.href
   return {
+    mirrors: mirrorsOf(item, link, given),
     // The fragment is the browser's business (RFC 9110 §7.1); one file should not be two tasks because of it.
-    url: splitCredentials(url).url.href,
+    url: link,
     filename: item.filename ? sanitizeFilename(item.filename) : null,
     options: { ...own, ...given },
     pieces: item.pieces,
   }
+}
+
+/** The task's own URL and the others, each once; none where there are no others. Throws `invalid_input`. */
+function mirrorsOf(item: AddItem, link: string, options: TaskOptions): NewMirror[] {
+  const given = item.mirrors ?? []
+  if (given.length > 0 && !isPlainGet(options))
+    throw new NighthaulError(
+      'invalid_input',
+      'Mirrors are for a plain GET: what another server would answer to this request is not known. Nothing was added.',
+    )
+  const others = given.map(({ url, ...mirror }): NewMirror => {
+    const split = splitCredentials(new URL(url))
+    if (split.login)
+      throw new NighthaulError(
+        'invalid_input',
+        `The mirror at “${split.url.host}” was given with a user or password, which would be stored with its address. Nothing was added; put the login into a netrc file or a rule for that host.`,
+        { host: split.url.host },
+      )
+    return { ...mirror, url: split.url.href }
+  })
+  const first = Math.min(1, ...others.map(({ priority }) => priority))
+  const own: NewMirror = { url: link, priority: first, location: null, origin: 'user' }
+  const distinct = [
+    ...new Map([own, ...others].toReversed().map((mirror) => [mirror.url, mirror])).values(),
+  ].toReversed()
+  const all = [own, ...distinct.filter(({ url }) => url !== link)].slice(0, MOST_MIRRORS)
+  return all.length > 1 ? all : []
 }
 
 function newTask(item: Item, folder: string, input: AddTasksInput, deps: AddingDeps): NewTask {
@@ -100,6 +131,7 @@ function newTask(item: Item, folder: string, input: AddTasksInput, deps: AddingD
     queueId: input.queueId,
     leaseOwner: deps.lease,
     ...(item.pieces && { pieces: item.pieces }),
+    ...(item.mirrors.length > 0 && { mirrors: item.mirrors }),
   }
 }
 
@@ -120,12 +152,13 @@ function busy(task: TaskRecord): NighthaulError {
 }
 
 /** `get` run again continues where it was. */
-function adopt(task: TaskRecord, options: TaskOptions, deps: AddingDeps): void {
+function adopt(task: TaskRecord, { options, mirrors }: Item, deps: AddingDeps): void {
   const { lease, store } = deps
   // It runs here already, just as it was asked for.
   if (task.leaseOwner === lease && isRunning(task.state)) return
   if (task.leaseOwner !== lease && !store.takeLease(task.id, lease!, task.leaseOwner)) throw busy(task)
   store.updateTask(task.id, { options: { ...accessOf(task.options), ...options } }, { intent: true })
+  if (mirrors.length > 0) store.addMirrors(task.id, mirrors)
   deps.adopted(store.getTask(task.id)!)
 }
 

@@ -23,7 +23,7 @@ export function currentStrategy(
   live: Pick<LiveProgress, 'openConnections' | 'strategy'> | undefined,
   { clock, hosts, settings, queueLimit, queueWorks }: StrategySources,
 ): TaskStrategyReason[] {
-  const { host } = new URL(task.finalUrl ?? task.url)
+  const { host } = new URL(task.finalUrl ?? task.sourceUrl ?? task.url)
   return strategyOf({
     task,
     now: clock.now(),

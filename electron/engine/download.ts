@@ -11,39 +11,17 @@ import type { StrategyReason } from '../../shared/strategy.ts'
 import { type Connection, STOPPED, segmentOf } from './connection.ts'
 import { Connections } from './connections.ts'
 import { toDiskError } from './disk-errors.ts'
-import type { HostController } from './host-controller.ts'
-import type { Lane, LaneReply } from './lane/lane.ts'
+import type { DownloadContext, DownloadOutcome } from './download-context.ts'
+import type { LaneReply } from './lane/lane.ts'
 import { SpeedMeter } from './metrics.ts'
-import { beginPlace, demandsOf, type Place, type PlaceContext, restorePlace } from './place.ts'
-import type { EngineDeps } from './ports.ts'
+import { beginPlace, checkSize, demandsOf, type Place, restorePlace } from './place.ts'
 import { Progress, trustedSegments } from './progress.ts'
-import { Draw, type TokenBucket } from './rate-limiter.ts'
+import { Draw } from './rate-limiter.ts'
 import { type Accepted, notResumable, RemoteFile } from './remote-file.ts'
 import { isHtml, type ReplyFacts } from './reply.ts'
 import * as plan from './segment-plan.ts'
 import { sleep } from './sleep.ts'
-
-export type Transferred = Extract<DownloadOutcome, { kind: 'transferred' }>
-
-export type DownloadOutcome =
-  /** `digest`: of the whole file, where it was made on the way */
-  | { kind: 'transferred'; partPath: string; digest: string | null }
-  /** an earlier process had already given the file its name */
-  | { kind: 'published'; path: string }
-  | { kind: 'failed'; error: NighthaulError; progressed: boolean }
-  | { kind: 'changed'; error: NighthaulError }
-  | { kind: 'stopped' }
-
-export interface DownloadContext extends PlaceContext, Pick<EngineDeps, 'clock' | 'random'> {
-  lane: Lane
-  hosts: HostController
-  /** the limits that hold for this task's bytes from a host */
-  buckets: (host: string) => readonly TokenBucket[]
-  /** forget stored segments and blocks */
-  forget: () => void
-  /** bytes came in: for the totals */
-  received: (bytes: number) => void
-}
+import { proveSource } from './source-proof.ts'
 
 export class Download {
   readonly #context: DownloadContext
@@ -233,8 +211,8 @@ export class Download {
 
   /** Asks for the rest of the connection's segment and reads it. */
   async #fetch(connection: Connection): Promise<void> {
-    const { clock, hosts } = this.#context
     const signal = connection.abort.signal
+    if (this.#remote.unproven && !this.#remote.fresh) await this.#prove(connection)
     const segment = this.#remote.fresh ? null : this.#progress.at(segmentOf(connection))!
     const from = segment?.written ?? 0
     const accepted = await this.#remote.ask(
@@ -249,10 +227,7 @@ export class Download {
         queuedMs: connection.queuedMs,
         multiplex: this.#remote.fresh && this.#context.hosts.isCrowded(connection.host),
       },
-      async () => {
-        await sleep(clock, hosts.spacing(connection.host), signal)
-        connection.askedAtMs = clock.monotonic()
-      },
+      () => this.#pace(connection),
       signal,
     )
     try {
@@ -264,6 +239,24 @@ export class Download {
       accepted.reply.abort()
       throw error
     }
+  }
+
+  async #pace(connection: Connection): Promise<void> {
+    const { clock, hosts } = this.#context
+    await sleep(clock, hosts.spacing(connection.host), connection.abort.signal)
+    connection.askedAtMs = clock.monotonic()
+  }
+
+  /** What is here came from another URL: it is compared with this one before anything is added. */
+  async #prove(connection: Connection): Promise<void> {
+    const learned = await proveSource({
+      ...{ remote: this.#remote, part: this.#place!.part, progress: this.#progress, connection },
+      buckets: this.#context.buckets(connection.host),
+      pace: () => this.#pace(connection),
+      reading: (transfer) => this.#connections.reading(connection, transfer),
+    })
+    if (learned) this.#context.learned(learned)
+    connection.queuedMs = 0
   }
 
   /** A redirect led to another host: its places are the ones that count. The body waits meanwhile. */
@@ -307,6 +300,7 @@ export class Download {
 
   /** The first good reply of a fresh file: what it is, what it is called, room for it. */
   async #begin(facts: ReplyFacts, reply: LaneReply, size: number | null, ranges: boolean): Promise<void> {
+    checkSize(size, this.#options.sizeBytes)
     const disposition = reply.headers['content-disposition']
     this.#place = await beginPlace(this.#task, this.#context, this.#place, {
       contentDisposition: Array.isArray(disposition) ? disposition[0] : disposition,
@@ -390,6 +384,7 @@ export class Download {
   }
 
   #endKnown(size: number): void {
+    checkSize(size, this.#options.sizeBytes)
     this.#progress.setSize(size)
     this.#remote.size = size
     this.#context.learned({ sizeBytes: size })

@@ -20,17 +20,19 @@ import { Hosts } from './hosts.ts'
 import { LeasedTasks } from './leased-tasks.ts'
 import { Limits } from './limits.ts'
 import { ThroughputHistory } from './metrics.ts'
+import { mirrorReason, mirrorViews } from './mirrors.ts'
 import { onNetworkChange, openNetwork } from './network.ts'
 import { watchNetwork } from './network-watch.ts'
 import { demandsOf, partFolderOf, partPathOf } from './place.ts'
 import type { EngineDeps, Timer } from './ports.ts'
 import { probeUrl } from './probe.ts'
 import { Queues } from './queues.ts'
+import { refreshedLink } from './refresh-link.ts'
 import { Removal } from './removal.ts'
 import { Runner } from './runner.ts'
 import { httpSettings, readSettings, shownSettings, storedPatch } from './settings.ts'
 import { Statistics } from './statistics.ts'
-import { stopped, taskNotFound } from './task-errors.ts'
+import { heldByAnother, stopped, taskNotFound } from './task-errors.ts'
 import type { TaskEvent } from './task-machine.ts'
 import { FORGOTTEN } from './task-patches.ts'
 import { detailOf, rowOf, viewOf } from './task-view.ts'
@@ -292,6 +294,24 @@ export function createEngine(deps: EngineDeps): EngineApi {
     return task.leaseOwner !== null && task.leaseOwner !== deps.lease && deps.isOwnerAlive(task.leaseOwner)
   }
 
+  /** Whatever state it was in, it goes on with the new link. */
+  async function refreshLink(id: TaskId, link: string): Promise<void> {
+    const [before] = mineOf({ ids: [id] })
+    if (!before) throw heldByAnother(id)
+    const { url } = refreshedLink(before, link)
+    runner.apply(id, { kind: 'pause' })
+    await runner.settled([id])
+    // What came until it stood still is the record's now.
+    const task = store.getTask(id)
+    if (!task) throw taskNotFound(id)
+    store.renameMirror(id, task.url, url)
+    store.updateTask(id, refreshedLink(task, link), { intent: true })
+    if (task.state === 'changed') runner.apply(id, { kind: 'decideKeep' })
+    runner.apply(id, { kind: 'retry' }) || runner.apply(id, { kind: 'resume' })
+    changes.changed([id])
+    schedulePump()
+  }
+
   const handlers: Handlers<Contract> = {
     'app.info': async () => ({
       version: deps.version,
@@ -329,13 +349,18 @@ export function createEngine(deps: EngineDeps): EngineApi {
       const task = store.getTask(id)
       if (!task) throw taskNotFound(id)
       const live = runner.live(id)
+      const mirrors = store.mirrors(id)
       return detailOf(task, live, {
+        mirrors: mirrorViews(task, mirrors, live ? live.writtenBytes - live.resumedFromBytes : 0),
         segments: () => store.segments(id).map(viewOf),
-        strategy: currentStrategy(task, live, {
-          ...{ clock, hosts, settings },
-          queueLimit: deps.lease === null ? queues.rates.get(task.queueId) : null,
-          queueWorks: started || heldElsewhere(task) || deps.isQueueOwned(),
-        }),
+        strategy: [
+          ...mirrorReason(task, mirrors),
+          ...currentStrategy(task, live, {
+            ...{ clock, hosts, settings },
+            queueLimit: deps.lease === null ? queues.rates.get(task.queueId) : null,
+            queueWorks: started || heldElsewhere(task) || deps.isQueueOwned(),
+          }),
+        ],
       })
     },
     'tasks.pause': ({ selection }) => applyAll(selection, { kind: 'pause' }),
@@ -355,6 +380,10 @@ export function createEngine(deps: EngineDeps): EngineApi {
       const tasks = mineOf(selection).filter((task) => isUnfinished(task.state))
       runner.update(tasks, change)
       return { count: tasks.length }
+    },
+    'tasks.refreshLink': async ({ id, url }) => {
+      await refreshLink(id, url)
+      return { id }
     },
     'url.probe': ({ url, options }) =>
       probeUrl(url, options ?? {}, (request) => lane.request({ ...request, buckets: [] })),

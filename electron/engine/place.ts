@@ -155,6 +155,16 @@ export interface FileFacts {
   html: boolean
 }
 
+/** Throws `size_mismatch` where the file is to have another size than it has. */
+export function checkSize(size: number | null, expected: number | undefined): void {
+  if (expected === undefined || size === null || size === expected) return
+  throw new NighthaulError(
+    'size_mismatch',
+    `The file on the server has ${size} bytes, not ${expected} as expected: it is another one. Nothing of it was written.`,
+    { expected, actual: size },
+  )
+}
+
 /** For the first good reply: reserves the name, creates the partial and sets its length. */
 export async function beginPlace(
   task: TaskRecord,

@@ -24,7 +24,7 @@ export async function publish(
   const { fs } = context
   const checksum = await verify(task, partPath, digest, context, signal)
   const strict = (task.options.durability ?? context.settings().durability) === 'strict'
-  await fs.markOrigin(partPath, task.finalUrl ?? task.url, null)
+  await fs.markOrigin(partPath, task.finalUrl ?? task.sourceUrl ?? task.url, null)
   if (strict) await syncFile(partPath, context)
   const filename = await giveName(task, partPath, context)
   if (strict) await onDisk(task.folder, () => fs.syncFolder(task.folder))

@@ -16,6 +16,7 @@ import {
   firstRung,
   judgeReply,
   type KnownFile,
+  learn,
   type RangeRequest,
   type Rung,
   rangeHeaders,
@@ -51,7 +52,18 @@ export interface Accepted {
   reply: LaneReply
 }
 
+/** Bytes that are here and were asked of a URL that brought none of them. */
+export interface Sampled {
+  /** one past the last byte of the reply; a server may send less than it was asked */
+  end: number
+  facts: ReplyFacts
+  reply: LaneReply
+}
+
 export class RemoteFile {
+  /** where the user pointed us: credentials belong to its origin */
+  readonly #home: string
+  /** where it is fetched from: that, or a mirror */
   readonly #link: string
   readonly #options: TaskOptions
   readonly #lane: Lane
@@ -65,13 +77,16 @@ export class RemoteFile {
   readonly #followed: boolean
   /** nothing is held and no reply was accepted in this run */
   fresh = true
+  /** what is here came from another URL, and this one's was not compared with it yet */
+  unproven: boolean
   /** what comes is a compressed form, decoded on the way: of no use to the next run */
   encoded = false
   /** a 206 of this server was right: others may be asked for */
   rangesProven: boolean
 
   constructor(task: TaskRecord, options: TaskOptions, lane: Lane, clock: Clock) {
-    this.#link = task.url
+    this.#home = task.url
+    this.#link = task.sourceUrl ?? task.url
     this.#options = options
     this.#lane = lane
     this.#clock = clock
@@ -86,7 +101,8 @@ export class RemoteFile {
     const wholeOnly = !isPlainGet(options)
     this.#plain = wholeOnly
     this.#followed = !wholeOnly
-    this.#url = wholeOnly ? task.url : (task.finalUrl ?? task.url)
+    this.#url = wholeOnly ? task.url : (task.finalUrl ?? this.#link)
+    this.unproven = !wholeOnly && task.acceptsRanges === null
     this.rangesProven = !wholeOnly && task.acceptsRanges === true
   }
 
@@ -125,7 +141,7 @@ export class RemoteFile {
       const request = buildRequest(rung, this.#known, plain ? 0 : wanted.from, plain ? null : wanted.end, wanted.before)
       const reply = await this.#lane.request({
         url: this.#url,
-        home: this.#link,
+        home: this.#home,
         headers: plain ? {} : rangeHeaders(request),
         options: this.#options,
         buckets: wanted.buckets,
@@ -147,6 +163,61 @@ export class RemoteFile {
     }
   }
 
+  /**
+   * Asks for bytes that are here, to compare them. null: ranges are not honoured; from now on the file is asked for
+   * whole. Throws as `ask`, and `not_resumable` where no size is known that the two could have in common.
+   */
+  async sample(
+    range: { start: number; end: number },
+    held: { bytes: number; complete: boolean },
+    wanted: Pick<Wanted, 'buckets' | 'queuedMs'>,
+    pace: () => Promise<void>,
+    signal: AbortSignal,
+  ): Promise<Sampled | null> {
+    if (this.#known.size === null) throw notResumable()
+    await pace()
+    const request: RangeRequest = { rung: 'overlap', ...range, overlap: 0, ifRange: null }
+    const reply = await this.#lane.request({
+      url: this.#url,
+      home: this.#home,
+      headers: rangeHeaders(request),
+      options: this.#options,
+      ...wanted,
+      multiplex: false,
+      signal,
+    })
+    try {
+      const facts = parseReply(reply.status, reply.headers)
+      const verdict = judgeReply(this.#known, request, facts, { ...held, wholeFileRequest: false })
+      if (verdict.kind === 'append') return { end: verdict.end, facts, reply }
+      if (verdict.kind !== 'compare' && verdict.kind !== 'ask-plain')
+        this.#acceptable(verdict, facts, reply, { alone: () => true })
+      this.#plain = true
+      reply.abort()
+      return null
+    } catch (error) {
+      reply.abort()
+      throw error
+    }
+  }
+
+  /** The samples were the same: by what these replies said of the file, this URL is known from now on. */
+  confirm(samples: readonly Sampled[]): TaskPatch {
+    const { facts, reply } = samples.at(-1)!
+    if (samples.some((other) => other.facts.etag !== facts.etag)) throw remoteChanged('validator')
+    const { etag, lastModified, lastModifiedStrong } = learn(this.#known, facts, this.#known.size)
+    this.#known = { ...this.#known, etag, lastModified, lastModifiedStrong }
+    this.#rung = firstRung(this.#known)
+    this.unproven = false
+    this.rangesProven = true
+    return {
+      ...{ etag, lastModified, lastModifiedStrong },
+      httpVersion: reply.httpVersion,
+      acceptsRanges: true,
+      ...this.follow(reply),
+    }
+  }
+
   /** What the first good reply of a fresh file taught; `size` null: not announced, or of a compressed form. */
   begin(facts: ReplyFacts, reply: LaneReply, size: number | null, ranges: boolean): TaskPatch {
     const { etag, lastModified, contentType, contentEncoding } = facts
@@ -156,6 +227,7 @@ export class RemoteFile {
     this.rangesProven = ranges && size !== null
     this.encoded = contentEncoding !== null
     this.fresh = false
+    this.unproven = false
     return {
       etag,
       lastModified,
@@ -190,7 +262,12 @@ export class RemoteFile {
     return false
   }
 
-  #acceptable(verdict: Verdict, facts: ReplyFacts, reply: LaneReply, wanted: Wanted): Accepted['verdict'] {
+  #acceptable(
+    verdict: Verdict,
+    facts: ReplyFacts,
+    reply: LaneReply,
+    wanted: Pick<Wanted, 'alone'>,
+  ): Accepted['verdict'] {
     switch (verdict.kind) {
       case 'append':
       case 'complete':

@@ -5,51 +5,23 @@
 
 import { NighthaulError, toErrorInfo } from '../../shared/errors.ts'
 import type { TaskCheckpoint, TaskPatch, TaskRecord } from '../../shared/records.ts'
-import type { QueueId, Settings, TaskId } from '../../shared/schemas.ts'
-import type { Changes } from './changes.ts'
-import { Download, type DownloadOutcome, type Transferred } from './download.ts'
+import type { TaskId } from '../../shared/schemas.ts'
+import { Download } from './download.ts'
+import type { DownloadOutcome, Transferred } from './download-context.ts'
 import { eventOfFailure, MAX_RESTARTS } from './failure-event.ts'
-import type { HostController } from './host-controller.ts'
-import type { Lane } from './lane/lane.ts'
-import type { Limits } from './limits.ts'
+import { type Ending, Mirrors } from './mirrors.ts'
 import type { PlaceContext } from './place.ts'
 import type { EngineDeps } from './ports.ts'
 import { publish } from './publish.ts'
 import { TokenBucket } from './rate-limiter.ts'
 import { Room } from './room.ts'
+import type { Run, RunnerDeps } from './run.ts'
 import { remembered } from './strategy.ts'
 import { SyncLater } from './sync-later.ts'
 import { typed } from './task-errors.ts'
 import { type Effect, type TaskEvent, transition } from './task-machine.ts'
 import { changedTask, FORGOTTEN, isUsersWord, learnedBy, stateOf, type TaskChange } from './task-patches.ts'
 import { checkUnsynced, lostBytes } from './unsynced.ts'
-
-interface Run {
-  download: Download
-  /** the task's own limit */
-  bucket: TokenBucket
-  queueId: QueueId
-  /** ends the finishing steps */
-  abort: AbortController
-  ended: Promise<void>
-  /** the fdatasync under way: the file is not closed before it ends, and none begins afterwards */
-  synced: Promise<void>
-  closing: boolean
-  strategy: TaskRecord['strategy']
-}
-
-export interface RunnerDeps extends EngineDeps {
-  lane: Lane
-  hosts: HostController
-  changes: Changes
-  settings: () => Settings
-  limits: Limits
-  received: (bytes: number) => void
-  /** these tasks changed their state or left their place */
-  moved: (ids: readonly TaskId[]) => void
-  /** a task was stopped by the disk */
-  suspended: () => void
-}
 
 export class Runner {
   readonly #deps: RunnerDeps
@@ -60,11 +32,13 @@ export class Runner {
   readonly #restarts = new Map<TaskId, number>()
   readonly #syncLater: SyncLater
   readonly #room: Room
+  readonly #mirrors: Mirrors
 
   constructor(deps: RunnerDeps) {
     this.#deps = deps
     this.#syncLater = new SyncLater(deps)
     this.#room = new Room(deps, () => deps.settings().keepFreeBytes)
+    this.#mirrors = new Mirrors(deps)
   }
 
   get room(): Pick<Room, 'lack' | 'make' | 'release'> {
@@ -103,6 +77,7 @@ export class Runner {
     const { store, changes } = this.#deps
     const moved = tasks.map((task) => ({ id: task.id, ...transition(task, event) })).filter((move) => !move.ignored)
     if (moved.length === 0) return 0
+    if (event.kind === 'retry' || event.kind === 'resume') store.forgiveMirrors(moved.map(({ id }) => id))
     const persist = (effects: readonly Effect[]) => effects.indexOf('persist')
     for (const { id, effects } of moved)
       for (const effect of effects.slice(0, persist(effects))) this.#carryOut(effect, id)
@@ -253,8 +228,8 @@ export class Runner {
   async #run(task: TaskRecord, run: Run): Promise<void> {
     const { store, logger } = this.#deps
     const id = task.id
-    let event: TaskEvent | null = null
-    let patch: TaskPatch = {}
+    const beganAt = this.#deps.clock.monotonic()
+    let ending: Ending | null = null
     try {
       const outcome = await run.download.run()
       run.closing = true
@@ -263,20 +238,32 @@ export class Runner {
       await run.download.close()
       if (checkpoint) store.checkpoint([checkpoint])
       if (outcome.kind !== 'transferred') store.updateTask(id, learnedBy(run))
-      ;({ event, patch } = await this.#conclude(id, outcome, run))
+      ending = await this.#conclude(id, outcome, run)
     } catch (error) {
       logger.error(
         { task: id, error: error instanceof Error ? (error.stack ?? error.message) : String(error) },
         'a run ended unexpectedly',
       )
-      event = this.#failed(id, typed(error), false)
+      ending = { event: this.#failed(id, typed(error), false), patch: {} }
     }
+    if (ending) ending = this.#elsewhere(id, ending, run, beganAt)
     if (this.#runs.get(id) === run) {
       this.#runs.delete(id)
       this.#room.release(id)
     }
-    if (event) this.#tell(id, event, patch)
+    if (ending) this.#tell(id, ending.event, ending.patch)
     this.#deps.moved([id])
+  }
+
+  /** Another of its URLs may do better. */
+  #elsewhere(id: TaskId, ending: Ending, { download }: Run, beganAt: number): Ending {
+    const bytes = download.writtenBytes - download.resumedFromBytes
+    try {
+      return this.#mirrors.instead(id, ending, { bytes, busyMs: this.#deps.clock.monotonic() - beganAt })
+    } catch (error) {
+      this.#deps.logger.error({ task: id, error: toErrorInfo(error).message }, 'mirrors could not be looked at')
+      return ending
+    }
   }
 
   /** Never throws: nobody waits for it, and a run that ended must not stay "active" because the store was busy. */
@@ -302,14 +289,10 @@ export class Runner {
     for (const [id, { event, patch }] of untold) if (!this.#runs.has(id)) this.#tell(id, event, patch)
   }
 
-  async #conclude(
-    id: TaskId,
-    outcome: DownloadOutcome,
-    run: Run,
-  ): Promise<{ event: TaskEvent | null; patch: TaskPatch }> {
+  async #conclude(id: TaskId, outcome: DownloadOutcome, run: Run): Promise<Ending | null> {
     switch (outcome.kind) {
       case 'stopped':
-        return { event: null, patch: {} }
+        return null
       case 'changed':
         return { event: { kind: 'remoteChanged', error: outcome.error.toInfo() }, patch: {} }
       case 'failed':
@@ -332,13 +315,9 @@ export class Runner {
     }
   }
 
-  async #finish(
-    id: TaskId,
-    { partPath, digest }: Transferred,
-    run: Run,
-  ): Promise<{ event: TaskEvent | null; patch: TaskPatch }> {
+  async #finish(id: TaskId, { partPath, digest }: Transferred, run: Run): Promise<Ending | null> {
     const { store, clock } = this.#deps
-    if (!this.apply(id, { kind: 'transferred' }, learnedBy(run))) return { event: null, patch: {} }
+    if (!this.apply(id, { kind: 'transferred' }, learnedBy(run))) return null
     const task = store.getTask(id)!
     const context = this.#placeContext(task)
     try {
@@ -353,7 +332,7 @@ export class Runner {
         patch: { ...facts, finishedAt: now, fsyncedAt: strict ? now : null, bootId: this.#deps.bootId },
       }
     } catch (error) {
-      if (run.abort.signal.aborted) return { event: null, patch: {} }
+      if (run.abort.signal.aborted) return null
       const failure = typed(error)
       if (failure.code === 'checksum_mismatch') store.clearProgress(id)
       return { event: this.#failed(id, await this.#room.inNumbers(failure, task), false), patch: {} }

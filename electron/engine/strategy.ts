@@ -13,6 +13,7 @@ export interface StrategyFacts {
     TaskRecord,
     | 'state'
     | 'url'
+    | 'sourceUrl'
     | 'finalUrl'
     | 'sizeBytes'
     | 'contentEncoding'
@@ -79,7 +80,7 @@ function weight([first]: readonly TaskStrategyReason[]): number {
 }
 
 function hostOf({ task }: StrategyFacts): string {
-  const url = task.finalUrl ?? task.url
+  const url = task.finalUrl ?? task.sourceUrl ?? task.url
   return URL.parse(url)?.host ?? url
 }
 
@@ -121,7 +122,7 @@ function decided(
 
 function protocolOf({ task }: StrategyFacts): TaskStrategyReason[] {
   if (task.httpVersion === '2') return [{ code: 'http2_multiplexed', params: {} }]
-  const secure = (task.finalUrl ?? task.url).startsWith('https:')
+  const secure = (task.finalUrl ?? task.sourceUrl ?? task.url).startsWith('https:')
   const large = task.sizeBytes === null || task.sizeBytes > SMALL_BYTES
   // Without TLS nobody speaks HTTP/2, so that there is nothing to choose.
   return task.httpVersion !== null && secure && large ? [{ code: 'http1_for_one_file', params: {} }] : []

@@ -6,6 +6,14 @@ export function taskNotFound(id: TaskId): NighthaulError {
   return new NighthaulError('task_not_found', `There is no task ${id}. Nothing was changed.`, { id })
 }
 
+export function heldByAnother(id: TaskId): NighthaulError {
+  return new NighthaulError(
+    'task_leased',
+    `Another Nighthaul process downloads task ${id} right now. Nothing was changed; stop it there first.`,
+    { id },
+  )
+}
+
 export function stopped(): NighthaulError {
   return new NighthaulError('engine_stopped', 'Nighthaul is about to quit; nothing was added. Try again when it runs.')
 }

@@ -26,6 +26,8 @@ export type TaskEvent =
   | { kind: 'published' }
   /** the transfer (or finishing) ended with an error; `retryAt` in epoch ms, null: give up */
   | { kind: 'failed'; error: ErrorInfo; retryAt: number | null }
+  /** another of its URLs is asked next: the failure was of the one before */
+  | { kind: 'turned'; error: ErrorInfo }
   /** the host asked everybody to wait: not this task's failure */
   | { kind: 'deferred'; error: ErrorInfo; retryAt: number }
   /** the remote file is another one */
@@ -91,6 +93,9 @@ export function transition(current: MachineState, event: TaskEvent): Transition 
       if (retryAt === null) return to({ state: 'failed', error, retryAt, attempts })
       return to({ state: 'waiting', error, retryAt, attempts }, 'scheduleRetry')
     }
+    case 'turned':
+      if (state !== 'active' && state !== 'finishing') break
+      return to({ ...current, state: 'queued', error: event.error })
     case 'deferred':
       if (state !== 'active') break
       return to({ ...current, state: 'waiting', error: event.error, retryAt: event.retryAt }, 'scheduleRetry')

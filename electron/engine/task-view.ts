@@ -1,7 +1,7 @@
 /** Records and live progress as the rows and details that clients see. Secrets are left out here. */
 import { join } from 'node:path'
 import type { SegmentRecord, TaskRecord } from '../../shared/records.ts'
-import type { SegmentView, TaskDetail, TaskOptions, TaskRow } from '../../shared/schemas.ts'
+import type { MirrorView, SegmentView, TaskDetail, TaskOptions, TaskRow } from '../../shared/schemas.ts'
 import type { TaskStrategyReason } from '../../shared/task-strategy.ts'
 import { expectationsOf } from './expectations.ts'
 import { filenameFrom } from './filename.ts'
@@ -46,11 +46,12 @@ export function rowOf(task: TaskRecord, live: LiveProgress | undefined): TaskRow
 export function detailOf(
   task: TaskRecord,
   live: LiveProgress | undefined,
-  others: { segments: () => SegmentView[]; strategy: TaskStrategyReason[] },
+  others: { segments: () => SegmentView[]; strategy: TaskStrategyReason[]; mirrors: MirrorView[] },
 ): TaskDetail {
   const done = task.state === 'done'
   return {
     ...rowOf(task, live),
+    mirrors: others.mirrors,
     finalUrl: task.finalUrl,
     path: done && task.filename !== null ? join(task.folder, task.filename) : null,
     partPath: done ? null : partPathOf(task),

@@ -14,6 +14,7 @@ import { createHosts } from './hosts.ts'
 import { suspectMark } from './inspect.ts'
 import { migrate, newerStoreError } from './migrate.ts'
 import { MIGRATIONS } from './migrations/index.ts'
+import { createMirrors } from './mirrors.ts'
 import { createPieces } from './pieces.ts'
 import { createProgress } from './progress.ts'
 import { createQueue } from './queue.ts'
@@ -88,6 +89,7 @@ function assemble(connection: Connection, logger: StoreLogger): TaskStore {
     ...createProgress(connection, logger),
     ...createPieces(connection, logger),
     ...createRemoved(connection),
+    ...createMirrors(connection, logger),
     ...createHosts(connection, logger),
     ...createSettings(connection, logger),
     ...createStatistics(connection, logger),

@@ -199,6 +199,7 @@ const TABLES: Readonly<Record<string, (row: Row) => Row | null>> = {
   segments: repairSegment,
   block_pages: (row) => row,
   piece_hashes: (row) => row,
+  mirrors: (row) => row,
   settings: (row) => row,
   queues: (row) => row,
   hosts: (row) => row,

@@ -22,6 +22,7 @@ export const TASK_COLUMNS = {
   position: 'position',
   sizeBytes: 'size_bytes',
   writtenBytes: 'written_bytes',
+  sourceUrl: 'source_url',
   finalUrl: 'final_url',
   etag: 'etag',
   lastModified: 'last_modified',
@@ -114,7 +115,7 @@ export function toSqlValue(value: TaskPatch[keyof TaskPatch]): SqlValue {
 
 const UNREADABLE = Symbol('unreadable')
 
-function parseJson(text: string): unknown {
+export function parseJson(text: string): unknown {
   try {
     return JSON.parse(text)
   } catch {
@@ -137,7 +138,7 @@ function readOptions(text: string, warn: (column: string) => void): TaskOptions 
   return TaskOptions.parse(Object.fromEntries(fields))
 }
 
-function readError(text: string | null, warn: (column: string) => void): ErrorInfo | null {
+export function readError(text: string | null, warn: (column: string) => void): ErrorInfo | null {
   if (text === null) return null
   const value = parseJson(text)
   if (typeof value === 'object' && value !== null && 'code' in value && 'message' in value) {

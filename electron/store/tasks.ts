@@ -4,6 +4,7 @@ import type { TaskPatch, TaskRecord, TaskStore } from '../../shared/records.ts'
 import { DEFAULT_QUEUE_ID, type TaskId } from '../../shared/schemas.ts'
 import { TASK_STATES, type TaskState } from '../../shared/task-state.ts'
 import type { Connection, StoreLogger } from './database.ts'
+import { mirrorWriter } from './mirrors.ts'
 import { pieceWriter } from './pieces.ts'
 import { isUniqueViolation } from './store-errors.ts'
 import { nameColumns, SELECT_TASK, type SqlValue, TASK_COLUMNS, type TaskRow, toSqlValue, toTask } from './task-row.ts'
@@ -29,6 +30,7 @@ export function createTasks(connection: Connection, logger: StoreLogger): Tasks 
        (@position, @url, @requestedFilename, @nameKey, @folder, @state, @options, @createdAt, @queueId, @leaseOwner)`,
   )
   const insertPieces = pieceWriter(connection)
+  const insertMirrors = mirrorWriter(connection)
   const counts = db.prepare<[], { state: string; count: number }>('SELECT state, count FROM task_counts')
 
   // One statement for each set of columns that is ever changed together: a handful, prepared at first use.
@@ -88,6 +90,7 @@ export function createTasks(connection: Connection, logger: StoreLogger): Tasks 
           }
           const id = Number(insert.run(row).lastInsertRowid)
           if (task.pieces) insertPieces(id, task.pieces)
+          if (task.mirrors) insertMirrors(id, task.mirrors)
           return id
         })
       }),

@@ -18,6 +18,7 @@ export const errorsEn: Record<ErrorCode, ErrorWords> = {
     next: 'Use a link that begins with https:// or http://.',
   },
   invalid_input: { title: 'A value is not allowed', next: 'Correct it and try again.' },
+  invalid_metalink: { title: 'This Metalink cannot be used', next: 'Get it again, or add a mirror’s link by hand.' },
   invalid_filename: { title: 'The file name cannot be used', next: 'Add the link again with another name.' },
 
   dns_not_found: { title: 'Server not found', next: 'Check the address and your connection, then retry.' },
@@ -66,6 +67,10 @@ export const errorsEn: Record<ErrorCode, ErrorWords> = {
     next: 'The file may have changed: retry to find out.',
   },
   multipart_refused: { title: 'The server sent parts in an unusable form', next: 'Retry with one connection.' },
+  size_mismatch: {
+    title: 'The file does not have the size it should have',
+    next: 'Look for a newer Metalink, or add another mirror.',
+  },
   total_mismatch: { title: 'The file’s size changed meanwhile', next: 'Retry to compare it with what you have.' },
   validator_mismatch: {
     title: 'The reply belongs to another version',

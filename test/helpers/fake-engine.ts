@@ -194,6 +194,13 @@ export function createFakeEngine(options: { tasks: number; now?: number }): Fake
       for (const { id } of chosen) updates.set(id, { ...updates.get(id), ...change })
       return { count: chosen.length }
     },
+    'tasks.refreshLink': ({ id, url }) => {
+      const task = tasks.find((known) => known.id === id)
+      if (!task) throw new NighthaulError('task_not_found', `There is no task ${id}. Nothing was changed.`, { id })
+      task.url = url
+      move({ ids: [id] }, ['paused', 'failed', 'changed', 'waiting', 'active'], 'queued')
+      return { id }
+    },
     ...createFakeHosts(() => now),
     'throughput.history': () => ({ samples: [...samples] }),
     ...fakeStatistics(hostsOf(options.tasks), () => now),
@@ -408,6 +415,7 @@ function detail(task: TaskRow): TaskDetail {
     etag: '"16c5a8c2d0-6219f3e4b5a40"',
     lastModified: 'Thu, 16 Oct 2026 09:12:44 GMT',
     contentType: 'application/octet-stream',
+    mirrors: [],
     httpVersion: '1.1',
     segments,
     attempts: 1,

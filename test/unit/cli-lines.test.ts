@@ -114,6 +114,7 @@ test('the list puts every row under its head', () => {
 
 const detail: TaskDetail = {
   ...row({ state: 'queued', sizeBytes: null, writtenBytes: 0, resumable: null, etaMs: null }),
+  mirrors: [],
   finalUrl: null,
   path: null,
   partPath: null,

@@ -13,6 +13,7 @@ function facts(change: Partial<StrategyFacts> = {}, task: Partial<StrategyFacts[
     task: {
       state: 'active',
       url: 'http://a.example/x.iso',
+      sourceUrl: null,
       finalUrl: null,
       sizeBytes: 5_000_000_000,
       contentEncoding: null,

@@ -16,6 +16,10 @@ export interface Login {
 /** The only headers given by hand that follow a redirect to another origin; any other may carry a secret. */
 const HARMLESS = new Set(['accept', 'accept-language', 'referer', 'user-agent'])
 
+export function isHarmless(header: string): boolean {
+  return HARMLESS.has(header.toLowerCase())
+}
+
 /** Headers that the engine or the connection owns: left out where given by hand (pasted cURL commands hold them). */
 const OWNED = new Set([
   'accept-encoding',
@@ -105,7 +109,7 @@ export function headersFor(hop: HopInput): RequestHeaders {
   const { userAgent, headers: ofRules } = hop.rules
   const headers: RequestHeaders = { accept: '*/*', 'user-agent': userAgent, ...headersGiven(ofRules, hop.hasBody) }
   if (hop.authorization) headers.authorization = hop.authorization
-  const given = (hop.options.headers ?? []).filter(([name]) => home || HARMLESS.has(name.toLowerCase()))
+  const given = (hop.options.headers ?? []).filter(([name]) => home || isHarmless(name))
   Object.assign(headers, headersGiven(given, hop.hasBody), hop.range)
   // As plain bytes: a compressed reply has no positions to resume at.
   headers['accept-encoding'] = 'identity'

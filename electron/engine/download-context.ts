@@ -1,0 +1,29 @@
+/** What a run of a task needs, and how it may end. */
+import type { NighthaulError } from '../../shared/errors.ts'
+import type { HostController } from './host-controller.ts'
+import type { Lane } from './lane/lane.ts'
+import type { PlaceContext } from './place.ts'
+import type { EngineDeps } from './ports.ts'
+import type { TokenBucket } from './rate-limiter.ts'
+
+export type Transferred = Extract<DownloadOutcome, { kind: 'transferred' }>
+
+export type DownloadOutcome =
+  /** `digest`: of the whole file, where it was made on the way */
+  | { kind: 'transferred'; partPath: string; digest: string | null }
+  /** an earlier process had already given the file its name */
+  | { kind: 'published'; path: string }
+  | { kind: 'failed'; error: NighthaulError; progressed: boolean }
+  | { kind: 'changed'; error: NighthaulError }
+  | { kind: 'stopped' }
+
+export interface DownloadContext extends PlaceContext, Pick<EngineDeps, 'clock' | 'random'> {
+  lane: Lane
+  hosts: HostController
+  /** the limits that hold for this task's bytes from a host */
+  buckets: (host: string) => readonly TokenBucket[]
+  /** forget stored segments and blocks */
+  forget: () => void
+  /** bytes came in: for the totals */
+  received: (bytes: number) => void
+}

@@ -1,0 +1,37 @@
+/** One running task as the runner keeps it, and what runs need. */
+import type { TaskRecord } from '../../shared/records.ts'
+import type { QueueId, Settings, TaskId } from '../../shared/schemas.ts'
+import type { Changes } from './changes.ts'
+import type { Download } from './download.ts'
+import type { HostController } from './host-controller.ts'
+import type { Lane } from './lane/lane.ts'
+import type { Limits } from './limits.ts'
+import type { EngineDeps } from './ports.ts'
+import type { TokenBucket } from './rate-limiter.ts'
+
+export interface Run {
+  download: Download
+  /** the task's own limit */
+  bucket: TokenBucket
+  queueId: QueueId
+  /** ends the finishing steps */
+  abort: AbortController
+  ended: Promise<void>
+  /** the fdatasync under way: the file is not closed before it ends, and none begins afterwards */
+  synced: Promise<void>
+  closing: boolean
+  strategy: TaskRecord['strategy']
+}
+
+export interface RunnerDeps extends EngineDeps {
+  lane: Lane
+  hosts: HostController
+  changes: Changes
+  settings: () => Settings
+  limits: Limits
+  received: (bytes: number) => void
+  /** these tasks changed their state or left their place */
+  moved: (ids: readonly TaskId[]) => void
+  /** a task was stopped by the disk */
+  suspended: () => void
+}
