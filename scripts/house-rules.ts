@@ -36,7 +36,15 @@ export const LAYERS: readonly Layer[] = [
   {
     files: /^electron\/engine\//,
     own: [SHARED, /^electron\/engine\//],
-    packages: ['node:', 'undici', '@node-rs/crc32', 'content-disposition', 'tough-cookie', 'shlex'],
+    packages: [
+      'node:',
+      'undici',
+      '@node-rs/crc32',
+      'content-disposition',
+      'tough-cookie',
+      'shlex',
+      'temporal-polyfill',
+    ],
   },
   { files: /^electron\/store\//, own: [SHARED, /^electron\/store\//], packages: ['node:', 'better-sqlite3'] },
   {

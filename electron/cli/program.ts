@@ -12,6 +12,7 @@ import { addListCommands } from './list-commands.ts'
 import { addSessionOptions, addTransferOptions, type GetFlags, type TransferFlags } from './options.ts'
 import { parseBytes, parsePeriod, parseRateOrNone, parseSeconds, parseTaskId, parseUrl, parseWhole } from './parse.ts'
 import type { SetFlags } from './queue.ts'
+import { addScheduleCommands } from './schedule-commands.ts'
 import { callerPath } from './terminal.ts'
 import { version } from './version.ts'
 
@@ -162,6 +163,7 @@ export function buildProgram(finish: (code: number) => void): Command {
     .action(run<[string[]], SetFlags>(async (ids, flags) => (await import('./queue.ts')).set(ids, flags)))
 
   addHostCommands(program, run)
+  addScheduleCommands(program, run)
   command('stats', 'show how the requests of the last hours went')
     .addOption(
       valued('--since <period>', 'how far back, by whole hours: 90m, 24h, 7d, 4w or all', parsePeriod).default(

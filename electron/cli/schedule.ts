@@ -1,0 +1,31 @@
+/** `schedule`: what its commands ask and print. */
+import { parseWindows } from '../../shared/windows.ts'
+import { localInstant, localInstantAfter, openSpans, systemTimeZone, timeZone } from '../engine/window-times.ts'
+import type { PreviewFlags } from './schedule-commands.ts'
+import { print, printJson, say } from './terminal.ts'
+
+/** Needs no profile: what a text of windows means. */
+export async function preview(flags: PreviewFlags): Promise<number> {
+  const windows = parseWindows(flags.window)
+  const zone = timeZone(flags.tz ?? systemTimeZone())
+  const now = () => new Intl.DateTimeFormat('sv-SE', { dateStyle: 'short', timeStyle: 'short', timeZone: zone })
+  const start = flags.from ?? now().format(Date.now()).replace(' ', 'T')
+  const from = localInstant(start, zone)
+  const to = localInstantAfter(start, flags.days, zone)
+  const begun = openSpans(windows, zone, from, to).filter((span) => span.from !== null && span.from >= from)
+  if (flags.json) {
+    for (const span of begun) {
+      printJson({ at: new Date(span.from!).toISOString(), action: 'start' })
+      if (span.to !== null) printJson({ at: new Date(span.to).toISOString(), action: 'stop' })
+    }
+    return 0
+  }
+  if (begun.length === 0) say('nighthaul: No window begins in that time')
+  const local = new Intl.DateTimeFormat('en-GB', {
+    ...{ weekday: 'short', day: '2-digit', month: 'short', year: 'numeric', hour: '2-digit', minute: '2-digit' },
+    ...{ timeZone: zone, timeZoneName: 'short' },
+  })
+  for (const span of begun)
+    print(`${local.format(span.from!)}  to  ${span.to === null ? 'no end' : local.format(span.to)}`)
+  return 0
+}

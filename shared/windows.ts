@@ -1,0 +1,128 @@
+/**
+ * Windows of time in which work is allowed, by weekday and local time of day: their text form is read and written here
+ * and nowhere else. When they open and close in a time zone is window-times.ts's to know.
+ *
+ *     Mon-Fri 23:00-07:00, Sat,Sun 00:00-12:00
+ *
+ * Days come before the times they hold for; times that follow without days hold for the same ones
+ * (`Mon-Fri 06:00-08:00, 17:00-19:00`), and times at the very beginning for every day. An end that is not after its
+ * beginning lies on the next day. 24:00 is the end of a day.
+ */
+import { z } from 'zod'
+import { NighthaulError } from './errors.ts'
+
+export const WEEKDAYS = ['Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat', 'Sun'] as const
+const NAMES = ['monday', 'tuesday', 'wednesday', 'thursday', 'friday', 'saturday', 'sunday']
+export const DAY_MINUTES = 24 * 60
+/** More of them is a mistake, not a schedule. */
+const MOST_WINDOWS = 100
+const MAX_TEXT = 2000
+
+export interface TimeWindow {
+  /** 1 is Monday, 7 Sunday, as in ISO 8601; ascending, at least one: those on which it begins */
+  days: readonly number[]
+  /** minutes since midnight, 0 to 1,439 */
+  from: number
+  /** minutes since midnight, 0 to 1,440; up to `from`: of the next day */
+  to: number
+}
+
+/** Throws `invalid_input` naming what cannot be read. */
+export function parseWindows(text: string): TimeWindow[] {
+  if (text.length > MAX_TEXT) throw invalid('The text is too long', text.slice(0, 40))
+  const windows: TimeWindow[] = []
+  const everyDay = WEEKDAYS.map((_, index) => index + 1)
+  let days: number[] | null = null
+  /** days of which the times are still to come */
+  let waiting: number[] = []
+  for (const item of text.split(',')) {
+    const words = item.trim().split(/\s+/)
+    const last = words.at(-1)!
+    const times = /\d/.test(last) ? timesIn(last, text) : null
+    const named = words.slice(0, times ? -1 : undefined)
+    if (named.length > 1 || (named.length === 0 && !times)) throw invalid(`“${item.trim()}” is no window`, text)
+    if (named.length === 1) waiting.push(...daysIn(named[0]!, text))
+    if (!times) continue
+    if (waiting.length > 0) days = [...new Set(waiting)].sort((a, b) => a - b)
+    waiting = []
+    windows.push({ days: days ?? everyDay, ...times })
+    if (windows.length > MOST_WINDOWS) throw invalid(`There are more than ${MOST_WINDOWS} windows`, text)
+  }
+  if (waiting.length > 0) throw invalid(`“${text.trim()}” ends without a time`, text)
+  return windows
+}
+
+/** The text that `parseWindows` reads as these windows, always with their days. */
+export function formatWindows(windows: readonly TimeWindow[]): string {
+  return windows.map(({ days, from, to }) => `${formatDays(days)} ${formatTime(from)}-${formatTime(to)}`).join(', ')
+}
+
+/** `07:30`, of minutes since midnight. */
+export function formatTime(minutes: number): string {
+  return `${String(Math.floor(minutes / 60)).padStart(2, '0')}:${String(minutes % 60).padStart(2, '0')}`
+}
+
+/** Minutes since midnight of `7:30` or `07:30`, up to 24:00; null: it is no time of day. */
+export function parseTime(text: string): number | null {
+  const match = /^(\d{1,2}):(\d{2})$/.exec(text.trim())
+  if (!match) return null
+  const minutes = Number(match[1]) * 60 + Number(match[2])
+  return Number(match[2]) < 60 && minutes <= DAY_MINUTES ? minutes : null
+}
+
+function timesIn(text: string, whole: string): Pick<TimeWindow, 'from' | 'to'> {
+  const parts = text.split(/[-–]/)
+  const [from, to] = parts.map(parseTime)
+  if (parts.length !== 2 || from == null || to == null || from === DAY_MINUTES)
+    throw invalid(`“${text}” are no times of day`, whole)
+  if (from === to) throw invalid(`“${text}” begins and ends at once; a whole day is 00:00-24:00`, whole)
+  return { from, to }
+}
+
+function daysIn(text: string, whole: string): number[] {
+  const parts = text.split(/[-–]/)
+  const [first, last = first] = parts.map(dayOf)
+  if (parts.length > 2 || first === undefined || last === undefined || first < 0 || last < 0)
+    throw invalid(`“${text}” names no days`, whole)
+  const count = ((last - first + 7) % 7) + 1
+  return Array.from({ length: count }, (_, index) => ((first + index) % 7) + 1)
+}
+
+/** 0 to 6, -1: no weekday. */
+function dayOf(text: string): number {
+  const name = text.toLowerCase()
+  const short = WEEKDAYS.findIndex((day) => day.toLowerCase() === name)
+  return short >= 0 ? short : NAMES.indexOf(name)
+}
+
+/** `Mon-Fri`, `Sat,Sun`, `Mon,Wed-Fri`: runs of three and more days are written as such. */
+function formatDays(days: readonly number[]): string {
+  const runs: number[][] = []
+  for (const day of days) {
+    const run = runs.at(-1)
+    if (run?.at(-1) === day - 1) run.push(day)
+    else runs.push([day])
+  }
+  const nameOf = (day: number) => WEEKDAYS[day - 1]!
+  return runs
+    .flatMap((run) => (run.length > 2 ? [`${nameOf(run[0]!)}-${nameOf(run.at(-1)!)}`] : run.map(nameOf)))
+    .join(',')
+}
+
+function invalid(what: string, text: string): NighthaulError {
+  return new NighthaulError(
+    'invalid_input',
+    `${what}. Nothing was changed; write windows like “Mon-Fri 23:00-07:00, Sat,Sun 00:00-12:00”.`,
+    { window: text },
+  )
+}
+
+/** Windows as text, in the form in which they are always written. */
+export const WindowsText = z.string().transform((text, context) => {
+  try {
+    return formatWindows(parseWindows(text))
+  } catch (error) {
+    context.addIssue({ code: 'custom', message: (error as Error).message })
+    return z.NEVER
+  }
+})
