@@ -102,6 +102,11 @@ async function restore(removal: number | 'last'): Promise<void> {
   toasts.add({ title })
 }
 
+/** It was read. */
+export function dismissNotice(id: number): void {
+  void attempt(call('notices.dismiss', { id }))
+}
+
 /** What was removed last is in the list again. */
 export function undoRemove(): void {
   void attempt(restore('last'))

@@ -15,6 +15,7 @@ import { useConnection } from './session.ts'
 import { useWindow } from './stores/window.ts'
 import { Announcer } from './ui/announcer.tsx'
 import { ConnectionBanner } from './ui/connection-banner.tsx'
+import { Notices } from './ui/notices.tsx'
 import { Toasts } from './ui/toasts.tsx'
 
 export function App() {
@@ -27,7 +28,10 @@ export function App() {
     <CSPProvider disableStyleElements>
       <div className="window" data-away={away || undefined}>
         <Toolbar />
-        <ConnectionBanner />
+        <div className="banners">
+          <ConnectionBanner />
+          <Notices />
+        </div>
         <Sidebar />
         <main className="main">
           {page === 'statistics' ? (

@@ -2,6 +2,7 @@
 import { create } from 'zustand'
 import type { Contract } from '../shared/contract.ts'
 import { NighthaulError } from '../shared/errors.ts'
+import type { Notice } from '../shared/notices.ts'
 import type { Client, InputOf, MethodNames, ResultOf, Subscription } from '../shared/rpc.ts'
 import type { Settings } from '../shared/schemas.ts'
 import { type ConnectionStatus, keepConnected, openPort, openSocket, socketRefusal } from './connect.ts'
@@ -16,6 +17,8 @@ export const useConnection = create<{ status: ConnectionStatus; wasAway: boolean
 }))
 
 export const useSettings = create<{ settings: Settings | null }>(() => ({ settings: null }))
+
+export const useNotices = create<{ notices: Notice[] }>(() => ({ notices: [] }))
 
 export const announcements = createAnnouncements()
 export const taskList = createTaskListStore({ onRows: (rows) => announcements.observe(rows) })
@@ -46,12 +49,15 @@ function takeSettings(settings: Settings): void {
 
 async function attach(opened: Client<Contract>): Promise<void> {
   const settingsChanged = await opened.subscribe('settings.changed', takeSettings, { visible: isVisible() })
+  const takeNotices = (notices: Notice[]): void => useNotices.setState({ notices })
+  const noticesChanged = await opened.subscribe('notices.changed', takeNotices, { visible: isVisible() })
   const [throughput] = await Promise.all([
     attachThroughput(opened, isVisible()),
     taskList.attach(opened, isVisible()),
     opened.call('settings.get').then(takeSettings),
+    opened.call('notices.list').then(takeNotices),
   ])
-  if (client === opened) subscriptions = [settingsChanged, throughput]
+  if (client === opened) subscriptions = [settingsChanged, noticesChanged, throughput]
 }
 
 export function startSession(): void {

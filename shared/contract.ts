@@ -9,6 +9,7 @@ import {
   QueuePatch,
   type QueueView,
 } from './host-schemas.ts'
+import type { Notice } from './notices.ts'
 import { event, method } from './rpc.ts'
 import {
   AddTasksInput,
@@ -88,6 +89,9 @@ export const contract = {
   'curl.parse': method(z.object({ command: z.string().min(1).max(2_000_000) }))<ParsedCurl>(),
   /** Idle connections are dropped, downloads that wait because of the network go on at once: how many. */
   'network.changed': method(z.object({ reason: z.enum(NETWORK_CHANGES) }))<{ retried: number }>(),
+  /** What has to be known about the list: that it was damaged, say. Stays until somebody dismisses it. */
+  'notices.list': method(Nothing)<Notice[]>(),
+  'notices.dismiss': method(z.object({ id: z.int().positive() }))<{ dismissed: boolean }>(),
   'settings.get': method(Nothing)<Settings>(),
   'settings.set': method(SettingsPatch)<Settings>(),
   /** In order, the default queue first. */
@@ -118,6 +122,7 @@ export const contract = {
   /** Once a second to whoever listens. */
   'throughput.tick': event<ThroughputSample>(),
   'settings.changed': event<Settings>(),
+  'notices.changed': event<Notice[]>(),
 }
 
 export type Contract = typeof contract

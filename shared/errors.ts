@@ -85,6 +85,7 @@ export const ERROR_KINDS = {
   store_newer: 'other',
   store_corrupt: 'other',
   store_busy: 'other',
+  backup_unusable: 'other',
   // tasks
   task_not_found: 'other',
   task_leased: 'other',

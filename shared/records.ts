@@ -5,6 +5,7 @@
 import type { ErrorInfo } from './errors.ts'
 import type { HostRule } from './host-schemas.ts'
 import type { ChecksumResult, ExpectedDigest, PieceHashes } from './integrity.ts'
+import type { Notice, NoticeCode } from './notices.ts'
 import type { Tally } from './request-statistics.ts'
 import type {
   HourFigures,
@@ -339,6 +340,19 @@ export interface TaskStore {
   requestTotals(): { all: Tally; hosts: { host: string; tally: Tally }[] }
   /** steps of whole minutes in [from, to) in which bytes came, in order; kept for a week */
   receivedBytes(range: { from: number; to: number; stepMs: number }): ReceivedBytes[]
+
+  /** what people have to be told, in order */
+  notices(): Notice[]
+  /** intent */
+  addNotice(notice: Omit<Notice, 'id'>): void
+  /** intent; false: there is none of this number (of this kind) */
+  dismissNotice(id: number): boolean
+  dropNotices(code: NoticeCode): boolean
+
+  /** epoch ms of the newest daily backup; null: there is none */
+  newestBackupAt(): number | null
+  /** Makes one while everybody goes on, then deletes those beyond `keep`. False: nothing has changed since the last. */
+  backUp(keep: { days: number; weeks: number }): Promise<boolean>
 
   getSettings(): SettingsPatch
   /** intent */

@@ -1,4 +1,4 @@
-/** Commands that keep the list safe: what was removed and comes back. What they do is in removed.ts. */
+/** Commands that keep the list safe: removing and undoing it, backups. What they do is in removed.ts and backups.ts. */
 import type { Command } from 'commander'
 import type { GlobalFlags } from './program.ts'
 
@@ -12,6 +12,7 @@ export type ListFlags = GlobalFlags & { json?: true }
 export function addListCommands(program: Command, run: Run): void {
   const command = (name: string, description: string) => program.command(name).description(description)
   const removed = () => import('./removed.ts')
+  const backups = () => import('./backups.ts')
 
   command('remove', 'take downloads off the list; “undo” brings them back')
     .argument('<id...>', 'ids, as in the list')
@@ -27,6 +28,13 @@ export function addListCommands(program: Command, run: Run): void {
     .argument('[id...]', 'ids, as in “removed”')
     .option('--json', 'print JSON')
     .action(run<[string[]], ListFlags>(async (ids, flags) => (await removed()).undo(ids, flags)))
+  command('backups', 'show the copies of the list that there are')
+    .option('--json', 'print JSON, one object a line')
+    .action(run<[], ListFlags>(async (flags) => (await backups()).backups(flags)))
+  command('restore', 'put a backup in the place of the list; the present one is set aside')
+    .argument('<backup>', 'its name, as in “backups”, a path, or “latest”')
+    .option('--json', 'print JSON')
+    .action(run<[string], ListFlags>(async (which, flags) => (await backups()).restore(which, flags)))
   command('removed', 'show what was removed and can come back')
     .option('--clear', 'forget all of it now, and delete the files that wait for it')
     .option('--json', 'print JSON, one object a line')

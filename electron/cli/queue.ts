@@ -1,6 +1,7 @@
 /** `add`, `list`, `show`, `pause`, `resume`, `retry`: what a person does with the queue. */
 import { NighthaulError } from '../../shared/errors.ts'
 import { formatCount } from '../../shared/format.ts'
+import { noticeSentence } from '../../shared/notices.ts'
 import type { Selection, TaskId } from '../../shared/schemas.ts'
 import { isUnfinished, TASK_STATES, type TaskState } from '../../shared/task-state.ts'
 import { readDownloads } from './downloads.ts'
@@ -9,7 +10,7 @@ import type { TransferFlags } from './options.ts'
 import { parseTaskId } from './parse.ts'
 import type { GlobalFlags } from './program.ts'
 import { type Queue, queueNamed, withQueue } from './queue-session.ts'
-import { print, printableLink, printJson, say } from './terminal.ts'
+import { print, printable, printableLink, printJson, say } from './terminal.ts'
 
 const PAGE = 1000
 
@@ -53,6 +54,7 @@ export async function list(text: string | undefined, flags: Flags & { state?: st
   return withQueue(flags, async ({ client }) => {
     for (let offset = 0; ; offset += PAGE) {
       const { rows, total } = await client.call('tasks.list', { states, text, offset, limit: PAGE })
+      if (offset === 0) await sayNotices(client)
       if (offset === 0 && !flags.json) {
         if (total === 0) say('nighthaul: There are no downloads to show')
         else print(listHead(columns))
@@ -61,6 +63,11 @@ export async function list(text: string | undefined, flags: Flags & { state?: st
       if (rows.length < PAGE) return
     }
   })
+}
+
+/** What has to be known is said with the list until somebody reads it in the window. */
+async function sayNotices(client: Queue['client']): Promise<void> {
+  for (const notice of await client.call('notices.list')) say(`nighthaul: ${printable(noticeSentence(notice))}`)
 }
 
 function parseState(text: string): TaskState {

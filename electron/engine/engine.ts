@@ -7,12 +7,14 @@
 import { dirname, join } from 'node:path'
 import type { Contract } from '../../shared/contract.ts'
 import { toErrorInfo } from '../../shared/errors.ts'
+import type { Notice } from '../../shared/notices.ts'
 import type { TaskRecord } from '../../shared/records.ts'
 import type { EventHub, EventNames, Handlers, PayloadOf, Subscription } from '../../shared/rpc.ts'
 import type { Selection, Settings, TaskId, ThroughputSample } from '../../shared/schemas.ts'
 import { isUnfinished } from '../../shared/task-state.ts'
 import { addTasks } from './adding.ts'
 import type { EngineApi } from './api.ts'
+import { Backups } from './backups.ts'
 import { Changes } from './changes.ts'
 import { currentStrategy } from './current-strategy.ts'
 import { DiskWatch } from './disk-watch.ts'
@@ -24,6 +26,7 @@ import { mirrorReason, mirrorViews } from './mirrors.ts'
 import { onNetworkChange, openNetwork } from './network.ts'
 import { watchNetwork } from './network-watch.ts'
 import { demandsOf, partFolderOf, partPathOf } from './place.ts'
+import { Notices } from './notices.ts'
 import type { EngineDeps, Timer } from './ports.ts'
 import { probeUrl } from './probe.ts'
 import { Queues } from './queues.ts'
@@ -119,6 +122,8 @@ export function createEngine(deps: EngineDeps): EngineApi {
       })
     : null
 
+  const notices = new Notices(deps)
+  const backups = new Backups({ ...deps, settings: () => settings, notices })
   const removal = new Removal({
     ...deps,
     runner,
@@ -199,7 +204,10 @@ export function createEngine(deps: EngineDeps): EngineApi {
       guard('checkpoint', () => runner.checkpoint())
       guard('hosts', () => hosts.save())
       guard('statistics', () => statistics.flush())
-      if (deps.lease === null) guard('removed', () => removal.step())
+      if (deps.lease === null) {
+        guard('removed', () => removal.step())
+        guard('backups', () => backups.step())
+      }
       const now = clock.monotonic()
       const sample = history.tick(clock.now(), now - lastTick)
       lastTick = now
@@ -386,6 +394,7 @@ export function createEngine(deps: EngineDeps): EngineApi {
       return removal.remove(ids, how)
     },
     ...removal.handlers,
+    ...notices.handlers,
     'tasks.decide': ({ selection, decision }) =>
       decision === 'restart'
         ? applyAll(selection, { kind: 'decideRestart' }, FORGOTTEN)
@@ -436,6 +445,8 @@ export function createEngine(deps: EngineDeps): EngineApi {
           return changes.subscribe(listener as Parameters<Changes['subscribe']>[0], options)
         case 'throughput.tick':
           return member(throughputListeners, listener as (sample: ThroughputSample) => void)
+        case 'notices.changed':
+          return member(notices.listeners, listener as (notices: Notice[]) => void)
         default:
           return member(settingsListeners, listener as (settings: Settings) => void)
       }
@@ -462,6 +473,7 @@ export function createEngine(deps: EngineDeps): EngineApi {
       for (const id of leased.ids) store.releaseLease(id, deps.lease)
     }
     await removal.settled()
+    await backups.settled()
     guard('hosts', () => hosts.save())
     await lane.close()
     guard('statistics', () => statistics.flush())

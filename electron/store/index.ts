@@ -2,6 +2,8 @@
 import { mkdirSync } from 'node:fs'
 import { dirname } from 'node:path'
 import type { TaskStore } from '../../shared/records.ts'
+import { backUp } from './backup.ts'
+import { allBackups, dailyBackups } from './backup-files.ts'
 import {
   BUSY_TIMEOUT_MS,
   type Connection,
@@ -15,12 +17,13 @@ import { suspectMark } from './inspect.ts'
 import { migrate, newerStoreError } from './migrate.ts'
 import { MIGRATIONS } from './migrations/index.ts'
 import { createMirrors } from './mirrors.ts'
+import { createNotices } from './notices.ts'
 import { createPieces } from './pieces.ts'
 import { createProgress } from './progress.ts'
 import { createQueue } from './queue.ts'
 import { createQueues } from './queues.ts'
 import { createRemoved } from './removed.ts'
-import { ensureSound, type SalvageReport } from './salvage.ts'
+import { ensureSound, type SalvageReport, salvageNotice } from './salvage.ts'
 import { createSettings } from './settings.ts'
 import { createStatistics } from './statistics.ts'
 import { toStoreError, withTypedErrors } from './store-errors.ts'
@@ -58,7 +61,16 @@ export function openStore(options: StoreOptions): { store: TaskStore; recovered:
     try {
       migrate(connection, MIGRATIONS, { now, logger })
       const onDamage = () => markSuspect(path, logger)
-      return { store: withTypedErrors(path, assemble(connection, logger), onDamage), recovered }
+      const methods = {
+        ...assemble(connection, logger),
+        newestBackupAt: () => dailyBackups(path)[0]?.at ?? null,
+        backUp: async (keep: { days: number; weeks: number }) => (await backUp(path, { now, logger, keep })) !== null,
+      }
+      const store: TaskStore = withTypedErrors(path, methods, onDamage)
+      if (recovered !== null) store.addNotice({ at: now(), ...salvageNotice(recovered) })
+      const [lost] = version === 0 ? allBackups(path) : []
+      if (lost !== undefined) store.addNotice({ at: now(), code: 'list_missing', params: { backup: lost.path } })
+      return { store, recovered }
     } catch (error) {
       connection.close()
       throw error
@@ -79,7 +91,7 @@ function markSuspect(path: string, logger: StoreLogger): void {
   }
 }
 
-function assemble(connection: Connection, logger: StoreLogger): TaskStore {
+function assemble(connection: Connection, logger: StoreLogger): Omit<TaskStore, 'newestBackupAt' | 'backUp'> {
   const tasks = createTasks(connection, logger)
   return {
     ...tasks,
@@ -90,6 +102,7 @@ function assemble(connection: Connection, logger: StoreLogger): TaskStore {
     ...createPieces(connection, logger),
     ...createRemoved(connection),
     ...createMirrors(connection, logger),
+    ...createNotices(connection),
     ...createHosts(connection, logger),
     ...createSettings(connection, logger),
     ...createStatistics(connection, logger),

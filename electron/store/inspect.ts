@@ -1,7 +1,8 @@
 /** What is at a path before anything is opened for good: nothing, a sound store, or a damaged one. Writes nothing. */
 import { existsSync, statSync } from 'node:fs'
 import Database from 'better-sqlite3'
-import { backupsOf, type Migration, schemaVersion } from './migrate.ts'
+import { allBackups } from './backup-files.ts'
+import { type Migration, schemaVersion } from './migrate.ts'
 import { isUnreadable } from './store-errors.ts'
 
 export type Finding = { kind: 'none' } | { kind: 'sound'; version: number } | { kind: 'damaged'; reason: string }
@@ -39,7 +40,7 @@ export function inspect(path: string, migrations: readonly Migration[], busyTime
   if (bytes === null) return { kind: 'none' }
   if (bytes === 0) {
     // Also what is left when the program dies while it creates its first database; only then it has no past.
-    const hasPast = (bytesAt(`${path}-wal`) ?? 0) > 0 || backupsOf(path).length > 0
+    const hasPast = (bytesAt(`${path}-wal`) ?? 0) > 0 || allBackups(path).length > 0
     return hasPast ? { kind: 'damaged', reason: 'the file is empty' } : { kind: 'none' }
   }
   let db: Database.Database | undefined

@@ -5,10 +5,14 @@
  */
 import { constants, copyFileSync, existsSync, linkSync, renameSync, rmSync } from 'node:fs'
 import Database from 'better-sqlite3'
+import type { ErrorParams } from '../../shared/errors.ts'
+import type { NoticeCode } from '../../shared/notices.ts'
 import { TASK_STATES } from '../../shared/task-state.ts'
+import { allBackups } from './backup-files.ts'
 import { type Connection, createPrivateFile, openConnection, SIDECARS, type StoreLogger } from './database.ts'
 import { inspect, suspectMark } from './inspect.ts'
 import { backupsOf, latestVersion, type Migration, migrate, schemaVersion, stampedPath } from './migrate.ts'
+import { mergeMissing } from './salvage-merge.ts'
 import { sealOf } from './segment-seal.ts'
 import { isConstraintViolation, isUnreadable } from './store-errors.ts'
 import { fold } from './task-row.ts'
@@ -17,9 +21,11 @@ export interface SalvageReport {
   /** where the damaged file is now */
   setAside: string
   tasksKept: number
+  /** those that were in the backup alone */
+  tasksFromBackup: number
   /** null: the damaged file does not say how many there were */
   tasksLost: number | null
-  /** the backup whose tasks were taken because the damaged file gave none */
+  /** the backup that filled the gaps */
   restoredFrom?: string
 }
 
@@ -77,7 +83,7 @@ function salvage(path: string, options: SalvageOptions): SalvageReport {
     return salvageFrom(setAside, path, options)
   } catch (error) {
     // The damaged file still has its own name; the next start tries again.
-    for (const unfinished of [setAside, freshPath(path)]) {
+    for (const unfinished of [setAside, freshPath(path), `${freshPath(path)}-from`]) {
       for (const suffix of ['', ...SIDECARS]) rmSync(unfinished + suffix, { force: true })
     }
     throw error
@@ -91,17 +97,17 @@ function freshPath(path: string): string {
 function salvageFrom(setAside: string, path: string, options: SalvageOptions): SalvageReport {
   const { logger } = options
   const fresh = freshPath(path)
-  let result = fillFresh(fresh, setAside, options)
+  const { tasksKept, tasksExpected, damaged } = fillFresh(fresh, setAside, options)
   let restoredFrom: string | undefined
-  if (result.tasksKept === 0 && result.tasksExpected !== 0) {
-    const backup = backupsOf(path).find((candidate) => isSound(candidate, options))
+  let tasksFromBackup = 0
+  if (tasksExpected !== tasksKept || damaged.size > 0) {
+    const backup = allBackups(path).find((candidate) => isSound(candidate.path, options))
     if (backup === undefined) {
-      logger.warn({ setAside }, 'no task could be read from the damaged store and there is no backup')
+      logger.warn({ setAside, tasksKept }, 'there is no backup to take from what could not be read')
     } else {
-      const { tasksExpected } = result
-      result = { ...fillFresh(fresh, backup, options), tasksExpected }
-      restoredFrom = backup
-      logger.warn({ setAside, backup }, 'no task could be read from the damaged store; its backup was taken instead')
+      restoredFrom = backup.path
+      tasksFromBackup = fillGaps(fresh, restoredFrom, damaged, options)
+      logger.warn({ setAside, backup: restoredFrom, tasksFromBackup }, 'what could not be read was taken from a backup')
     }
   }
 
@@ -109,15 +115,41 @@ function salvageFrom(setAside: string, path: string, options: SalvageOptions): S
   for (const suffix of SIDECARS) rmSync(path + suffix, { force: true })
   renameSync(fresh, path)
   rmSync(suspectMark(path), { force: true })
-  const { tasksKept, tasksExpected } = result
-  const tasksLost = tasksExpected === null ? null : Math.max(0, tasksExpected - tasksKept)
-  const report: SalvageReport = { setAside, tasksKept, tasksLost, ...(restoredFrom && { restoredFrom }) }
+  const tasksLost = tasksExpected === null ? null : Math.max(0, tasksExpected - tasksKept - tasksFromBackup)
+  const report: SalvageReport = {
+    setAside,
+    tasksKept,
+    tasksFromBackup,
+    tasksLost,
+    ...(restoredFrom && { restoredFrom }),
+  }
   logger.warn({ ...report }, 'the damaged store was set aside and what could be read was kept')
   return report
 }
 
+/** From a copy of the backup, brought to the present schema; it vouches for nothing on the disk either. */
+function fillGaps(fresh: string, backup: string, damaged: ReadonlySet<string>, options: SalvageOptions): number {
+  const present = `${fresh}-from`
+  fillFresh(present, backup, options)
+  const target = openConnection(fresh, { logger: options.logger })
+  try {
+    return mergeMissing(target, present, damaged)
+  } finally {
+    target.close()
+    for (const suffix of ['', ...SIDECARS]) rmSync(present + suffix, { force: true })
+  }
+}
+
+/** What people are told about it. */
+export function salvageNotice(report: SalvageReport): { code: NoticeCode; params: ErrorParams } {
+  const { setAside, tasksKept: kept, tasksFromBackup: fromBackup, tasksLost: lost } = report
+  return lost === null
+    ? { code: 'list_salvaged_unsure', params: { kept, fromBackup, setAside } }
+    : { code: 'list_salvaged', params: { kept, fromBackup, lost, setAside } }
+}
+
 /** A hard link costs no space; a copy where the file system has no links. */
-function secondName(from: string, to: string): void {
+export function secondName(from: string, to: string): void {
   try {
     linkSync(from, to)
   } catch (error) {
@@ -135,10 +167,12 @@ interface Filled {
   tasksKept: number
   /** null: not known */
   tasksExpected: number | null
+  /** tables of which rows may be missing */
+  damaged: ReadonlySet<string>
 }
 
 /** Builds the database `fresh` from what can be read of `source`; leaves it closed, complete and without a log. */
-function fillFresh(fresh: string, source: string, { migrations, now, logger }: SalvageOptions): Filled {
+export function fillFresh(fresh: string, source: string, { migrations, now, logger }: SalvageOptions): Filled {
   for (const suffix of ['', ...SIDECARS]) rmSync(fresh + suffix, { force: true })
   const target = openConnection(fresh, { logger })
   const from = openDamaged(source, logger)
@@ -147,7 +181,10 @@ function fillFresh(fresh: string, source: string, { migrations, now, logger }: S
     const sourceVersion = from === null ? 0 : attempt(() => schemaVersion(from), 0)
     const schema = migrations.filter(({ version }) => version <= sourceVersion)
     migrate(target, schema.length === 0 ? migrations : schema, { now, logger })
-    const filled = from === null ? { tasksKept: 0, tasksExpected: null } : copyReadable(from, target, logger)
+    const filled =
+      from === null
+        ? { tasksKept: 0, tasksExpected: null, damaged: new Set(Object.keys(TABLES)) }
+        : copyReadable(from, target, logger)
     migrate(target, migrations, { now, logger })
     return filled
   } finally {
@@ -206,6 +243,9 @@ const TABLES: Readonly<Record<string, (row: Row) => Row | null>> = {
   host_rules: (row) => row,
   request_statistics: (row) => row,
   received_bytes: (row) => row,
+  removals: (row) => row,
+  removed_tasks: repairRemoved,
+  notices: (row) => row,
 }
 
 function repairTask(row: Row): Row | null {
@@ -217,6 +257,15 @@ function repairTask(row: Row): Row | null {
   if (typeof row.written_bytes !== 'number' || row.written_bytes < 0) repaired.written_bytes = 0
   if (typeof row.size_bytes === 'number' && row.size_bytes < 0) repaired.size_bytes = null
   return repaired
+}
+
+function repairRemoved(row: Row): Row | null {
+  try {
+    return typeof row.content === 'string' && Array.isArray(JSON.parse(row.content).tasks) ? row : null
+  } catch {
+    // What it was cannot be told any more, so it cannot come back either.
+    return null
+  }
 }
 
 function repairSegment(row: Row): Row | null {
@@ -238,9 +287,10 @@ function copyReadable(from: Database.Database, target: Connection, logger: Store
     null,
   )
   let tasksKept = 0
+  const damaged = new Set<string>()
   target.intent(() => {
     for (const [table, repair] of Object.entries(TABLES)) {
-      const kept = copyTable(from, db, table, repair, logger)
+      const kept = copyTable(from, db, table, repair, { logger, damaged })
       if (table === 'tasks') tasksKept = kept
     }
     db.exec(
@@ -254,7 +304,7 @@ function copyReadable(from: Database.Database, target: Connection, logger: Store
       if (updated.changes === 0) db.prepare(`INSERT INTO sqlite_sequence (name, seq) VALUES ('tasks', ?)`).run(lastId)
     }
   })
-  return { tasksKept, tasksExpected }
+  return { tasksKept, tasksExpected, damaged }
 }
 
 function copyTable(
@@ -262,7 +312,7 @@ function copyTable(
   to: Database.Database,
   table: string,
   repair: (row: Row) => Row | null,
-  logger: StoreLogger,
+  { logger, damaged }: { logger: StoreLogger; damaged: Set<string> },
 ): number {
   // table_info leaves generated columns out, which is what an INSERT needs.
   const columns = (to.pragma(`table_info(${table})`) as { name: string }[]).map(({ name }) => name)
@@ -275,11 +325,12 @@ function copyTable(
   )
   let kept = 0
   let refused = 0
-  for (const row of readableRows(from, table, columns)) {
+  for (const row of readableRows(from, table, columns, () => damaged.add(table))) {
     const repaired = repair(row)
     if (repaired !== null && (insertOrNull(insert, repaired) || insertRenumbered(to, insert, table, repaired))) kept++
     else refused++
   }
+  if (refused > 0) damaged.add(table)
   logger.info({ table, kept, refused }, 'salvaged')
   return kept
 }
@@ -307,7 +358,12 @@ const FAILURES_MAX = 200_000
 const GUESSED_REST = 20_000
 
 /** Every row of a table that can be read, by rising rowid. Steps over damaged pages one rowid at a time. */
-function* readableRows(from: Database.Database, table: string, columns: readonly string[]): Generator<Row> {
+function* readableRows(
+  from: Database.Database,
+  table: string,
+  columns: readonly string[],
+  onDamage: () => void,
+): Generator<Row> {
   const list = ['rowid AS "rowid"', ...columns.map((name) => `"${name}"`)].join(', ')
   const statements = attempt(
     () => ({
@@ -317,7 +373,10 @@ function* readableRows(from: Database.Database, table: string, columns: readonly
     }),
     null,
   )
-  if (statements === null) return
+  if (statements === null) {
+    onDamage()
+    return
+  }
   const end = attempt(() => statements.end.get() ?? null, null)
   let last = 0
   for (let failures = 0; failures < FAILURES_MAX; ) {
@@ -328,6 +387,7 @@ function* readableRows(from: Database.Database, table: string, columns: readonly
       yield next
       continue
     }
+    onDamage()
     const stop = end !== null && end > last ? end : last + GUESSED_REST
     let found: Row | undefined
     while (found === undefined && last < stop && failures < FAILURES_MAX) {

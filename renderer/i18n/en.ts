@@ -2,6 +2,7 @@
  * Every text of the window in English. Other languages are objects of the same shape.
  * Long because: translators work on one list.
  */
+import { noticesEn } from '../../shared/notices.ts'
 import { taskStrategyEn } from '../../shared/task-strategy.en.ts'
 import { errorsEn } from './errors.en.ts'
 
@@ -421,6 +422,7 @@ export const en = {
   },
   dialog: { close: 'Close', cancel: 'Cancel' },
   toast: { label: 'Messages', dismiss: 'Dismiss' },
+  notices: noticesEn,
   strategy: taskStrategyEn,
   errors: errorsEn,
 } as const

@@ -123,6 +123,7 @@ export const errorsEn: Record<ErrorCode, ErrorWords> = {
     title: 'The list was damaged',
     next: 'What could be read was saved; the damaged file was set aside.',
   },
+  backup_unusable: { title: 'This is no sound backup', next: 'Choose another one.' },
   store_busy: { title: 'The list is busy', next: 'Try again in a moment.' },
 
   task_not_found: { title: 'This download is no longer in the list', next: 'Add its link again.' },

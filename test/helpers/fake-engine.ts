@@ -171,6 +171,8 @@ export function createFakeEngine(options: { tasks: number; now?: number }): Fake
       report({ rows: back.map(copy), listChanged: true })
       return { count: back.length }
     },
+    'notices.list': () => [],
+    'notices.dismiss': () => ({ dismissed: false }),
     'removed.list': () => ({ total: 0, rows: [] }),
     'removed.clear': () => ({ count: 0 }),
     ...createFakeVerifications(),

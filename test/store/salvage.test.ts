@@ -282,9 +282,7 @@ describe('a store that is hurt anywhere', { timeout: 60_000 }, () => {
     const { store, recovered, logger } = open(path)
     expect(recovered).toMatchObject({ tasksKept: 0, tasksLost: null })
     expect(readFileSync(recovered?.setAside ?? '', 'utf8')).toContain('a text file')
-    expect(logger.lines.map((line) => line.message)).toContain(
-      'no task could be read from the damaged store and there is no backup',
-    )
+    expect(logger.lines.map((line) => line.message)).toContain('there is no backup to take from what could not be read')
     expect(store.countsByState().queued).toBe(0)
   })
 
@@ -304,21 +302,20 @@ describe('a store of which nothing can be read', { timeout: 60_000 }, () => {
     writeFileSync(path, 'garbage '.repeat(2000))
     const { store, recovered, logger } = open(path)
     expect(recovered).toMatchObject({
-      tasksKept: TASKS,
+      tasksKept: 0,
+      tasksFromBackup: TASKS,
       tasksLost: null,
       restoredFrom: backup('2026-11-01T00-00-00-000Z'),
     })
     expect(store.getSettings()).toEqual({ downloadsAtOnce: 7 })
-    expect(logger.lines.map((line) => line.message)).toContain(
-      'no task could be read from the damaged store; its backup was taken instead',
-    )
+    expect(logger.lines.map((line) => line.message)).toContain('what could not be read was taken from a backup')
   })
 
   test('counts as damaged when it is empty although a backup shows that it was not', () => {
     const path = filledStore()
     openRaw(path).prepare('VACUUM INTO ?').run(`${path}.backup-v10-2026-11-01T00-00-00-000Z`)
     truncateSync(path, 0)
-    expect(open(path).recovered).toMatchObject({ tasksKept: TASKS })
+    expect(open(path).recovered).toMatchObject({ tasksFromBackup: TASKS })
   })
 })
 

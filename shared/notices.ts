@@ -1,0 +1,37 @@
+/** What people are told until they have read it: in the window and by `nighthaul list`. */
+import type { ErrorParams } from './errors.ts'
+import { formatCount } from './format.ts'
+
+export const NOTICE_CODES = ['list_salvaged', 'list_salvaged_unsure', 'list_missing', 'backup_failed'] as const
+export type NoticeCode = (typeof NOTICE_CODES)[number]
+
+export interface Notice {
+  id: number
+  /** epoch ms */
+  at: number
+  code: NoticeCode
+  params: ErrorParams
+}
+
+export function isNoticeCode(code: string): code is NoticeCode {
+  return NOTICE_CODES.some((known) => known === code)
+}
+
+/** English; placeholders are filled from the params. */
+export const noticesEn: Record<NoticeCode, string> = {
+  list_salvaged:
+    'The list was damaged and was put together again. Downloads kept: {{kept}}, taken from a backup: {{fromBackup}}, lost: {{lost}}. The damaged file is {{setAside}}.',
+  list_salvaged_unsure:
+    'The list was damaged and was put together again. Downloads kept: {{kept}}, taken from a backup: {{fromBackup}}. Some may be missing; how many cannot be told. The damaged file is {{setAside}}.',
+  list_missing:
+    'There was no list of downloads here, but backups of one, the newest {{backup}}. “nighthaul restore latest” brings it back once this Nighthaul has ended.',
+  backup_failed: 'The daily backup of the list failed: {{reason}} Older backups are as they were; it is tried again.',
+}
+
+/** The sentence of a notice, in the language of `words`. */
+export function noticeSentence({ code, params }: Pick<Notice, 'code' | 'params'>, words = noticesEn): string {
+  return words[code].replace(/\{\{(\w+)\}\}/g, (_, name: string) => {
+    const value = params[name]
+    return typeof value === 'number' ? formatCount(value) : String(value ?? '?')
+  })
+}
