@@ -110,6 +110,12 @@ export interface RemovedFiles {
   filename: string | null
 }
 
+/** What a task's file is called by now, and where it, or its partial, lies. */
+export interface OtherName {
+  filename: string
+  path: string
+}
+
 /** Tasks that go together and can come back; `files`: those of which files are to be deleted, at `dueAt` (epoch ms). */
 export interface KeptRemoval {
   removal: number
@@ -247,7 +253,7 @@ export interface TaskStore {
    * intent; brings them back under their ids, in their places where those are free. `names`: what their files are
    * called by now. A task whose name another unfinished one has starts over; one whose files were deleted does, paused.
    */
-  restoreTasks(ids: readonly TaskId[], names: ReadonlyMap<TaskId, string>): TaskId[]
+  restoreTasks(ids: readonly TaskId[], names: ReadonlyMap<TaskId, OtherName>): TaskId[]
   /** removed tasks whose files are to be deleted by now */
   filesDue(now: number, limit: number): TaskId[]
   /** intent; their files have the names now under which they wait */

@@ -7,7 +7,7 @@ import { randomBytes } from 'node:crypto'
 import { basename, dirname, join } from 'node:path'
 import type { Contract } from '../../shared/contract.ts'
 import { NighthaulError, toErrorInfo } from '../../shared/errors.ts'
-import type { RemovedFiles, TaskRecord, WaitingFile } from '../../shared/records.ts'
+import type { OtherName, RemovedFiles, TaskRecord, WaitingFile } from '../../shared/records.ts'
 import type { Handlers } from '../../shared/rpc.ts'
 import type { RestoreTasksInput, Settings, TaskId } from '../../shared/schemas.ts'
 import type { Changes } from './changes.ts'
@@ -139,7 +139,7 @@ export class Removal {
     await this.#deleting
     let count = 0
     for (const batch of batches(store.removedIds(which))) {
-      const names = new Map<TaskId, string>()
+      const names = new Map<TaskId, OtherName>()
       for (const id of batch) {
         const kept = store.removedFiles(id)
         const name = kept && (await this.#bringBack(kept))
@@ -155,29 +155,26 @@ export class Removal {
     return { count }
   }
 
-  /** The files under their names again. Answers another name where somebody has taken it meanwhile. */
-  async #bringBack({ files, filename }: RemovedFiles): Promise<string | null> {
-    let changed: string | null = null
+  /** The files under their names again. Answers the other name where somebody has taken its own meanwhile. */
+  async #bringBack({ files, filename }: RemovedFiles): Promise<OtherName | null> {
+    let changed: OtherName | null = null
     for (const [index, [path, aside]] of files.entries()) {
       if (filename === null || !(await this.#deps.fs.stat(aside))) continue
-      const name = await this.#freeName(path, aside, filename)
+      const found = await this.#freeName(path, aside, filename)
       // The first is the task's own; another one was set aside before.
-      if (index === 0 && name !== filename) changed = name
+      if (index === 0 && found.path !== path) changed = found
     }
     return changed
   }
 
-  async #freeName(path: string, aside: string, filename: string): Promise<string> {
+  async #freeName(path: string, aside: string, filename: string): Promise<OtherName> {
     const { fs } = this.#deps
     for (let n = 0; n < MAX_NUMBERED_NAMES; n++) {
       const name = n === 0 ? filename : numberedName(filename, n)
-      const target = join(
-        dirname(path),
-        basename(path).replace(filename, () => name),
-      )
+      const target = n === 0 ? path : join(dirname(path), path.endsWith('.part') ? `${name}.part` : name)
       try {
         await fs.renameExclusive(aside, target)
-        return name
+        return { filename: name, path: target }
       } catch (error) {
         if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw toDiskError(error, target)
       }

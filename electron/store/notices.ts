@@ -1,7 +1,9 @@
 /** Table `notices`: what people have to be told until they have read it. */
-import { isNoticeCode, type Notice } from '../../shared/notices.ts'
+import type { ErrorParams } from '../../shared/errors.ts'
+import { isNoticeCode, type Notice, type NoticeCode } from '../../shared/notices.ts'
 import type { TaskStore } from '../../shared/records.ts'
 import type { Connection } from './database.ts'
+import type { SalvageReport } from './salvage.ts'
 
 type Notices = Pick<TaskStore, 'notices' | 'addNotice' | 'dismissNotice' | 'dropNotices'>
 
@@ -27,4 +29,12 @@ export function createNotices({ db, intent }: Connection): Notices {
     dismissNotice: (id) => intent(() => remove.run(id).changes > 0),
     dropNotices: (code) => intent(() => removeCode.run(code).changes > 0),
   }
+}
+
+/** What people are told of a salvage. */
+export function salvageNotice(report: SalvageReport): { code: NoticeCode; params: ErrorParams } {
+  const { setAside, tasksKept: kept, tasksFromBackup: fromBackup, tasksLost: lost } = report
+  return lost === null
+    ? { code: 'list_salvaged_unsure', params: { kept, fromBackup, setAside } }
+    : { code: 'list_salvaged', params: { kept, fromBackup, lost, setAside } }
 }

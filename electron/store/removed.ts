@@ -2,7 +2,7 @@
  * Table `removed_tasks`: what was taken off the list and can come back. A task is kept as JSON, with the rows of every
  * table that refers to it, so that tables and columns that come later are kept without a word here.
  */
-import type { RemovedFiles, TaskStore } from '../../shared/records.ts'
+import type { OtherName, RemovedFiles, TaskStore } from '../../shared/records.ts'
 import type { RemovedTask, TaskId } from '../../shared/schemas.ts'
 import type { Connection } from './database.ts'
 import { isUniqueViolation } from './store-errors.ts'
@@ -122,16 +122,20 @@ export function createRemoved(connection: Connection): Removed {
     return statement
   }
 
-  function restore(id: TaskId, name: string | undefined): TaskId | null {
+  function restore(id: TaskId, name: OtherName | undefined): TaskId | null {
     const found = stored.get(id)
     if (found === undefined) return null
     const kept = JSON.parse(found.content) as Record<string, Row[]>
     const task = { ...kept.tasks![0]!, lease_owner: null } as Row
     if (positionTaken.get(task.position) !== undefined) task.position = (lastPosition.get() ?? 0) + 1
-    if (name !== undefined) Object.assign(task, { filename: name, filename_folded: fold(name), name_key: fold(name) })
+    if (name !== undefined) {
+      const folded = fold(name.filename)
+      Object.assign(task, { filename: name.filename, filename_folded: folded, name_key: folded })
+      if (typeof task.part_path === 'string') task.part_path = name.path
+    }
     let rest = Object.entries(kept).filter(([table]) => table !== 'tasks')
     const startOver = () => {
-      Object.assign(task, { filename: null, filename_folded: null, written_bytes: 0 })
+      Object.assign(task, { filename: null, filename_folded: null, part_path: null, written_bytes: 0 })
       rest = rest.filter(([table]) => table !== 'segments' && table !== 'block_pages')
     }
     if (found.gone === 1) {

@@ -5,8 +5,6 @@
  */
 import { constants, copyFileSync, existsSync, linkSync, renameSync, rmSync } from 'node:fs'
 import Database from 'better-sqlite3'
-import type { ErrorParams } from '../../shared/errors.ts'
-import type { NoticeCode } from '../../shared/notices.ts'
 import { TASK_STATES } from '../../shared/task-state.ts'
 import { allBackups } from './backup-files.ts'
 import { type Connection, createPrivateFile, openConnection, SIDECARS, type StoreLogger } from './database.ts'
@@ -138,14 +136,6 @@ function fillGaps(fresh: string, backup: string, damaged: ReadonlySet<string>, o
     target.close()
     for (const suffix of ['', ...SIDECARS]) rmSync(present + suffix, { force: true })
   }
-}
-
-/** What people are told about it. */
-export function salvageNotice(report: SalvageReport): { code: NoticeCode; params: ErrorParams } {
-  const { setAside, tasksKept: kept, tasksFromBackup: fromBackup, tasksLost: lost } = report
-  return lost === null
-    ? { code: 'list_salvaged_unsure', params: { kept, fromBackup, setAside } }
-    : { code: 'list_salvaged', params: { kept, fromBackup, lost, setAside } }
 }
 
 /** A hard link costs no space; a copy where the file system has no links. */
