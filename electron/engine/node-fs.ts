@@ -23,6 +23,9 @@ const FLAGS = {
 /** Errors of link(2) on file systems without hard links. */
 const NO_LINKS = new Set(['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK', 'EXDEV', 'EACCES'])
 
+/** A folder that takes new ones need not be readable, nor its file system know how to fsync it. */
+const NO_FOLDER_SYNC = new Set(['EACCES', 'EPERM', 'EINVAL', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EBADF'])
+
 /** statfs(2) on Linux: FAT12, FAT16 and FAT32, not exFAT. */
 const FAT_MAGIC = 0x4d44
 const LARGEST_ON_FAT_BYTES = 2 ** 32 - 1
@@ -52,22 +55,14 @@ export function createNodeFileSystem(platform: NodeJS.Platform = process.platfor
 
     unlink: (path) => fs.unlink(path),
 
-    mkdir: makeFolder,
+    mkdir: (path) => makeFolder(path, platform),
 
     async stat(path) {
       const stats = await fs.stat(path).catch(ignoreMissing)
       return stats ? { bytes: stats.size, isDirectory: stats.isDirectory() } : null
     },
 
-    async syncFolder(path) {
-      if (platform === 'win32') return
-      const handle = await fs.open(path, constants.O_RDONLY)
-      try {
-        await handle.sync()
-      } finally {
-        await handle.close()
-      }
-    },
+    syncFolder: (path) => syncFolder(path, platform),
 
     async freeBytes(folder) {
       try {
@@ -199,16 +194,29 @@ async function findProgram(command: string): Promise<string | null> {
 }
 
 /** Not `recursive`: Node never comes back from that where a folder refuses new ones with ENOENT, as those in /proc do. */
-async function makeFolder(path: string): Promise<void> {
+async function makeFolder(path: string, platform: NodeJS.Platform): Promise<void> {
   try {
     await fs.mkdir(path)
+    await syncFolder(dirname(path), platform).catch((error: NodeJS.ErrnoException) => {
+      if (!NO_FOLDER_SYNC.has(error.code ?? '')) throw error
+    })
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException
     const there = await fs.stat(path).catch(ignoreMissing)
     if (there?.isDirectory()) return
     const parent = dirname(path)
     if (code !== 'ENOENT' || (await fs.stat(parent).catch(ignoreMissing))) throw error
-    await makeFolder(parent)
-    await makeFolder(path)
+    await makeFolder(parent, platform)
+    await makeFolder(path, platform)
+  }
+}
+
+async function syncFolder(path: string, platform: NodeJS.Platform): Promise<void> {
+  if (platform === 'win32') return
+  const handle = await fs.open(path, constants.O_RDONLY)
+  try {
+    await handle.sync()
+  } finally {
+    await handle.close()
   }
 }

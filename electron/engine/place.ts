@@ -51,11 +51,6 @@ export function partPathOf(task: Pick<TaskRecord, 'folder' | 'filename' | 'partP
   return task.filename === null ? null : `${join(task.folder, task.filename)}.part`
 }
 
-/** What a finished file is called while it is a partial again: beside its name, wherever its partial was before. */
-export function takenBackPath(path: string): string {
-  return `${path}.part`
-}
-
 /** What a task will write, and where: the partial first, then what becomes of it on another volume. */
 export function demandsOf(
   task: Pick<TaskRecord, 'folder' | 'sizeBytes' | 'writtenBytes'>,
@@ -96,11 +91,17 @@ export async function restorePlace(task: TaskRecord, context: PlaceContext): Pro
     return { kind: 'place', place: { part: await PartFile.open(fs, partPath, 'open') } }
   const finalPath = join(task.folder, task.filename!)
   if (await isPublished(task, finalPath, context)) return { kind: 'published', path: finalPath }
+  if (await isOursUnsynced(task, finalPath, context)) {
+    await onDisk(partPath, () => fs.renameExclusive(finalPath, partPath))
+    return { kind: 'place', place: { part: await PartFile.open(fs, partPath, 'open') } }
+  }
   if (task.writtenBytes === 0) return { kind: 'nothing', lost: false }
   const folder = dirname(partPath)
   if (!(await onDisk(folder, () => fs.stat(folder)))) throw folderMissing(folder)
-  // The name of a file of which nothing was fsynced may be lost in a power cut, and nothing that mattered with it.
-  const promised = task.bootId === context.bootId || context.storedSegments().some((s) => s.durable > s.start)
+  // A power cut may take the name of a file of which nothing was fsynced, and that of one which was just given another.
+  const segments = context.storedSegments()
+  const promised =
+    task.bootId === context.bootId || (!isComplete(segments) && segments.some((s) => s.durable > s.start))
   if (promised && !context.startsOverWithoutPartial) throw partialMissing(task, partPath)
   context.logger.warn({ task: task.id, path: partPath }, 'the partial file is gone; starting over')
   return { kind: 'nothing', lost: true }
@@ -128,6 +129,18 @@ async function isPublished(task: TaskRecord, path: string, context: PlaceContext
   const stats = await onDisk(path, () => context.fs.stat(path))
   if (stats?.bytes !== task.sizeBytes) return false
   return (await damagedBlocks(path, task.sizeBytes, context))?.length === 0
+}
+
+/**
+ * It got its name without an fsync, and then the power went: what is there now may be anything, but the name was
+ * recorded as the file's before. With `strict` durability it would be whole, so that is somebody else's.
+ */
+async function isOursUnsynced(task: TaskRecord, path: string, context: PlaceContext): Promise<boolean> {
+  const { durability = context.settings().durability } = task.options
+  if (durability === 'strict' || task.bootId === context.bootId) return false
+  if (task.sizeBytes === null || !isComplete(context.storedSegments())) return false
+  const stats = await onDisk(path, () => context.fs.stat(path))
+  return stats !== null && stats.bytes <= task.sizeBytes
 }
 
 /** Indexes of blocks that differ from their stored checksums; null: checksums are missing, nothing can be said. */

@@ -58,6 +58,7 @@ export interface FileSystem {
   /** the same, but throws EEXIST where `to` exists (link + unlink, or the best the file system has) */
   renameExclusive(from: string, to: string): Promise<void>
   unlink(path: string): Promise<void>
+  /** with its parents, where they are missing; what was made survives a power cut */
   mkdir(path: string): Promise<void>
   /** null: does not exist */
   stat(path: string): Promise<{ bytes: number; isDirectory: boolean } | null>

@@ -21,7 +21,7 @@ import { SyncLater } from './sync-later.ts'
 import { typed } from './task-errors.ts'
 import { type Effect, type TaskEvent, transition } from './task-machine.ts'
 import { changedTask, FORGOTTEN, isUsersWord, learnedBy, stateOf, type TaskChange } from './task-patches.ts'
-import { checkUnsynced, lostBytes } from './unsynced.ts'
+import { checkUnsynced, lostBytes, lostName } from './unsynced.ts'
 
 export class Runner {
   readonly #deps: RunnerDeps
@@ -184,10 +184,10 @@ export class Runner {
   // ── one run ──
 
   #start(id: TaskId): void {
-    const { store, clock, verifications } = this.#deps
+    const { store, clock } = this.#deps
     // A task paused and resumed at once may still be letting go of its file.
     const before = this.#runs.get(id)?.ended ?? Promise.resolve()
-    const task = verifications.beforeRun(store.getTask(id)!)
+    const task = store.getTask(id)!
     const bucket = new TokenBucket(task.options.limitBytesPerSecond ?? null, clock.monotonic())
     const download = new Download(task, {
       ...this.#deps,
@@ -321,16 +321,15 @@ export class Runner {
     const task = store.getTask(id)!
     const context = this.#placeContext(task)
     try {
-      const strict = (task.options.durability ?? this.#deps.settings().durability) === 'strict'
-      // Without this record a file that got its name just before a crash would not be known for ours.
-      await store.committed(strict)
-      const compared = await this.#deps.verifications.beforeName(task, partPath, run.abort.signal)
+      const strict = this.#isStrict(task)
+      // Without this record a file that got its name just before a crash would not be known for ours, nor its damage found.
+      await store.committed(true)
       const facts = await publish(task, partPath, digest, context, run.abort.signal)
       if (!strict) this.#syncLater.add({ ...task, ...facts })
       const now = clock.now()
       return {
         event: { kind: 'published' },
-        patch: { ...facts, ...compared, finishedAt: now, fsyncedAt: strict ? now : null, bootId: this.#deps.bootId },
+        patch: { ...facts, finishedAt: now, fsyncedAt: strict ? now : null, bootId: this.#deps.bootId },
       }
     } catch (error) {
       if (run.abort.signal.aborted) return null
@@ -338,6 +337,10 @@ export class Runner {
       if (failure.code === 'checksum_mismatch') store.clearProgress(id)
       return { event: this.#failed(id, await this.#room.inNumbers(failure, task), false), patch: {} }
     }
+  }
+
+  #isStrict({ options }: TaskRecord): boolean {
+    return (options.durability ?? this.#deps.settings().durability) === 'strict'
   }
 
   #failed(id: TaskId, error: NighthaulError, progressed: boolean): TaskEvent {
@@ -369,10 +372,14 @@ export class Runner {
    * its blocks are compared first, and a damaged file goes back to NAME.part and its bad blocks are fetched again.
    */
   async checkUnsynced(task: TaskRecord): Promise<void> {
-    const found = await checkUnsynced(task, { ...this.#deps, storedBlocks: () => this.#deps.store.blocks(task.id) })
+    const found = await checkUnsynced(task, {
+      ...this.#deps,
+      storedBlocks: () => this.#deps.store.blocks(task.id),
+      syncedSoon: !this.#isStrict(task),
+    })
     if (found.kind === 'sound') return this.#syncLater.add(task)
     if (found.kind === 'gone') return this.#deps.store.updateTask(task.id, { fsyncedAt: 0 })
-    const error = lostBytes(task, found.missingBytes)
-    this.applyTo(task, { kind: 'damaged', error: error.toInfo() }, { finishedAt: null, partPath: null })
+    const error = found.kind === 'damaged' ? lostBytes(task, found.missingBytes) : lostName(task)
+    this.applyTo(task, { kind: 'damaged', error: error.toInfo() }, { finishedAt: null })
   }
 }
