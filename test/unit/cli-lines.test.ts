@@ -28,7 +28,6 @@ const row = (changes: Partial<TaskRow> = {}): TaskRow => ({
   retryAt: null,
   createdAt: 0,
   finishedAt: null,
-  verifying: null,
   ...changes,
 })
 
@@ -130,7 +129,6 @@ const detail: TaskDetail = {
   strategy: [],
   checksum: null,
   expected: [],
-  verification: null,
   resumedFromBytes: 0,
   durable: false,
   queueId: 1,

@@ -1,0 +1,142 @@
+/** Small downloads that are cut between every two of their operations: what must be true of what is left. */
+import { contentBytes } from '../helpers/bytes.ts'
+import { type FaultServer, faults } from '../helpers/fault-server.ts'
+import { filesIn, type Image } from './disk-image.ts'
+import { cut, durableBytes, firstState, type Life, live, type State } from './lives.ts'
+import { seeded } from './seeded.ts'
+
+const MIB = 1024 * 1024
+
+interface Source {
+  path: string
+  size: number
+  rateBytesPerSecond?: number
+  /** comes without a length, and cannot be asked for in parts */
+  unknownLength?: boolean
+}
+
+export interface Scenario {
+  name: string
+  durability: 'strict' | 'background'
+  connections: number
+  sources: Source[]
+}
+
+const SHAPES = [
+  {
+    name: 'one segment',
+    connections: 1,
+    sources: [{ path: '/one', size: MIB + 777, rateBytesPerSecond: 16 * MIB }],
+  },
+  {
+    name: 'several segments',
+    connections: 4,
+    sources: [{ path: '/many', size: 3 * MIB + 1, rateBytesPerSecond: 16 * MIB }],
+  },
+  {
+    name: 'small files',
+    connections: 1,
+    sources: [
+      { path: '/a', size: 1000 },
+      { path: '/b', size: 70_000 },
+      { path: '/c', size: 513 },
+      { path: '/empty', size: 0 },
+    ],
+  },
+  {
+    name: 'unknown length',
+    connections: 1,
+    sources: [{ path: '/unknown', size: MIB + 12_345, rateBytesPerSecond: 20 * MIB, unknownLength: true }],
+  },
+] satisfies Omit<Scenario, 'durability'>[]
+
+export const SCENARIOS: Scenario[] = (['strict', 'background'] as const).flatMap((durability) =>
+  SHAPES.map((shape) => ({ ...shape, durability, name: `${durability}, ${shape.name}` })),
+)
+
+export interface CutCounts {
+  moments: number
+  cuts: number
+}
+
+/** Throws with the seed and the moment of the first cut after which something is not as it must be. */
+export async function cutEverywhere(
+  server: FaultServer,
+  { durability, connections, sources, name }: Scenario,
+  seeds: readonly number[],
+): Promise<CutCounts> {
+  const contents = sources.map(({ size }, seed) => contentBytes(seed, 0, size))
+  const urls = sources.map(({ path }) => server.url(path))
+  const serve = (shaped: boolean) =>
+    sources.forEach(({ path, size, rateBytesPerSecond, unknownLength }, seed) => {
+      server.add(path, { size, seed, ...(shaped && rateBytesPerSecond && { rateBytesPerSecond }) })
+      server.fault(path, unknownLength ? () => [faults.ignoreRange(), faults.noLength('chunked')] : null)
+    })
+  const bytesInAll = sources.reduce((sum, { size }) => sum + size, 0)
+  const hasAll = (image: Image) => filesIn(image).size >= sources.length
+  const run = (state: State, bootId: string) => live(state, urls, { connections }, bootId)
+  const isSource = (bytes: Buffer) => contents.some((content) => content.equals(bytes))
+  const noWrongFile = (image: Image) => {
+    for (const [path, bytes] of filesIn(image))
+      if (!path.endsWith('.part') && !isSource(bytes)) throw new Error(`${path} holds wrong bytes`)
+  }
+  const allThere = ({ tasks, image }: Life) => {
+    const files = filesIn(image)
+    if (
+      tasks
+        .map(({ url }) => url)
+        .sort()
+        .join() !== [...urls].sort().join()
+    )
+      throw new Error(`the tasks are ${tasks.map(({ url }) => url).join()}`)
+    for (const { url, state, error, path } of tasks) {
+      if (state !== 'done') throw new Error(`${url} is ${state}: ${JSON.stringify(error)}`)
+      if (!files.get(path!)?.equals(contents[urls.indexOf(url)]!)) throw new Error(`${path} is not as its source`)
+    }
+    noWrongFile(image)
+  }
+
+  serve(true)
+  const first = await run(firstState({ durability }), 'boot-1')
+  allThere(first)
+  serve(false)
+  let cuts = 0
+  for (const seed of seeds)
+    for (let moment = 0; moment < first.moments.length; moment++) {
+      const random = seeded(seed * 1_000_003 + moment)
+      try {
+        let life = first
+        let at = moment
+        // Every fourth time the next life is cut as well.
+        for (let boot = 2; ; boot++) {
+          const left = cut(life, at, random)
+          cuts++
+          if (durability === 'strict') noWrongFile(left.image)
+          const asked = server.requests.length
+          const next = await run(left, `boot-${boot}`)
+          // With several connections the last bytes are raced for; without parts there is no going on.
+          if (connections === 1 && sources.every(({ unknownLength }) => !unknownLength) && hasAll(left.image)) {
+            const sent = server.requests.slice(asked).reduce((sum, { bytesSent }) => sum + bytesSent, 0)
+            const most = bytesInAll - durableBytes(left)
+            if (sent > most) throw new Error(`${sent} bytes were fetched, of which at most ${most} were missing`)
+          }
+          for (const [url, since] of life.acknowledged)
+            if (since <= at && next.acknowledged.get(url) !== 0) throw new Error(`${url} was lost from the queue`)
+          allThere(next)
+          if (boot > 3 || random() > 0.25) break
+          life = next
+          at = Math.floor(random() * next.moments.length)
+        }
+      } catch (error) {
+        const before = first.operations.slice(0, first.moments[moment]!.operations).slice(-4)
+        const done = before.map(({ kind, ...rest }) => `${kind} ${'name' in rest ? rest.name : ''}`).join(', ')
+        throw new Error(
+          `${name}, seed ${seed}, cut at ${moment} of ${first.moments.length} (after ${done}): ${error}`,
+          {
+            cause: error,
+          },
+        )
+      }
+    }
+  return { moments: first.moments.length, cuts }
+}
