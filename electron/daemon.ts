@@ -21,6 +21,7 @@ import {
   tokenGuard,
   urlOf,
 } from './headless/access.ts'
+import { type ProcessFigures, watchProcess } from './headless/process-figures.ts'
 import { METRICS_TYPE, metricsText, scrape } from './headless/prometheus.ts'
 import { checkedToken, keptToken } from './headless/token.ts'
 import { plainPage, type Reply, securityHeaders, windowFile } from './headless/window-files.ts'
@@ -76,7 +77,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   }
 
   server.on('request', (request, response) => {
-    replyTo(request, bound, guard, options).then(
+    replyTo(request, bound, guard, { ...options, processFigures: watch.read }).then(
       (reply) => send(request, response, reply),
       (error) => {
         logger.error({ err: error, path: pathOf(request) }, 'a request failed unexpectedly')
@@ -98,8 +99,10 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     })
   })
 
+  const watch = watchProcess()
   let closing: Promise<void> | undefined
   const close = async (): Promise<void> => {
+    watch.close()
     const closed = new Promise<void>((resolve) => server.close(() => resolve()))
     for (const session of sessions.values()) session.close()
     const impatience = setTimeout(() => {
@@ -144,11 +147,13 @@ const LISTEN_FAULTS: Readonly<Record<string, string>> = {
   ERR_SOCKET_BAD_PORT: 'is out of range (0 to 65535)',
 }
 
+type Served = Pick<DaemonOptions, 'windowFolder' | 'engine'> & { processFigures: () => ProcessFigures }
+
 async function replyTo(
   request: IncomingMessage,
   bound: Bound,
   guard: TokenGuard,
-  { windowFolder: folder, engine }: Pick<DaemonOptions, 'windowFolder' | 'engine'>,
+  { windowFolder: folder, engine, processFigures }: Served,
 ): Promise<Reply> {
   const path = pathOf(request)
   const refusal = refusalOf(request, bound, guard)
@@ -166,7 +171,7 @@ async function replyTo(
   }
   // Before a token in the address becomes a cookie: what reads this keeps none.
   if (path === '/metrics') {
-    const body = metricsText(await scrape(engine.handlers))
+    const body = metricsText(await scrape(engine.handlers, processFigures()))
     return { status: 200, headers: { 'content-type': METRICS_TYPE, 'cache-control': 'no-store' }, body }
   }
   const query = queryOf(request)

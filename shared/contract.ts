@@ -40,6 +40,8 @@ import {
   UpdateTasksInput,
 } from './schemas.ts'
 
+import type { RepairResult, Verification } from './verification.ts'
+
 const Nothing = z.undefined()
 
 export const contract = {
@@ -72,6 +74,15 @@ export const contract = {
   'tasks.update': method(UpdateTasksInput)<{ count: number }>(),
   /** Gives a task a new link in place of one that expired; the partial stays, and the task goes on from there. */
   'tasks.refreshLink': method(RefreshLinkInput)<{ id: TaskId }>(),
+  /**
+   * Reads the file back and compares it with its checksums; answers when that is over. Several wait for each other.
+   * Progress is in the rows. Throws `task_state` for a download that is under way.
+   */
+  'tasks.verify': method(z.object({ id: TaskId }))<Verification>(),
+  /** Has the bad parts of a file fetched again, after a comparison where none is on record. */
+  'tasks.repair': method(z.object({ id: TaskId }))<RepairResult>(),
+  /** Comparisons that run or wait end with `interrupted`: how many. */
+  'tasks.stopVerifying': method(z.object({ selection: Selection }))<{ count: number }>(),
   /** One request, no download. */
   'url.probe': method(ProbeInput)<ProbeResult>(),
   /** A command as browsers copy it (“Copy as cURL”); reads no files. */

@@ -20,6 +20,7 @@ import type {
 } from './schemas.ts'
 import type { TaskState } from './task-state.ts'
 import type { TaskStrategyReason } from './task-strategy.ts'
+import type { Verification } from './verification.ts'
 
 /** A block is the unit of CRC-32 checksums and of alignment of segments. */
 export const BLOCK_BYTES = 1024 * 1024
@@ -64,6 +65,8 @@ export interface TaskRecord {
   checksum: ChecksumResult | null
   /** what servers said the file should be; what the user said is among the options */
   foundDigests: readonly ExpectedDigest[]
+  /** what the latest comparison with the checksums of blocks found; null: none was made of the present file */
+  verification: Verification | null
   createdAt: number
   startedAt: number | null
   finishedAt: number | null

@@ -8,6 +8,7 @@ import { Checksum, type ChecksumResult, ExpectedDigest, PieceHashes } from './in
 import type { RequestFigures, TallyTotals } from './request-statistics.ts'
 import { TASK_STATES, type TaskState } from './task-state.ts'
 import type { TaskStrategyReason } from './task-strategy.ts'
+import type { Verification, VerifyProgress } from './verification.ts'
 
 export const TaskId = z.int().positive()
 export type TaskId = z.infer<typeof TaskId>
@@ -244,6 +245,8 @@ export interface TaskRow {
   retryAt: number | null
   createdAt: number
   finishedAt: number | null
+  /** its file is being compared with its checksums, or waits for its turn */
+  verifying: VerifyProgress | null
 }
 
 export interface TaskPage {
@@ -307,6 +310,8 @@ export interface TaskDetail extends TaskRow {
   checksum: ChecksumResult | null
   /** every digest the file should have that is known so far, the one that decides first */
   expected: ExpectedDigest[]
+  /** what the latest comparison with the checksums of its blocks found; null: none was made of the present file */
+  verification: Verification | null
   resumedFromBytes: number
   /** true once the finished file and its name were fsynced */
   durable: boolean

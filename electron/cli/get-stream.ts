@@ -75,5 +75,6 @@ function rowOf(url: string, progress: { bytes: number; total: number | null; byt
     retryAt: null,
     createdAt: 0,
     finishedAt: null,
+    verifying: null,
   }
 }

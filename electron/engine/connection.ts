@@ -1,6 +1,6 @@
 /** One connection of a download: what it works on, how fast it is, and what all of them need. */
 import { NighthaulError } from '../../shared/errors.ts'
-import type { TaskId } from '../../shared/schemas.ts'
+import type { SegmentView, TaskId } from '../../shared/schemas.ts'
 import type { Worker } from './assignment.ts'
 import { ByteHistory } from './byte-history.ts'
 import type { HostController, Slot } from './host-controller.ts'
@@ -169,5 +169,19 @@ export function workersOf(
       proven: connection.proven,
       replacements: relieved,
     }
+  })
+}
+
+/** The segments of a file with who reads them now. */
+export function liveViews(
+  segments: readonly Segment[],
+  connections: readonly Connection[],
+  nowMs: number,
+): SegmentView[] {
+  return segments.map(({ start, end, written, durable }) => {
+    const connection = connections.find((c) => c.segment === start)
+    const bytesPerSecond = connection?.meter.bytesPerSecond(nowMs) ?? 0
+    const active = connection !== undefined
+    return { start, end, writtenBytes: written - start, durableBytes: durable - start, active, bytesPerSecond }
   })
 }

@@ -1,7 +1,7 @@
 /**
  * The connections of one running download: opens, replaces and ends them as the planner says, and settles what the
- * failure of one means for the others. How many there are is decided by ramp.ts, who reads what by assignment.ts, what
- * a failure means by connection-policy.ts; what is done with a connection is the caller's `fetch`.
+ * failure of one means for the others. ramp.ts decides how many there are, assignment.ts who reads what,
+ * connection-policy.ts what a failure means; what is done with a connection is the caller's `fetch`.
  */
 import { NighthaulError } from '../../shared/errors.ts'
 import type { StrategyReason } from '../../shared/strategy.ts'
@@ -53,7 +53,7 @@ export class Connections implements SlotHolder {
     return this.#open.values()
   }
 
-  /** Why there are as many connections as there are, the weightiest reason first. */
+  /** Why there are so many, the weightiest reason first. */
   get strategy(): StrategyReason[] {
     const { code, params } = this.#obstacle() ?? this.#planner.reason
     const first = { code, params: code === 'host_allowance' ? { ...params, host: this.#deps.remote.host } : params }
@@ -89,8 +89,9 @@ export class Connections implements SlotHolder {
     return [...this.#open].filter((connection) => !connection.abort.signal.aborted)
   }
 
-  /** There may be work for another connection, or none any more. */
-  look(): void {
+  /** There may be work for another connection, or none any more; with an error, the run ends with that. */
+  look(failure: NighthaulError | null = null): void {
+    this.#failure ??= failure
     this.#wake?.()
   }
 

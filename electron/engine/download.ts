@@ -4,11 +4,10 @@
  * is worth in remote-file.ts, where the bytes lie in place.ts.
  */
 import { dirname } from 'node:path'
-import { NighthaulError } from '../../shared/errors.ts'
-import type { TaskCheckpoint, TaskRecord } from '../../shared/records.ts'
+import type { BlockChecksum, TaskCheckpoint, TaskRecord } from '../../shared/records.ts'
 import type { SegmentView, TaskOptions } from '../../shared/schemas.ts'
 import type { StrategyReason } from '../../shared/strategy.ts'
-import { type Connection, STOPPED, segmentOf } from './connection.ts'
+import { type Connection, liveViews, STOPPED, segmentOf } from './connection.ts'
 import { Connections } from './connections.ts'
 import { toDiskError } from './disk-errors.ts'
 import type { DownloadContext, DownloadOutcome } from './download-context.ts'
@@ -22,6 +21,7 @@ import { isHtml, type ReplyFacts } from './reply.ts'
 import * as plan from './segment-plan.ts'
 import { sleep } from './sleep.ts'
 import { proveSource } from './source-proof.ts'
+import { remoteChanged } from './transfer.ts'
 
 export class Download {
   readonly #context: DownloadContext
@@ -98,24 +98,20 @@ export class Download {
 
   segmentViews(): SegmentView[] {
     this.#connections.count()
-    const now = this.#context.clock.monotonic()
-    return this.#progress.segments.map((segment) => {
-      const connection = [...this.#connections].find((c) => c.segment === segment.start)
-      return {
-        start: segment.start,
-        end: segment.end,
-        writtenBytes: segment.written - segment.start,
-        durableBytes: segment.durable - segment.start,
-        active: connection !== undefined,
-        bytesPerSecond: connection?.meter.bytesPerSecond(now) ?? 0,
-      }
-    })
+    return liveViews(this.#progress.segments, [...this.#connections], this.#context.clock.monotonic())
   }
 
   /** What changed since the last call, for one transaction with all other tasks; null: nothing. */
   takeCheckpoint(): TaskCheckpoint | null {
     this.#connections.count()
-    return this.#progress.takeCheckpoint(this.#task.id, this.#context.bootId, this.#place?.part.takeBlocks() ?? [])
+    return this.#progress.takeCheckpoint(this.#task.id, this.#context.bootId, this.#newBlocks())
+  }
+
+  /** Checksums that are new to the store. A block that came again as another one ends the run. */
+  #newBlocks(): BlockChecksum[] {
+    const blocks = this.#progress.sameAgain(this.#place?.part.takeBlocks() ?? [])
+    if (this.#progress.hasOthers) this.#connections.look(remoteChanged('content'))
+    return blocks
   }
 
   /** The store could not take it: it goes with the next one. */
@@ -164,16 +160,29 @@ export class Download {
       const published = await this.#restore()
       if (published) return { kind: 'published', path: published }
       if (this.#remote.fresh || !this.#progress.complete) await this.#connections.run(this.#stop.signal)
+      if (this.#cameAsOthers()) throw remoteChanged('content')
       return { kind: 'transferred', partPath: this.#place!.part.path, digest: this.#digest }
     } catch (error) {
+      if (this.#cameAsOthers()) this.#progress.dropOthers()
       if (this.#stop.signal.aborted) return { kind: 'stopped' }
-      const typed = error instanceof NighthaulError ? error : toDiskError(error, this.#task.folder)
+      const typed = toDiskError(error, this.#task.folder)
       // With nothing held there is nothing to decide: the next try begins with the new file.
-      if (typed.code === 'remote_changed' && this.writtenBytes > 0) return { kind: 'changed', error: typed }
+      const holds = this.writtenBytes > 0 || this.#repairs
+      if (typed.code === 'remote_changed' && holds) return { kind: 'changed', error: typed }
       // Progress is what the next try can build upon: a decoded body begins anew every time.
       const progressed = this.writtenBytes > this.#heldAtStart && !this.#remote.encoded
       return { kind: 'failed', error: typed, progressed }
     }
+  }
+
+  #cameAsOthers(): boolean {
+    for (const block of this.#newBlocks()) this.#place!.part.keepBlock(block)
+    return this.#progress.hasOthers
+  }
+
+  /** Bad parts of a file that was here are fetched again: what comes must be the file that it was. */
+  get #repairs(): boolean {
+    return this.#task.verification?.repairing === true
   }
 
   /** Closes the partial; marks and checksums stay readable through `takeCheckpoint`. */
@@ -181,8 +190,6 @@ export class Download {
     this.#context.lane.forget(this.#options)
     await this.#place?.part.close()
   }
-
-  // ── before the first request ──
 
   async #restore(): Promise<string | null> {
     const place = await restorePlace(this.#task, this.#context)
@@ -197,20 +204,21 @@ export class Download {
     this.#heldAtStart = plan.writtenBytes(segments)
     // Nothing held means nothing to protect, and a decoded body cannot be continued. Empty files hold all they have.
     const whole = this.#progress.complete && (segments.length > 0 || this.#task.sizeBytes === 0)
-    this.#remote.fresh = !whole && (this.#heldAtStart === 0 || this.#task.contentEncoding !== null)
+    const nothing = this.#heldAtStart === 0 && !this.#repairs
+    this.#remote.fresh = !whole && (nothing || this.#task.contentEncoding !== null)
     if (this.#remote.fresh) {
       this.#progress.set([])
       this.#heldAtStart = 0
       this.#context.forget()
-    }
-    const held = { ...this.#task, writtenBytes: this.#heldAtStart }
-    if (!this.#remote.fresh)
+    } else {
+      if (this.#repairs || this.#task.bootId !== this.#context.bootId)
+        this.#progress.expectAgain(this.#context.storedBlocks())
+      const held = { ...this.#task, writtenBytes: this.#heldAtStart }
       await this.#context.makeRoom(demandsOf(held, dirname(place.place.part.path), () => this.#leftBytes()))
+    }
     this.#context.logger.info({ task: this.#task.id, heldBytes: this.#heldAtStart }, 'partial restored')
     return null
   }
-
-  // ── the transfer ──
 
   /** Asks for the rest of the connection's segment and reads it. */
   async #fetch(connection: Connection): Promise<void> {
@@ -304,9 +312,8 @@ export class Download {
   /** The first good reply of a fresh file: what it is, what it is called, room for it. */
   async #begin(facts: ReplyFacts, reply: LaneReply, size: number | null, ranges: boolean): Promise<void> {
     checkSize(size, this.#options.sizeBytes)
-    const disposition = reply.headers['content-disposition']
     this.#place = await beginPlace(this.#task, this.#context, this.#place, {
-      contentDisposition: Array.isArray(disposition) ? disposition[0] : disposition,
+      contentDisposition: [reply.headers['content-disposition']].flat()[0],
       finalUrl: reply.finalUrl,
       contentType: facts.contentType,
       size,
@@ -325,12 +332,8 @@ export class Download {
   ): Promise<void> {
     const part = this.#place!.part
     const start = segmentOf(connection)
-    const from = body.start + body.compare
     // An empty file has no segment to write into.
-    if (this.#progress.segments.length === 0) {
-      reply.abort()
-      return
-    }
+    if (this.#progress.segments.length === 0) return reply.abort()
     const transfer = reply.receive(
       {
         part,
@@ -339,7 +342,7 @@ export class Download {
         bodyEnd: body.end,
         end: this.#progress.at(start)!.end,
         decode: body.decode,
-        blockHeld: this.#progress.holdsBlockTo(from),
+        blockHeld: this.#progress.holdsBlockTo(body.start + body.compare),
         races: connection.racesFor !== null,
         size: this.#remote.size,
         whole: body.whole,

@@ -39,6 +39,7 @@ import { heldByAnother, stopped, taskNotFound } from './task-errors.ts'
 import type { TaskEvent } from './task-machine.ts'
 import { FORGOTTEN } from './task-patches.ts'
 import { detailOf, rowOf, viewOf } from './task-view.ts'
+import { Verifications } from './verifications.ts'
 
 const CHECKPOINT_MS = 1_000
 /** fdatasync every so many checkpoints */
@@ -78,11 +79,21 @@ export function createEngine(deps: EngineDeps): EngineApi {
   let networkWatch: { stop(): void } | null = null
 
   const changes = new Changes(clock, {
-    rows: (ids) => store.getTasks(ids).map((task) => rowOf(task, runner.live(task.id))),
+    rows: (ids) => store.getTasks(ids).map(shownRow),
     counts: () => store.countsByState(),
+  })
+  const shownRow = (task: TaskRecord) => rowOf(task, runner.live(task.id), verifications.progressOf(task.id))
+  const verifications = new Verifications({
+    ...deps,
+    changes,
+    runner: () => runner,
+    select: (selection) => idsOf(selection),
+    heldElsewhere: (task) => heldElsewhere(task),
+    freed: () => schedulePump(),
   })
   const runner: Runner = new Runner({
     ...deps,
+    verifications,
     lane,
     hosts: hosts.controller,
     changes,
@@ -156,7 +167,8 @@ export function createEngine(deps: EngineDeps): EngineApi {
   }
 
   function nextQueued(limit: number): TaskRecord[] {
-    return queue.nextQueued(limit, (id) => runner.isRunning(id) || removal.isGoing(id))
+    const isBusy = (id: TaskId) => runner.isRunning(id) || removal.isGoing(id) || verifications.isChecking(id)
+    return queue.nextQueued(limit, isBusy)
   }
 
   function armRetryTimer(): void {
@@ -349,7 +361,7 @@ export function createEngine(deps: EngineDeps): EngineApi {
       return {
         rev: changes.rev,
         total,
-        rows: rows.map((task) => rowOf(task, runner.live(task.id))),
+        rows: rows.map(shownRow),
         counts: store.countsByState(),
       }
     },
@@ -361,6 +373,7 @@ export function createEngine(deps: EngineDeps): EngineApi {
       return detailOf(task, live, {
         mirrors: mirrorViews(task, mirrors, live ? live.writtenBytes - live.resumedFromBytes : 0),
         segments: () => store.segments(id).map(viewOf),
+        verifying: verifications.progressOf(id),
         strategy: [
           ...mirrorReason(task, mirrors),
           ...currentStrategy(task, live, {
@@ -376,7 +389,9 @@ export function createEngine(deps: EngineDeps): EngineApi {
     'tasks.retry': ({ selection }) => ({ count: retry(mineOf(selection)) }),
     'tasks.remove': ({ selection, ...how }) => {
       adoptOrphans()
-      return removal.remove(idsOf(selection), how)
+      const ids = idsOf(selection)
+      verifications.stop(ids)
+      return removal.remove(ids, how)
     },
     ...removal.handlers,
     ...notices.handlers,
@@ -410,6 +425,7 @@ export function createEngine(deps: EngineDeps): EngineApi {
       schedulePump()
       return result
     },
+    ...verifications.handlers,
     ...queues.handlers,
     ...hosts.handlers,
     'throughput.history': () => ({ samples: history.samples }),
@@ -442,6 +458,7 @@ export function createEngine(deps: EngineDeps): EngineApi {
     networkWatch?.stop()
     await diskWatch?.stop()
     retryTimer?.cancel()
+    verifications.stop()
     const ids = runner.runningIds()
     await runner.syncMarks()
     // `get` was interrupted: its task waits, paused, for the next `get` or for the window.

@@ -110,8 +110,9 @@ export function filenameFrom(sources: FilenameSources): string {
 export function sanitizeFilename(name: string): string {
   const last = name
     .toWellFormed()
-    .normalize('NFC')
     .replace(INVISIBLE, '')
+    // Afterwards: what an invisible character held apart belongs together now.
+    .normalize('NFC')
     .split(/[/\\]/)
     .findLast((part) => /[^.\s]/.test(part))
   const safe = tidy((last ?? '').replace(/[<>:"|?*]/g, '_').replace(/\s+/g, ' '))
@@ -145,7 +146,10 @@ function extensionOf(name: string): string {
 
 function tidy(name: string): string {
   // Names that begin with a dot are hidden, names that end with one or a space cannot be made on Windows.
-  return name.replace(/^[.\s]+/, '').replace(/[.\s]+$/, '')
+  let end = name.length
+  // Not by a pattern: it would begin again at each dot of a long row of them.
+  while (end > 0 && /[.\s]/.test(name[end - 1]!)) end--
+  return name.slice(0, end).replace(/^[.\s]+/, '')
 }
 
 /** The name in at most so many UTF-8 bytes; its extension stays. */

@@ -51,6 +51,11 @@ export function partPathOf(task: Pick<TaskRecord, 'folder' | 'filename' | 'partP
   return task.filename === null ? null : `${join(task.folder, task.filename)}.part`
 }
 
+/** What a finished file is called while it is a partial again: beside its name, wherever its partial was before. */
+export function takenBackPath(path: string): string {
+  return `${path}.part`
+}
+
 /** What a task will write, and where: the partial first, then what becomes of it on another volume. */
 export function demandsOf(
   task: Pick<TaskRecord, 'folder' | 'sizeBytes' | 'writtenBytes'>,

@@ -11,6 +11,9 @@ import * as plan from './segment-plan.ts'
 export class Progress {
   #segments: plan.Segment[] = []
   #dirty = false
+  /** blocks that were here and come again, after a repair or a power cut: they must be what they were */
+  #before = new Map<number, BlockChecksum>()
+  readonly #others = new Set<number>()
 
   get segments(): readonly plan.Segment[] {
     return this.#segments
@@ -65,6 +68,32 @@ export class Progress {
     return this.bytesBefore(position) >= position % BLOCK_BYTES
   }
 
+  /** Of these blocks, those that are not here have to come as they were. */
+  expectAgain(stored: readonly BlockChecksum[]): void {
+    const isHere = plan.within(plan.coverage(this.#segments))
+    this.#before = new Map(stored.filter((block) => !isHere(plan.rangeOf(block))).map((block) => [block.index, block]))
+  }
+
+  /** Of blocks that came, those that are not known to have been other ones. */
+  sameAgain(blocks: readonly BlockChecksum[]): BlockChecksum[] {
+    return blocks.filter(({ index, bytes, crc32 }) => {
+      const before = this.#before.get(index)
+      if (before === undefined || (before.bytes === bytes && before.crc32 === crc32)) return true
+      this.#others.add(index)
+      return false
+    })
+  }
+
+  /** blocks came back as other ones: they are of another file */
+  get hasOthers(): boolean {
+    return this.#others.size > 0
+  }
+
+  /** Blocks of another file are missing from this one. */
+  dropOthers(): void {
+    if (this.hasOthers) this.set(plan.damage(this.#segments, [...this.#others], Number.MAX_SAFE_INTEGER))
+  }
+
   /** What changed since the last call; null: nothing. */
   takeCheckpoint(id: TaskId, bootId: string, blocks: readonly BlockChecksum[]): TaskCheckpoint | null {
     if (!this.#dirty && blocks.length === 0) return null
@@ -87,16 +116,20 @@ export class Progress {
   }
 }
 
-/** What of the stored marks of a task can be believed now that its partial is open. */
+/**
+ * What of the stored marks of a task can be believed now that its partial is open. One that is being repaired and grew is
+ * cut to its length.
+ */
 export async function trustedSegments(
-  task: Pick<TaskRecord, 'bootId' | 'sizeBytes'>,
+  task: Pick<TaskRecord, 'bootId' | 'sizeBytes' | 'verification'>,
   context: Pick<PlaceContext, 'bootId' | 'storedSegments' | 'storedBlocks'>,
   part: PartFile,
 ): Promise<plan.Segment[]> {
+  const { sizeBytes, verification } = task
+  if (verification?.repairing && sizeBytes !== null && (await part.size()) > sizeBytes) await part.resize(sizeBytes)
   const stored = { segments: plan.mergeDone(context.storedSegments()), blocks: context.storedBlocks }
   const segments = await believed(stored, task.bootId === context.bootId, part)
   // A crash may come between learning the size and storing the plan that knows it.
-  const { sizeBytes } = task
   const last = segments.at(-1)
   return sizeBytes !== null && last?.end === null && last.written <= sizeBytes
     ? plan.setSize(segments, sizeBytes)

@@ -273,8 +273,10 @@ export class RemoteFile {
       case 'complete':
         return verdict
       case 'whole':
-        if (!this.fresh) throw notResumable()
-        return verdict
+        if (this.fresh) return verdict
+        // Nothing is held, but it is known which file it was: what comes is written where it is missing.
+        if (!wanted.alone() || verdict.decoded) throw notResumable()
+        return { ...verdict, kind: 'compare' }
       case 'compare':
         if (!wanted.alone() || verdict.decoded) throw notResumable()
         return verdict

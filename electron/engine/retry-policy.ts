@@ -43,6 +43,7 @@ const BY_CODE: Partial<Record<ErrorCode, Handling>> = {
   // These need another decision of the user, not another try.
   checksum_mismatch: 'give-up',
   size_mismatch: 'give-up',
+  blocks_damaged: 'give-up',
   html_instead_of_file: 'give-up',
   unsupported_encoding: 'give-up',
   name_too_long: 'give-up',

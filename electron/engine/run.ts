@@ -8,6 +8,7 @@ import type { Lane } from './lane/lane.ts'
 import type { Limits } from './limits.ts'
 import type { EngineDeps } from './ports.ts'
 import type { TokenBucket } from './rate-limiter.ts'
+import type { Verifications } from './verifications.ts'
 
 export interface Run {
   download: Download
@@ -29,6 +30,7 @@ export interface RunnerDeps extends EngineDeps {
   changes: Changes
   settings: () => Settings
   limits: Limits
+  verifications: Pick<Verifications, 'beforeRun' | 'beforeName'>
   received: (bytes: number) => void
   /** these tasks changed their state or left their place */
   moved: (ids: readonly TaskId[]) => void

@@ -184,10 +184,10 @@ export class Runner {
   // ── one run ──
 
   #start(id: TaskId): void {
-    const { store, clock } = this.#deps
+    const { store, clock, verifications } = this.#deps
     // A task paused and resumed at once may still be letting go of its file.
     const before = this.#runs.get(id)?.ended ?? Promise.resolve()
-    const task = store.getTask(id)!
+    const task = verifications.beforeRun(store.getTask(id)!)
     const bucket = new TokenBucket(task.options.limitBytesPerSecond ?? null, clock.monotonic())
     const download = new Download(task, {
       ...this.#deps,
@@ -324,12 +324,13 @@ export class Runner {
       const strict = this.#isStrict(task)
       // Without this record a file that got its name just before a crash would not be known for ours, nor its damage found.
       await store.committed(true)
+      const compared = await this.#deps.verifications.beforeName(task, partPath, run.abort.signal)
       const facts = await publish(task, partPath, digest, context, run.abort.signal)
       if (!strict) this.#syncLater.add({ ...task, ...facts })
       const now = clock.now()
       return {
         event: { kind: 'published' },
-        patch: { ...facts, finishedAt: now, fsyncedAt: strict ? now : null, bootId: this.#deps.bootId },
+        patch: { ...facts, ...compared, finishedAt: now, fsyncedAt: strict ? now : null, bootId: this.#deps.bootId },
       }
     } catch (error) {
       if (run.abort.signal.aborted) return null
@@ -380,6 +381,6 @@ export class Runner {
     if (found.kind === 'sound') return this.#syncLater.add(task)
     if (found.kind === 'gone') return this.#deps.store.updateTask(task.id, { fsyncedAt: 0 })
     const error = found.kind === 'damaged' ? lostBytes(task, found.missingBytes) : lostName(task)
-    this.applyTo(task, { kind: 'damaged', error: error.toInfo() }, { finishedAt: null })
+    this.applyTo(task, { kind: 'damaged', error: error.toInfo() }, { finishedAt: null, partPath: null })
   }
 }

@@ -6,7 +6,7 @@
  * unknown end. Starts are multiples of BLOCK_BYTES, so that every block belongs to one segment and its checksum can
  * be made by one connection. start <= durable <= written <= end. All numbers are offsets in the file, in bytes.
  */
-import { BLOCK_BYTES, type SegmentRecord } from '../../shared/records.ts'
+import { BLOCK_BYTES, type BlockChecksum, type SegmentRecord } from '../../shared/records.ts'
 import type { ByteRange } from '../../shared/schemas.ts'
 
 export type Segment = SegmentRecord
@@ -165,6 +165,20 @@ export function coverage(segments: readonly Segment[]): ByteRange[] {
     else runs.push({ start, end: written })
   }
   return runs
+}
+
+/** Tells whether a run lies within one of `runs` (in order, disjoint). To be asked in order. */
+export function within(runs: readonly ByteRange[]): (run: ByteRange) => boolean {
+  let at = 0
+  return ({ start, end }) => {
+    while (at < runs.length && runs[at]!.end < end) at++
+    return at < runs.length && runs[at]!.start <= start
+  }
+}
+
+/** Where a block lies. */
+export function rangeOf({ index, bytes }: Pick<BlockChecksum, 'index' | 'bytes'>): ByteRange {
+  return { start: index * BLOCK_BYTES, end: index * BLOCK_BYTES + bytes }
 }
 
 function isFinished(segment: Segment): boolean {

@@ -17,6 +17,7 @@ export const FORGOTTEN: TaskPatch = {
   finalUrl: null,
   writtenBytes: 0,
   foundDigests: [],
+  verification: null,
 }
 
 /** What a person asked for must not be forgotten by a power cut; what the engine met it would meet again. */

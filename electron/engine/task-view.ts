@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import type { SegmentRecord, TaskRecord } from '../../shared/records.ts'
 import type { MirrorView, SegmentView, TaskDetail, TaskOptions, TaskRow } from '../../shared/schemas.ts'
 import type { TaskStrategyReason } from '../../shared/task-strategy.ts'
+import type { VerifyProgress } from '../../shared/verification.ts'
 import { expectationsOf } from './expectations.ts'
 import { filenameFrom } from './filename.ts'
 import { maskProxy } from './http/proxies.ts'
@@ -20,7 +21,11 @@ export interface LiveProgress {
   segmentViews(): SegmentView[]
 }
 
-export function rowOf(task: TaskRecord, live: LiveProgress | undefined): TaskRow {
+export function rowOf(
+  task: TaskRecord,
+  live: LiveProgress | undefined,
+  verifying: VerifyProgress | null = null,
+): TaskRow {
   const writtenBytes = live && live.writtenBytes > 0 ? live.writtenBytes : task.writtenBytes
   const bytesPerSecond = task.state === 'active' ? Math.round(live?.bytesPerSecond ?? 0) : 0
   const left = task.sizeBytes === null ? null : task.sizeBytes - writtenBytes
@@ -40,17 +45,23 @@ export function rowOf(task: TaskRecord, live: LiveProgress | undefined): TaskRow
     retryAt: task.state === 'waiting' ? task.retryAt : null,
     createdAt: task.createdAt,
     finishedAt: task.finishedAt,
+    verifying,
   }
 }
 
 export function detailOf(
   task: TaskRecord,
   live: LiveProgress | undefined,
-  others: { segments: () => SegmentView[]; strategy: TaskStrategyReason[]; mirrors: MirrorView[] },
+  others: {
+    segments: () => SegmentView[]
+    strategy: TaskStrategyReason[]
+    mirrors: MirrorView[]
+    verifying: VerifyProgress | null
+  },
 ): TaskDetail {
   const done = task.state === 'done'
   return {
-    ...rowOf(task, live),
+    ...rowOf(task, live, others.verifying),
     mirrors: others.mirrors,
     finalUrl: task.finalUrl,
     path: done && task.filename !== null ? join(task.folder, task.filename) : null,
@@ -66,6 +77,7 @@ export function detailOf(
     strategy: others.strategy,
     checksum: task.checksum,
     expected: expectationsOf(task),
+    verification: task.verification,
     resumedFromBytes: live?.resumedFromBytes ?? task.resumedFromBytes,
     durable: task.fsyncedAt !== null,
     queueId: task.queueId,

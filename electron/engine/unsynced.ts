@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import { NighthaulError } from '../../shared/errors.ts'
 import type { TaskRecord } from '../../shared/records.ts'
 import { PartFile } from './file-sink.ts'
-import { type PlaceContext, partPathOf } from './place.ts'
+import { type PlaceContext, takenBackPath } from './place.ts'
 import type { EngineDeps } from './ports.ts'
 import { believed } from './progress.ts'
 import { isComplete, writtenBytes } from './segment-plan.ts'
@@ -37,10 +37,10 @@ export async function checkUnsynced(task: TaskRecord, context: UnsyncedContext):
   const { fs, store, bootId } = context
   const { id, sizeBytes } = task
   const path = join(task.folder, task.filename!)
-  const partPath = partPathOf(task)!
+  const partPath = takenBackPath(path)
   const stored = store.segments(id)
-  // Not complete: an earlier check was cut short between the record of the damage and the rename.
-  const known = !isComplete(stored)
+  // An earlier check, or a repair, was cut short between the record of the damage and the rename.
+  const known = !isComplete(stored) || task.verification?.repairing === true
   const missing = (segments = stored) => (sizeBytes ?? 0) - writtenBytes(segments)
   const sameBoot = task.bootId === bootId
   if (!(await fs.stat(path))) {
@@ -53,7 +53,7 @@ export async function checkUnsynced(task: TaskRecord, context: UnsyncedContext):
   const segments = await believed({ segments: stored, blocks: context.storedBlocks }, sameBoot, part).finally(() =>
     part.close(),
   )
-  if (isComplete(segments)) return { kind: 'sound' }
+  if (isComplete(segments) && !known) return { kind: 'sound' }
   store.checkpoint([{ id, bootId, segments, writtenBytes: writtenBytes(segments) }])
   await fs.renameExclusive(path, partPath)
   return { kind: 'damaged', missingBytes: missing(segments) }

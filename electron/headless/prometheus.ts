@@ -8,6 +8,7 @@ import { type TallyTotals, TIMINGS, type TimingName } from '../../shared/request
 import type { Handlers } from '../../shared/rpc.ts'
 import type { StatsTotals } from '../../shared/schemas.ts'
 import type { TaskState } from '../../shared/task-state.ts'
+import type { ProcessFigures } from './process-figures.ts'
 
 export const METRICS_TYPE = 'text/plain; version=0.0.4; charset=utf-8'
 
@@ -19,18 +20,20 @@ export interface Scrape {
   tasks: Record<TaskState, number>
   bytesPerSecond: number
   totals: StatsTotals
+  process: ProcessFigures
 }
 
-/** Asks the engine for what is shown. */
+/** Asks the engine for what is shown, beside what the process says of itself. */
 export async function scrape(
   handlers: Pick<Handlers<Contract>, 'app.info' | 'tasks.list' | 'throughput.history' | 'stats.totals'>,
+  process: ProcessFigures,
 ): Promise<Scrape> {
   const none = undefined
   const { version } = await handlers['app.info'](none)
   const { counts } = await handlers['tasks.list']({ sort: 'position', descending: false, offset: 0, limit: 1 })
   const { samples } = await handlers['throughput.history'](none)
   const totals = await handlers['stats.totals'](none)
-  return { version, tasks: counts, bytesPerSecond: samples.at(-1)?.bytesPerSecond ?? 0, totals }
+  return { version, tasks: counts, bytesPerSecond: samples.at(-1)?.bytesPerSecond ?? 0, totals, process }
 }
 
 type Sample = [labels: Record<string, string>, value: number]
@@ -43,7 +46,7 @@ const TIMING_METRICS: Record<TimingName, [name: string, help: string]> = {
   duration: ['nighthaul_request_duration_seconds', 'Time from leaving the queue to the end of the reply.'],
 }
 
-export function metricsText({ version, tasks, bytesPerSecond, totals }: Scrape): string {
+export function metricsText({ version, tasks, bytesPerSecond, totals, process }: Scrape): string {
   const { all, hosts } = totals
   const perHost = (value: (host: TallyTotals) => number): Sample[] =>
     hosts.map((host) => [{ host: host.host }, value(host)])
@@ -86,7 +89,27 @@ export function metricsText({ version, tasks, bytesPerSecond, totals }: Scrape):
       perHost(({ bytes }) => bytes),
     ),
     ...TIMINGS.map((name) => histogram(...TIMING_METRICS[name], all.timings[name])),
+    ...processMetrics(process),
   ].join('')
+}
+
+/** By the names that dashboards for Node know. */
+function processMetrics(figures: ProcessFigures): string[] {
+  const { median, p99, most } = figures.eventLoopDelay
+  const gauge = (name: string, help: string, value: number) => metric(name, 'gauge', help, [[{}, value]])
+  return [
+    gauge('process_start_time_seconds', 'When the process began.', figures.startedAt),
+    metric('process_cpu_seconds_total', 'counter', 'Processor time, of all threads.', [[{}, figures.cpuSeconds]]),
+    gauge('process_resident_memory_bytes', 'Memory of the process, with its workers.', figures.residentBytes),
+    ...(figures.openFiles === null
+      ? []
+      : [gauge('process_open_fds', 'Open files, sockets and pipes.', figures.openFiles)]),
+    gauge('nodejs_heap_size_used_bytes', 'JavaScript memory of the main thread.', figures.heapUsedBytes),
+    gauge('nodejs_external_memory_bytes', 'Buffers of the main thread.', figures.externalBytes),
+    gauge('nodejs_eventloop_lag_p50_seconds', 'Median delay of the main loop since the last scrape.', median),
+    gauge('nodejs_eventloop_lag_p99_seconds', 'Worst hundredth of that delay.', p99),
+    gauge('nodejs_eventloop_lag_max_seconds', 'The longest such delay.', most),
+  ]
 }
 
 function outcomesOf({ requests, succeeded, failed }: TallyTotals): Sample[] {

@@ -8,6 +8,7 @@ import type { Relocation, TaskPatch, TaskRecord } from '../../shared/records.ts'
 import { TaskOptions } from '../../shared/schemas.ts'
 import { TASK_STATES } from '../../shared/task-state.ts'
 import { isTaskStrategyCode, type TaskStrategyReason } from '../../shared/task-strategy.ts'
+import { Verification } from '../../shared/verification.ts'
 import type { StoreLogger } from './database.ts'
 
 export type SqlValue = string | number | null
@@ -39,6 +40,7 @@ export const TASK_COLUMNS = {
   resumedFromBytes: 'resumed_from_bytes',
   checksum: 'checksum',
   foundDigests: 'found_digests',
+  verification: 'verification',
   createdAt: 'created_at',
   startedAt: 'started_at',
   finishedAt: 'finished_at',
@@ -66,6 +68,7 @@ export type TaskRow = Omit<
   | 'error'
   | 'checksum'
   | 'foundDigests'
+  | 'verification'
   | 'strategy'
   | 'relocation'
 > & {
@@ -76,6 +79,7 @@ export type TaskRow = Omit<
   error: string | null
   checksum: string | null
   foundDigests: string
+  verification: string | null
   strategy: string
   relocation: string | null
 }
@@ -179,6 +183,14 @@ function readDigests(text: string, warn: (column: string) => void): ExpectedDige
   return []
 }
 
+/** What was found may be found again: one that cannot be read is forgotten. */
+function readVerification(text: string | null, warn: (column: string) => void): Verification | null {
+  if (text === null) return null
+  const parsed = Verification.safeParse(parseJson(text))
+  if (!parsed.success) warn('verification')
+  return parsed.data ?? null
+}
+
 /** Reasons that are known here; another version's are left out. */
 function readStrategy(text: string, warn: (column: string) => void): TaskStrategyReason[] {
   if (text === '[]') return []
@@ -219,6 +231,7 @@ export function toTask(row: TaskRow, logger: StoreLogger): TaskRecord {
     error: readError(row.error, warn),
     checksum: readChecksum(row.checksum, warn),
     foundDigests: readDigests(row.foundDigests, warn),
+    verification: readVerification(row.verification, warn),
     strategy: readStrategy(row.strategy, warn),
     relocation: readRelocation(row.relocation, warn),
   }

@@ -22,6 +22,7 @@ import { DEFAULT_QUEUE_ID, DEFAULT_SETTINGS } from '../../shared/schemas.ts'
 import { isRunning, isUnfinished, TASK_STATES, type TaskState } from '../../shared/task-state.ts'
 import { createFakeHosts } from './fake-hosts.ts'
 import { fakeStatistics } from './fake-statistics.ts'
+import { createFakeVerifications } from './fake-verifications.ts'
 
 export interface FakeEngine {
   readonly handlers: Handlers<Contract>
@@ -174,6 +175,7 @@ export function createFakeEngine(options: { tasks: number; now?: number }): Fake
     'notices.dismiss': () => ({ dismissed: false }),
     'removed.list': () => ({ total: 0, rows: [] }),
     'removed.clear': () => ({ count: 0 }),
+    ...createFakeVerifications(),
     'tasks.decide': ({ selection, decision }) =>
       move(selection, ['changed'], decision === 'restart' ? 'queued' : 'paused'),
     'url.probe': () => {
@@ -344,6 +346,7 @@ function makeTask(index: number, world: number, now: number): TaskRow {
     retryAt: state === 'waiting' ? now + 42_000 : null,
     createdAt: now - (world - index) * 60_000,
     finishedAt: state === 'done' ? now - 120_000 : null,
+    verifying: null,
   }
 }
 
@@ -426,6 +429,7 @@ function detail(task: TaskRow): TaskDetail {
     strategy: strategyOf(task),
     checksum: task.state === 'done' ? { ...digest, verified: true, source: 'repr-digest', from: null } : null,
     expected: task.state === 'queued' ? [] : [{ ...digest, source: 'repr-digest' }],
+    verification: null,
     resumedFromBytes: 0,
     durable: task.state === 'done',
     queueId: DEFAULT_QUEUE_ID,

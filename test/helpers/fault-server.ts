@@ -55,6 +55,8 @@ export interface FaultServer extends AsyncDisposable {
   until(condition: () => boolean): Promise<void>
   /** destroys all connections, as a cut cable does; the server goes on listening */
   disconnect(): void
+  /** destroys all connections and refuses new ones, until the function it answers is called; the port stays the same */
+  goDown(): Promise<() => Promise<void>>
   close(): Promise<void>
 }
 
@@ -232,10 +234,12 @@ export async function startFaultServer(
       if (!(error instanceof Gone)) throw error
     })
   })
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject)
-    server.listen(0, '127.0.0.1', resolve)
-  })
+  const listen = (port: number) =>
+    new Promise<void>((resolve, reject) => {
+      server.once('error', reject)
+      server.listen(port, '127.0.0.1', () => resolve(void server.off('error', reject)))
+    })
+  await listen(0)
   const { port } = server.address() as AddressInfo
   const origin = isTls ? `https://localhost:${port}` : `http://127.0.0.1:${port}`
   const disconnect = () => {
@@ -286,6 +290,10 @@ export async function startFaultServer(
         look()
       }),
     disconnect,
+    async goDown() {
+      await close()
+      return () => listen(port)
+    },
     close,
     [Symbol.asyncDispose]: close,
   }

@@ -3,6 +3,7 @@ import { statSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import type { TaskPatch } from '../../shared/records.ts'
 import { TASK_STATES } from '../../shared/task-state.ts'
+import { RIGHT } from '../helpers/fake-verifications.ts'
 import { memoryLogger, newTask, openRaw, openTestStore, storePath, TEST_NOW } from '../helpers/store.ts'
 
 const MD5 = { algorithm: 'md5', value: 'd41d8cd98f00b204e9800998ecf8427e' } as const
@@ -42,6 +43,7 @@ describe('tasks', () => {
       resumedFromBytes: 0,
       checksum: null,
       foundDigests: [],
+      verification: null,
       createdAt: TEST_NOW,
       startedAt: null,
       finishedAt: null,
@@ -87,6 +89,7 @@ describe('tasks', () => {
       resumedFromBytes: 7,
       checksum: { ...MD5, verified: true, source: 'sums-file', from: 'https://example.org/files/MD5SUMS' },
       foundDigests: [{ ...MD5, source: 'content-md5' }],
+      verification: RIGHT,
       startedAt: TEST_NOW + 1,
       finishedAt: TEST_NOW + 2,
       bootId: 'boot-1',
@@ -250,6 +253,7 @@ describe('a damaged value', () => {
     ['error', '[', { error: null }],
     ['checksum', '{"algorithm":"md5","value":"zz"}', { checksum: null }],
     ['found_digests', '{', { foundDigests: [] }],
+    ['verification', '{}', { verification: null }],
     ['state', 'flying', { state: 'paused' }],
   ])('in %s (%s) costs that value, not the task, and is logged without its text', (column, text, expected) => {
     const path = storePath()

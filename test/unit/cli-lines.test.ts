@@ -28,6 +28,7 @@ const row = (changes: Partial<TaskRow> = {}): TaskRow => ({
   retryAt: null,
   createdAt: 0,
   finishedAt: null,
+  verifying: null,
   ...changes,
 })
 
@@ -129,6 +130,7 @@ const detail: TaskDetail = {
   strategy: [],
   checksum: null,
   expected: [],
+  verification: null,
   resumedFromBytes: 0,
   durable: false,
   queueId: 1,

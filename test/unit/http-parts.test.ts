@@ -220,6 +220,26 @@ describe('cookie files', () => {
     ),
   )
 
+  test('a line for what can be no host is left alone, and a date beyond all dates is the last one', async () => {
+    const lines = [
+      'HttpOnly_127.0.0.1\tTRUE\t/\tFALSE\t0\tx\ty',
+      `a.test\tFALSE\t/\tFALSE\t${'9'.repeat(400)}\tlasting\t1`,
+    ]
+    const cookies = createTaskCookies(lines.join('\n'))
+    expect(await cookies.header(new URL('https://a.test/'))).toBe('lasting=1')
+    expect(parseNetscapeCookies(lines[1]!)[0]!.expires).toBe(8.64e12)
+  })
+
+  test('of what a server sets without end the latest are kept, and none that is longer than cookies are', async () => {
+    const at = new URL('https://a.test/')
+    const cookies = createTaskCookies('a.test\tFALSE\t/\tFALSE\t0\tgiven\tby-the-user')
+    for (let n = 0; n < 1000; n++) await cookies.learn(at, [`n${n}=1; Path=/`, `long=${'x'.repeat(5000)}`])
+    const sent = (await cookies.header(at))!.split('; ')
+    expect(sent.length).toBe(181)
+    expect(sent).toContain('given=by-the-user')
+    expect(sent).toContain('n999=1')
+  })
+
   test('a server may set cookies for itself alone', async () => {
     const cookies = createTaskCookies(undefined)
     await cookies.learn(new URL('https://a.example.com/x'), [

@@ -1,6 +1,7 @@
 /** `/metrics` as text: parsed strictly, with every label a server could think of. */
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
+import { type ProcessFigures, watchProcess } from '../../electron/headless/process-figures.ts'
 import { metricsText, type Scrape } from '../../electron/headless/prometheus.ts'
 import { addSample, emptyTally, type RequestSample, totalsOf } from '../../shared/request-statistics.ts'
 import { TASK_STATES, type TaskState } from '../../shared/task-state.ts'
@@ -24,6 +25,16 @@ const SAMPLE: RequestSample = {
   httpVersion: '1.1',
 }
 
+const PROCESS: ProcessFigures = {
+  startedAt: 1_700_000_000.5,
+  cpuSeconds: 12.25,
+  residentBytes: 200_000_000,
+  heapUsedBytes: 50_000_000,
+  externalBytes: 1_000_000,
+  openFiles: 33,
+  eventLoopDelay: { median: 0.001, p99: 0.02, most: 0.15 },
+}
+
 function scrapeOf(samples: readonly RequestSample[], hosts: readonly string[] = ['a.test']): Scrape {
   const tally = emptyTally()
   for (const sample of samples) addSample(tally, sample)
@@ -33,6 +44,7 @@ function scrapeOf(samples: readonly RequestSample[], hosts: readonly string[] = 
     tasks,
     bytesPerSecond: 12.5,
     totals: { all, hosts: hosts.map((host) => ({ host, ...all })) },
+    process: PROCESS,
   }
 }
 
@@ -94,6 +106,17 @@ describe('the text', () => {
     )
   })
 
+  test('tells how the process is by the names that dashboards know, without handles where the system hides them', () => {
+    const value = (name: string, process = PROCESS) =>
+      read({ ...scrapeOf([]), process })
+        .get(name)
+        ?.samples.map((sample) => sample.value)
+    expect(value('process_resident_memory_bytes')).toEqual([200_000_000])
+    expect(value('process_open_fds')).toEqual([33])
+    expect(value('process_open_fds', { ...PROCESS, openFiles: null })).toBe(undefined)
+    expect(value('nodejs_eventloop_lag_p99_seconds')).toEqual([0.02])
+  })
+
   test('does not grow with what servers make up', () => {
     const statuses = Array.from({ length: 900 }, (_, index) => ({ ...SAMPLE, status: 100 + index }))
     const families = read(scrapeOf(statuses))
@@ -101,4 +124,25 @@ describe('the text', () => {
     expect(samples.length).toBeLessThanOrEqual(65)
     expect(samples.reduce((sum, { value }) => sum + value, 0)).toBe(900)
   })
+})
+
+test('a blocked event loop is seen in the figures of the process, once', async () => {
+  const watch = watchProcess()
+  try {
+    const looks = () => new Promise((resolve) => setTimeout(resolve, 50))
+    watch.read()
+    // What the monitor sees counts from its first look on.
+    await looks()
+    const until = performance.now() + 300
+    while (performance.now() < until);
+    await looks()
+    const { eventLoopDelay, openFiles, residentBytes } = watch.read()
+    expect(eventLoopDelay.most).toBeGreaterThan(0.2)
+    expect(eventLoopDelay.most).toBeGreaterThanOrEqual(eventLoopDelay.median)
+    expect(residentBytes).toBeGreaterThan(10_000_000)
+    if (process.platform === 'linux') expect(openFiles).toBeGreaterThan(2)
+    expect(watch.read().eventLoopDelay.most).toBeLessThan(0.2)
+  } finally {
+    watch.close()
+  }
 })

@@ -232,6 +232,11 @@ describe('links', () => {
     ])
     expect(findLinks('https://a.example/Film_(2024)')).toEqual(['https://a.example/Film_(2024)'])
     expect(findLinks('no links here')).toEqual([])
+    // A pattern that looks at each mark anew would take minutes.
+    expect(findLinks(`see http://a.example/${'.'.repeat(500_000)}x?!`)).toHaveLength(0)
+    expect(findLinks(`see http://a.example/${'.'.repeat(20_000)}x?!`)).toEqual([
+      `http://a.example/${'.'.repeat(20_000)}x`,
+    ])
   })
 
   it('reads checksums as people write them', () => {

@@ -2,7 +2,7 @@
  * The cookies of one task: those of a Netscape cookie file and those a server sets on the way (RFC 6265). They go only
  * where their domain, path and Secure flag say.
  */
-import type { CookieJar } from 'tough-cookie'
+import type { Cookie, CookieJar } from 'tough-cookie'
 import { NighthaulError } from '../../../shared/errors.ts'
 
 export interface NetscapeCookie {
@@ -17,6 +17,8 @@ export interface NetscapeCookie {
   value: string
 }
 
+/** Seconds of the last moment that a Date can hold. */
+const LATEST = 8_640_000_000_000
 const HTTP_ONLY = '#HttpOnly_'
 
 /**
@@ -52,7 +54,7 @@ function parseLine(line: string): Omit<NetscapeCookie, 'httpOnly'> | null {
     includeSubdomains: subdomains.toUpperCase() === 'TRUE',
     path,
     secure: secure.toUpperCase() === 'TRUE',
-    expires: Math.trunc(Number(expires)),
+    expires: Math.trunc(Math.min(Number(expires), LATEST)),
     name,
     value,
   }
@@ -69,21 +71,43 @@ export interface TaskCookies {
   learn(url: URL, setCookie: string | string[] | undefined): Promise<void>
 }
 
+/** What servers set of one task, in all; then the oldest go. Browsers keep as many of one site. */
+const MOST_LEARNT = 180
+/** A longer one is left alone, as in browsers. */
+const LONGEST = 4096
+
 /** Throws `invalid_input` where `text` is no cookie file. */
 export function createTaskCookies(text: string | undefined): TaskCookies {
   const given = text ? parseNetscapeCookies(text) : []
   // The list of public suffixes costs half a megabyte and milliseconds, and most downloads never see a cookie.
   let jar: Promise<CookieJar> | null = null
   const filled = () => (jar ??= jarOf(given))
+  const learnt = new Map<string, Cookie>()
+
+  /** So that a server that sets ever new ones fills neither the memory nor the requests. */
+  const keep = async (cookie: Cookie, { store }: CookieJar) => {
+    const name = JSON.stringify([cookie.domain, cookie.path, cookie.key])
+    learnt.delete(name)
+    learnt.set(name, cookie)
+    if (learnt.size <= MOST_LEARNT) return
+    const oldest = learnt.keys().next().value!
+    const { domain, path, key } = learnt.get(oldest)!
+    learnt.delete(oldest)
+    await store.removeCookie(domain, path, key)
+  }
+
   return {
     async header(url) {
       if (jar === null && given.length === 0) return null
       return (await filled()).getCookieStringSync(url.href) || null
     },
     async learn(url, setCookie) {
-      if (setCookie === undefined) return
-      for (const line of [setCookie].flat())
-        (await filled()).setCookieSync(line, url.href, { ignoreError: true, loose: true })
+      for (const line of [setCookie ?? []].flat()) {
+        if (line.length > LONGEST) continue
+        const jar = await filled()
+        const cookie = jar.setCookieSync(line, url.href, { ignoreError: true, loose: true })
+        if (cookie) await keep(cookie, jar)
+      }
     },
   }
 }
@@ -92,6 +116,9 @@ async function jarOf(cookies: readonly NetscapeCookie[]): Promise<CookieJar> {
   const { Cookie, CookieJar } = await import('tough-cookie')
   const jar = new CookieJar()
   for (const { domain, path, includeSubdomains, expires, name: key, ...rest } of cookies) {
+    const home = `https://${domain}${path}`
+    // What is no host is never asked for anything.
+    if (!URL.canParse(home)) continue
     jar.setCookieSync(
       new Cookie({
         key,
@@ -100,7 +127,7 @@ async function jarOf(cookies: readonly NetscapeCookie[]): Promise<CookieJar> {
         domain: includeSubdomains ? domain : null,
         expires: expires > 0 ? new Date(expires * 1000) : 'Infinity',
       }),
-      `https://${domain}${path}`,
+      home,
       // A cookie for a whole public suffix (`.com`) or one long expired: browsers' exports hold such; it goes nowhere.
       { ignoreError: true },
     )

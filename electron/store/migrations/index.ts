@@ -4,6 +4,7 @@ import { migration0010 } from './0010-tasks.ts'
 import { migration0020 } from './0020-statistics.ts'
 import { migration0030 } from './0030-queues-and-hosts.ts'
 import { migration0050 } from './0050-strategy.ts'
+import { migration0060 } from './0060-verification.ts'
 import { migration0070 } from './0070-integrity.ts'
 import { migration0080 } from './0080-mirrors.ts'
 import { migration0090 } from './0090-places.ts'
@@ -14,6 +15,7 @@ export const MIGRATIONS: readonly Migration[] = [
   migration0020,
   migration0030,
   migration0050,
+  migration0060,
   migration0070,
   migration0080,
   migration0090,

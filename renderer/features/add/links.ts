@@ -34,10 +34,16 @@ export function findLinks(text: string): string[] {
   const found = text.split(/\r?\n/).flatMap((raw) => {
     const line = raw.trim()
     if (/^https?:\/\/\S+$/i.test(line)) return [line]
-    // Inside prose, punctuation after a link is the sentence's.
-    return (line.match(/https?:\/\/[^\s<>"']+/gi) ?? []).map((link) => link.replace(/[.,;:!?)\]]+$/, ''))
+    return (line.match(/https?:\/\/[^\s<>"']+/gi) ?? []).map(withoutPunctuation)
   })
   return [...new Set(found)].filter((link) => HttpUrl.safeParse(link).success)
+}
+
+/** Inside prose, punctuation after a link is the sentence's. Not by a pattern, which would look at long rows of it anew. */
+function withoutPunctuation(link: string): string {
+  let end = link.length
+  while (end > 0 && '.,;:!?)]'.includes(link[end - 1]!)) end--
+  return link.slice(0, end)
 }
 
 /** The algorithm a bare digest can only be, by its number of hexadecimal digits. */

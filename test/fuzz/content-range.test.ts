@@ -1,0 +1,108 @@
+/** Content-Range and the rest of a reply's head: what it says is believed only where it can be true. */
+import fc from 'fast-check'
+import { expect } from 'vitest'
+import { parseContentRange, parseReply } from '../../electron/engine/reply.ts'
+import { buildRequest, judgeReply, type KnownFile, learn, rangeHeaders } from '../../electron/engine/resume-ladder.ts'
+import { isErrorCode } from '../../shared/errors.ts'
+import { digits, fuzz, headerOf, listOf, sequence, staysLinear, token } from './fuzz.ts'
+
+const span = fc.oneof(
+  fc.tuple(fc.nat(5000), fc.nat(5000)).map(([start, length]) => `${start}-${start + length}`),
+  sequence(digits, '-', digits),
+  fc.constant('*'),
+)
+const total = fc.oneof(fc.nat(20_000).map(String), digits, fc.constant('*'))
+const contentRange = sequence(
+  fc.constantFrom('bytes', 'Bytes', 'byte', 'items', ''),
+  fc.constantFrom(' ', '  ', '\t', '='),
+  span,
+  fc.constantFrom('/', ' / '),
+  total,
+)
+const opaque = fc.string({ unit: fc.constantFrom('a', '1', '-', '"', 'é', ' ', '\\'), maxLength: 6 })
+const etag = sequence(fc.constantFrom('', 'W/', 'w/'), '"', opaque, '"')
+const date = fc
+  .date({ min: new Date(-1e13), max: new Date(1e13), noInvalidDate: true })
+  .map((when) => when.toUTCString())
+const mediaType = sequence(
+  fc.oneof(fc.constantFrom('text/html', 'multipart/byteranges', 'application/zip'), token),
+  fc.constantFrom('', ';boundary=x', '; charset=utf-8'),
+)
+const head = fc.record({
+  'content-range': headerOf(contentRange),
+  'content-length': headerOf(digits),
+  'content-type': headerOf(mediaType),
+  'content-encoding': headerOf(listOf(fc.constantFrom('gzip', 'br', 'identity', 'x', ''), ', ')),
+  'accept-ranges': headerOf(listOf(fc.constantFrom('bytes', 'none', 'x'), ',')),
+  etag: headerOf(etag),
+  'last-modified': headerOf(date),
+  date: headerOf(date),
+})
+const status = fc.oneof(fc.constantFrom(200, 206, 412, 416), fc.integer({ min: 100, max: 999 }))
+
+const expectCount = (value: number | null) => {
+  if (value === null) return
+  expect(Number.isSafeInteger(value)).toBe(true)
+  expect(value).toBeGreaterThanOrEqual(0)
+}
+
+fuzz('a Content-Range that is read is a range that can be', [headerOf(contentRange)], (value) => {
+  const range = parseContentRange(value)
+  if (range.kind === 'unsatisfied') expectCount(range.total)
+  if (range.kind !== 'range') return
+  const { start, end, total } = range
+  for (const count of [start, end, total]) expectCount(count)
+  expect(start).toBeLessThan(end)
+  if (total !== null) expect(end).toBeLessThanOrEqual(total)
+})
+
+const size = fc.option(fc.nat(20_000))
+const known: fc.Arbitrary<KnownFile> = fc.record({
+  size,
+  etag: fc.option(etag),
+  lastModified: fc.option(date),
+  lastModifiedStrong: fc.boolean(),
+  contentType: fc.option(mediaType),
+})
+const asked = fc.record({
+  rung: fc.constantFrom('none' as const, 'etag' as const, 'date' as const, 'overlap' as const),
+  from: fc.nat(5000),
+  length: fc.option(fc.integer({ min: 1, max: 5000 })),
+  before: fc.nat(5000),
+  heldBytes: fc.nat(20_000),
+  complete: fc.boolean(),
+  plain: fc.boolean(),
+})
+
+fuzz(
+  'what is appended is what was asked, and never more than the file holds',
+  [status, head, known, asked],
+  (code, headers, file, ask) => {
+    const facts = parseReply(code, headers)
+    const from = ask.plain ? 0 : ask.from
+    const end = ask.plain || ask.length === null ? null : from + ask.length
+    const request = buildRequest(ask.rung, file, from, end, Math.min(ask.before, from))
+    for (const value of Object.values(rangeHeaders(request))) expect(value).not.toMatch(/[\r\n\0]/)
+    const held = { bytes: ask.heldBytes, complete: ask.complete, wholeFileRequest: ask.plain }
+    const verdict = judgeReply(file, request, facts, held)
+    if (verdict.kind === 'append') {
+      expect(verdict.start).toBe(request.start)
+      expect(verdict.end).toBeGreaterThan(verdict.start)
+      if (end !== null) expect(verdict.end).toBeLessThanOrEqual(end)
+      if (verdict.total !== null) expect(verdict.end).toBeLessThanOrEqual(verdict.total)
+      expect(verdict.compare).toBeLessThanOrEqual(verdict.end - verdict.start)
+    } else if (verdict.kind === 'refuse') expect(isErrorCode(verdict.code)).toBe(true)
+    else if (verdict.kind === 'whole' || verdict.kind === 'compare') expectCount(verdict.size)
+    const learnt = learn(file, facts, facts.contentLength)
+    expectCount(learnt.size)
+    // It is sent back as If-Range.
+    expect(learnt.etag ?? '').not.toMatch(/[\r\n\0]|[^\x00-\xff]/)
+  },
+)
+
+for (const name of ['content-range', 'content-length', 'etag', 'content-encoding', 'accept-ranges', 'content-type'])
+  staysLinear(
+    name,
+    fc.oneof(contentRange, etag, mediaType, digits, fc.constantFrom(' ', '\t', ',', '"', '-')),
+    (text) => parseReply(206, { [name]: text }),
+  )
