@@ -9,6 +9,7 @@ import {
   QueuePatch,
   type QueueView,
 } from './host-schemas.ts'
+import { ExportInput, type ExportPage, ImportInput, type ImportResult } from './list-file.ts'
 import type { Notice } from './notices.ts'
 import { event, method } from './rpc.ts'
 import {
@@ -89,6 +90,10 @@ export const contract = {
   'curl.parse': method(z.object({ command: z.string().min(1).max(2_000_000) }))<ParsedCurl>(),
   /** Idle connections are dropped, downloads that wait because of the network go on at once: how many. */
   'network.changed': method(z.object({ reason: z.enum(NETWORK_CHANGES) }))<{ retried: number }>(),
+  /** The list as a file, in parts. */
+  'list.export': method(ExportInput)<ExportPage>(),
+  /** What such a file holds joins the list; what is here stays as it is. */
+  'list.import': method(ImportInput)<ImportResult>(),
   /** What has to be known about the list: that it was damaged, say. Stays until somebody dismisses it. */
   'notices.list': method(Nothing)<Notice[]>(),
   'notices.dismiss': method(z.object({ id: z.int().positive() }))<{ dismissed: boolean }>(),

@@ -5,6 +5,7 @@
 import type { ErrorInfo } from './errors.ts'
 import type { HostRule } from './host-schemas.ts'
 import type { ChecksumResult, ExpectedDigest, PieceHashes } from './integrity.ts'
+import type { ImportedTask, KeptRemoval, OtherName, RemovedFiles, TaskName } from './list-records.ts'
 import type { Notice, NoticeCode } from './notices.ts'
 import type { Tally } from './request-statistics.ts'
 import type {
@@ -99,29 +100,6 @@ export type NewTask = Pick<
   'url' | 'requestedFilename' | 'folder' | 'state' | 'options' | 'createdAt' | 'leaseOwner'
 > & { queueId?: QueueId; pieces?: PieceHashes; mirrors?: readonly NewMirror[] }
 export type TaskPatch = Partial<Omit<TaskRecord, 'id' | 'position' | 'createdAt'>>
-
-/** A file that is to be deleted: its path, and the one under which it waits. */
-export type WaitingFile = readonly [path: string, aside: string]
-
-export interface RemovedFiles {
-  files: readonly WaitingFile[]
-  /** they have the names under which they wait */
-  aside: boolean
-  filename: string | null
-}
-
-/** What a task's file is called by now, and where it, or its partial, lies. */
-export interface OtherName {
-  filename: string
-  path: string
-}
-
-/** Tasks that go together and can come back; `files`: those of which files are to be deleted, at `dueAt` (epoch ms). */
-export interface KeptRemoval {
-  removal: number
-  at: number
-  files?: ReadonlyMap<TaskId, { files: readonly WaitingFile[]; dueAt: number }>
-}
 
 /** More are of no use, and a document that names thousands must not fill the store. */
 export const MOST_MIRRORS = 100
@@ -346,6 +324,18 @@ export interface TaskStore {
   requestTotals(): { all: Tally; hosts: { host: string; tally: Tally }[] }
   /** steps of whole minutes in [from, to) in which bytes came, in order; kept for a week */
   receivedBytes(range: { from: number; to: number; stepMs: number }): ReceivedBytes[]
+
+  /** by position, those after one */
+  tasksAfter(position: number, limit: number): TaskRecord[]
+  /** what tells tasks apart; `method` null: GET; `body` as JSON */
+  taskNames(): TaskName[]
+  /** intent; one transaction. Queues, rules and settings that are here stay as they are */
+  importList(list: {
+    tasks: readonly ImportedTask[]
+    queues: readonly Omit<QueueRecord, 'id'>[]
+    hostRules: readonly HostRule[]
+    settings: SettingsPatch
+  }): { ids: TaskId[]; withProgress: number; queues: number; hostRules: number; settings: number }
 
   /** what people have to be told, in order */
   notices(): Notice[]

@@ -1,5 +1,9 @@
-/** Commands that keep the list safe: removing and undoing it, backups. What they do is in removed.ts and backups.ts. */
+/**
+ * Commands that keep the list safe: removing and undoing it, backups, files of the list. What they do
+ * is in removed.ts, backups.ts and list-file.ts.
+ */
 import type { Command } from 'commander'
+import type { ImportFlags } from './list-file.ts'
 import type { GlobalFlags } from './program.ts'
 
 /** Runs a command's code with its positional arguments and flags. */
@@ -13,6 +17,7 @@ export function addListCommands(program: Command, run: Run): void {
   const command = (name: string, description: string) => program.command(name).description(description)
   const removed = () => import('./removed.ts')
   const backups = () => import('./backups.ts')
+  const listFile = () => import('./list-file.ts')
 
   command('remove', 'take downloads off the list; “undo” brings them back')
     .argument('<id...>', 'ids, as in the list')
@@ -28,6 +33,20 @@ export function addListCommands(program: Command, run: Run): void {
     .argument('[id...]', 'ids, as in “removed”')
     .option('--json', 'print JSON')
     .action(run<[string[]], ListFlags>(async (ids, flags) => (await removed()).undo(ids, flags)))
+  command('export', 'write the whole list to a file: downloads and their progress, queues, rules, settings')
+    .argument('[file]', 'the file; standard output when left out or -')
+    .option('--with-secrets', 'passwords, cookies and tokens too')
+    .action(
+      run<[string | undefined], ListFlags & { withSecrets?: true }>(async (file, flags) =>
+        (await listFile()).exportList(file, flags),
+      ),
+    )
+  command('import', 'add what a file holds: an exported list, or links, one a line')
+    .argument('<file>', 'the file; - for standard input')
+    .option('-d, --directory <dir>', 'save all of it in this folder instead')
+    .option('--paused', 'do not start it yet')
+    .option('--json', 'print JSON')
+    .action(run<[string], ImportFlags>(async (file, flags) => (await listFile()).importFile(file, flags)))
   command('backups', 'show the copies of the list that there are')
     .option('--json', 'print JSON, one object a line')
     .action(run<[], ListFlags>(async (flags) => (await backups()).backups(flags)))

@@ -21,6 +21,8 @@ import { DiskWatch } from './disk-watch.ts'
 import { Hosts } from './hosts.ts'
 import { LeasedTasks } from './leased-tasks.ts'
 import { Limits } from './limits.ts'
+import { exportPage } from './list-export.ts'
+import { importList } from './list-import.ts'
 import { ThroughputHistory } from './metrics.ts'
 import { mirrorReason, mirrorViews } from './mirrors.ts'
 import { onNetworkChange, openNetwork } from './network.ts'
@@ -278,6 +280,17 @@ export function createEngine(deps: EngineDeps): EngineApi {
     runner.settingsChanged()
   }
 
+  /** The stored settings are others now. */
+  function settingsStored(): Settings {
+    settings = readSettings(deps)
+    limitsChanged()
+    statistics.setKeepDays(settings.statisticsDays)
+    const shown = shownSettings(settings)
+    for (const listener of settingsListeners) listener(shown)
+    schedulePump()
+    return shown
+  }
+
   // ── handlers ──
 
   function applyAll(selection: Selection, event: TaskEvent, patch = {}): { count: number } {
@@ -395,6 +408,16 @@ export function createEngine(deps: EngineDeps): EngineApi {
     },
     ...removal.handlers,
     ...notices.handlers,
+    'list.export': (input) => exportPage(input, deps),
+    'list.import': async (input) => {
+      if (draining) throw stopped()
+      const { result, ids } = await importList(input, deps)
+      queues.reload()
+      hosts.reload()
+      changes.changed(ids)
+      settingsStored()
+      return result
+    },
     'tasks.decide': ({ selection, decision }) =>
       decision === 'restart'
         ? applyAll(selection, { kind: 'decideRestart' }, FORGOTTEN)
@@ -417,13 +440,7 @@ export function createEngine(deps: EngineDeps): EngineApi {
     'settings.get': () => shownSettings(settings),
     'settings.set': (shown) => {
       store.setSettings(storedPatch(shown, settings))
-      settings = readSettings(deps)
-      limitsChanged()
-      statistics.setKeepDays(settings.statisticsDays)
-      const result = shownSettings(settings)
-      for (const listener of settingsListeners) listener(result)
-      schedulePump()
-      return result
+      return settingsStored()
     },
     ...verifications.handlers,
     ...queues.handlers,

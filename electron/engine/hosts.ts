@@ -46,6 +46,12 @@ export class Hosts {
     return this.#rules
   }
 
+  /** Rules were changed by somebody else. */
+  reload(): void {
+    this.#rules = this.#deps.store.hostRules()
+    this.#deps.changed()
+  }
+
   limits(host: string): HostLimits {
     return limitsFor(host, this.#rules, this.#deps.settings())
   }

@@ -38,10 +38,15 @@ export class Queues {
     }
   }
 
-  #change<T>(change: () => T): T {
-    const result = change()
+  /** They were changed by somebody else. */
+  reload(): void {
     this.#list = this.#store.queues()
     this.#changed()
+  }
+
+  #change<T>(change: () => T): T {
+    const result = change()
+    this.reload()
     return result
   }
 }

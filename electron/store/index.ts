@@ -14,6 +14,7 @@ import {
 } from './database.ts'
 import { createHosts } from './hosts.ts'
 import { suspectMark } from './inspect.ts'
+import { createListTransfer } from './list-transfer.ts'
 import { migrate, newerStoreError } from './migrate.ts'
 import { MIGRATIONS } from './migrations/index.ts'
 import { createMirrors } from './mirrors.ts'
@@ -93,18 +94,22 @@ function markSuspect(path: string, logger: StoreLogger): void {
 
 function assemble(connection: Connection, logger: StoreLogger): Omit<TaskStore, 'newestBackupAt' | 'backUp'> {
   const tasks = createTasks(connection, logger)
-  return {
+  const lists = {
     ...tasks,
-    ...createTaskList(connection, logger, tasks.countsByState),
-    ...createQueue(connection, logger),
     ...createQueues(connection),
     ...createProgress(connection, logger),
+    ...createHosts(connection, logger),
+    ...createSettings(connection, logger),
+  }
+  return {
+    ...lists,
+    ...createListTransfer(connection, logger, lists),
+    ...createTaskList(connection, logger, tasks.countsByState),
+    ...createQueue(connection, logger),
     ...createPieces(connection, logger),
     ...createRemoved(connection),
     ...createMirrors(connection, logger),
     ...createNotices(connection),
-    ...createHosts(connection, logger),
-    ...createSettings(connection, logger),
     ...createStatistics(connection, logger),
     dataVersion: () => connection.db.pragma('data_version', { simple: true }) as number,
     committed: (durable) => connection.committed(durable),

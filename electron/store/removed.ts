@@ -2,7 +2,8 @@
  * Table `removed_tasks`: what was taken off the list and can come back. A task is kept as JSON, with the rows of every
  * table that refers to it, so that tables and columns that come later are kept without a word here.
  */
-import type { OtherName, RemovedFiles, TaskStore } from '../../shared/records.ts'
+import type { OtherName, RemovedFiles } from '../../shared/list-records.ts'
+import type { TaskStore } from '../../shared/records.ts'
 import type { RemovedTask, TaskId } from '../../shared/schemas.ts'
 import type { Connection } from './database.ts'
 import { isUniqueViolation } from './store-errors.ts'

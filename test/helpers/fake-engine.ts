@@ -171,6 +171,23 @@ export function createFakeEngine(options: { tasks: number; now?: number }): Fake
       report({ rows: back.map(copy), listChanged: true })
       return { count: back.length }
     },
+    'list.export': () => ({
+      head: {
+        format: 'nighthaul-list',
+        version: 1,
+        exportedAt: new Date(now).toISOString(),
+        secrets: false,
+        settings: {},
+        queues: [],
+        hostRules: [],
+      },
+      tasks: tasks.map(({ url, folder }) => ({ url, folder })),
+      next: null,
+      secretsLeftOut: 0,
+    }),
+    'list.import': () => {
+      throw new NighthaulError('internal', 'the fake engine imports nothing')
+    },
     'notices.list': () => [],
     'notices.dismiss': () => ({ dismissed: false }),
     'removed.list': () => ({ total: 0, rows: [] }),
