@@ -43,6 +43,7 @@ export const LAYERS: readonly Layer[] = [
       'content-disposition',
       'tough-cookie',
       'shlex',
+      'structured-headers',
       'temporal-polyfill',
     ],
   },

@@ -1,30 +1,25 @@
-/** Digests that servers send with a file, read from the headers of a reply. Pure; malformed values are left out. */
-
-export type DigestAlgorithm = 'md5' | 'sha-1' | 'sha-224' | 'sha-256' | 'sha-384' | 'sha-512' | 'crc32' | 'crc32c'
-
-export interface Digest {
-  algorithm: DigestAlgorithm
-  /** lower-case hex */
-  value: string
-  /** the header it came in, lower-case */
-  source: string
-}
+/**
+ * Digests that servers send with a file, read from the headers of a reply: one reader for each family of headers.
+ * Pure; malformed values are left out.
+ */
+import { parseDictionary } from 'structured-headers'
+import { type ChecksumAlgorithm, DIGEST_BYTES, type DigestSource, type ExpectedDigest } from '../../shared/integrity.ts'
+import { ranked } from './expectations.ts'
 
 type Headers = Readonly<Record<string, string | string[] | undefined>>
 
-const BYTES: Readonly<Record<DigestAlgorithm, number>> = {
-  md5: 16,
-  'sha-1': 20,
-  'sha-224': 28,
-  'sha-256': 32,
-  'sha-384': 48,
-  'sha-512': 64,
-  crc32: 4,
-  crc32c: 4,
+/** A digest as a header gives it: base64, or hex. */
+type Given = readonly [name: string, value: string | ArrayBuffer]
+
+interface Family {
+  source: DigestSource
+  /** what its digests are of: the file as it is stored, or the bytes of this very reply */
+  of: 'file' | 'reply'
+  read(values: (name: string) => string[]): Iterable<Given>
 }
 
 /** Names as the registries and the object stores write them. */
-const NAMES: Readonly<Record<string, DigestAlgorithm>> = {
+const NAMES: Readonly<Record<string, ChecksumAlgorithm>> = {
   md5: 'md5',
   sha: 'sha-1',
   'sha-1': 'sha-1',
@@ -40,63 +35,119 @@ const NAMES: Readonly<Record<string, DigestAlgorithm>> = {
   crc32c: 'crc32c',
 }
 
-/**
- * Digests of the whole file, strongest first. `partial`: the reply is a 206; Content-Digest (RFC 9530) and Content-MD5
- * (RFC 1864) are then of the part and left out. Digest (RFC 3230) and Repr-Digest are always of the whole. A reply with
- * a Content-Encoding carries digests of the encoded bytes, which are not those of the file: there are none then.
- */
-export function digestsFrom(headers: Headers, reply: { partial: boolean }): Digest[] {
-  if (isEncoded(headers['content-encoding'])) return []
-  const found: Digest[] = []
-  const add = (name: string, base64: string, source: string) => {
-    const algorithm = NAMES[name.trim().toLowerCase()]
-    const value = algorithm ? hexOf(base64, BYTES[algorithm]) : null
-    if (algorithm && value) found.push({ algorithm, value, source })
-  }
-  const values = (name: string) => [headers[name] ?? []].flat()
+/** Asked with a file’s first request: some servers send digests to those alone who want them. */
+export const WANT_DIGESTS: Readonly<Record<string, string>> = {
+  'want-repr-digest': 'sha-512=3, sha-256=10',
+  'want-digest': 'SHA-512;q=0.3, SHA-256;q=1',
+}
 
-  for (const [key, base64] of structuredBytes(values('repr-digest'))) add(key, base64, 'repr-digest')
-  for (const item of values('digest').flatMap((line) => line.split(','))) {
-    const [name, base64] = splitOnce(item)
-    add(name, base64, 'digest')
-  }
+const FAMILIES: readonly Family[] = [
+  // RFC 9530 §3: of the whole representation, whatever part of it came.
+  { source: 'repr-digest', of: 'file', read: (values) => structuredBytes(values('repr-digest')) },
+  // RFC 9530 §2: of the bytes of this message.
+  { source: 'content-digest', of: 'reply', read: (values) => structuredBytes(values('content-digest')) },
+  // RFC 3230 §4.1.1: of the instance, which ranges are taken from.
+  { source: 'digest', of: 'file', read: (values) => pairs(values('digest')) },
   // Of the object as stored: where it is stored compressed and was unpacked for us, it says nothing about the file.
-  if (!isEncoded(headers['x-goog-stored-content-encoding']))
-    for (const item of values('x-goog-hash').flatMap((line) => line.split(','))) {
-      const [name, base64] = splitOnce(item)
-      add(name, base64, 'x-goog-hash')
-    }
+  {
+    source: 'x-goog-hash',
+    of: 'file',
+    read: (values) => (isEncoded(values('x-goog-stored-content-encoding')) ? [] : pairs(values('x-goog-hash'))),
+  },
   // Of a range S3 may send the part's checksum; of a multipart upload, a checksum of checksums.
-  if (!reply.partial && !values('x-amz-checksum-type').includes('COMPOSITE'))
-    for (const name of ['sha512', 'sha256', 'sha1', 'md5', 'crc32c', 'crc32'])
-      for (const base64 of values(`x-amz-checksum-${name}`)) add(name, base64, `x-amz-checksum-${name}`)
-  if (!reply.partial) {
-    for (const [key, base64] of structuredBytes(values('content-digest'))) add(key, base64, 'content-digest')
-    for (const base64 of values('content-md5')) add('md5', base64, 'content-md5')
+  { source: 'x-amz-checksum', of: 'reply', read: amazonChecksums },
+  // Repositories of packages, such as Maven Central.
+  { source: 'x-checksum', of: 'file', read: (values) => named(values, 'x-checksum-') },
+  // RFC 1864: of this message's body. Azure gives that of the whole blob beside the one of a range.
+  {
+    source: 'content-md5',
+    of: 'reply',
+    read: (values) => values('content-md5').map((base64): Given => ['md5', base64]),
+  },
+  {
+    source: 'content-md5',
+    of: 'file',
+    read: (values) => values('x-ms-blob-content-md5').map((base64): Given => ['md5', base64]),
+  },
+  { source: 'etag', of: 'file', read: md5Etag },
+]
+
+/**
+ * Digests of the whole file, the one that decides first. `partial`: the reply is a part of the file, so that what
+ * speaks of the reply's own bytes says nothing about it. A reply with a Content-Encoding carries digests of the encoded
+ * bytes, which are not those of the file: there are none then.
+ */
+export function digestsFrom(headers: Headers, reply: { partial: boolean }): ExpectedDigest[] {
+  const values = (name: string) => [headers[name] ?? []].flat()
+  if (isEncoded(values('content-encoding'))) return []
+  const found = FAMILIES.filter(({ of }) => of === 'file' || !reply.partial).flatMap(({ source, read }) =>
+    [...read(values)].flatMap(([name, given]) => {
+      const algorithm = NAMES[name.trim().toLowerCase()]
+      const value = algorithm ? hexOf(given, DIGEST_BYTES[algorithm]) : null
+      return algorithm && value ? [{ algorithm, value, source }] : []
+    }),
+  )
+  return ranked(found)
+}
+
+/** The members of a dictionary that are byte sequences (RFC 9651 §3.2, §3.3.5). One error, and the field counts as absent. */
+function structuredBytes(lines: string[]): Given[] {
+  try {
+    return [...parseDictionary(lines.join(','))].flatMap(([key, [value]]) =>
+      value instanceof ArrayBuffer ? [[key, value] as const] : [],
+    )
+  } catch {
+    // RFC 9651 §4.2: what does not parse is ignored as a whole.
+    return []
   }
-  return found.sort((a, b) => BYTES[b.algorithm] - BYTES[a.algorithm])
 }
 
-/** The members of a structured-field dictionary that are byte sequences (RFC 9651 §3.2, §3.3.5): `sha-256=:AbC=:`. */
-function structuredBytes(lines: string[]): [key: string, base64: string][] {
-  return [...lines.join(',').matchAll(/(?:^|,)[ \t]*([a-z*][a-z0-9_.*-]*)=:([A-Za-z0-9+/=]*):/g)].map((match) => [
-    match[1]!,
-    match[2]!,
-  ])
+/** `name=value, name=value` (RFC 3230 §4.3.2); values are base64 and may end in `=`. */
+function pairs(lines: string[]): Given[] {
+  return lines
+    .flatMap((line) => line.split(','))
+    .map((item) => {
+      const at = item.indexOf('=')
+      return at < 0 ? [item, ''] : [item.slice(0, at), item.slice(at + 1)]
+    })
 }
 
-function splitOnce(item: string): [name: string, value: string] {
-  const at = item.indexOf('=')
-  return at < 0 ? [item, ''] : [item.slice(0, at), item.slice(at + 1)]
+const IN_NAMES = ['sha512', 'sha256', 'sha1', 'md5', 'crc32c', 'crc32'] as const
+
+/** Headers that have the algorithm in their name. */
+function named(values: (name: string) => string[], prefix: string): Given[] {
+  return IN_NAMES.flatMap((name) => values(`${prefix}${name}`).map((value): Given => [name, value]))
 }
 
-function isEncoded(header: string | string[] | undefined): boolean {
-  return [header ?? []].flat().some((encoding) => !/^\s*(identity)?\s*$/i.test(encoding))
+function amazonChecksums(values: (name: string) => string[]): Given[] {
+  if (values('x-amz-checksum-type').some((type) => type.trim().toUpperCase() === 'COMPOSITE')) return []
+  return named(values, 'x-amz-checksum-')
+}
+
+/**
+ * An entity tag is opaque (RFC 9110 §8.8.3), but of an object that was uploaded to S3 in one piece it is the MD5 of its
+ * bytes. Not so with keys of the customer's or of KMS, in directory buckets, and after an upload in parts (`HEX-N`).
+ */
+function md5Etag(values: (name: string) => string[]): Given[] {
+  const isS3 = values('x-amz-request-id').length > 0 || values('x-amz-id-2').length > 0
+  const encryption = values('x-amz-server-side-encryption')
+  const ownKey = values('x-amz-server-side-encryption-customer-algorithm').length > 0
+  const express = values('x-amz-storage-class').some((kind) => kind.trim().toUpperCase() === 'EXPRESS_ONEZONE')
+  if (!isS3 || ownKey || express || encryption.some((kind) => kind.trim() !== 'AES256')) return []
+  return values('etag').flatMap((etag) => {
+    const md5 = /^"([0-9a-f]{32})"$/i.exec(etag.trim())?.[1]
+    return md5 ? [['md5', md5] as const] : []
+  })
+}
+
+function isEncoded(values: string[]): boolean {
+  return values.some((encoding) => !/^\s*(identity)?\s*$/i.test(encoding))
 }
 
 /** Base64 of so many bytes, or hex, which some servers send instead. */
-function hexOf(base64: string, bytes: number): string | null {
-  const text = base64.trim()
+function hexOf(given: string | ArrayBuffer, bytes: number): string | null {
+  if (typeof given !== 'string') return given.byteLength === bytes ? Buffer.from(given).toString('hex') : null
+  const text = given.trim()
   if (text.length === 2 * bytes && /^[0-9a-f]+$/i.test(text)) return text.toLowerCase()
   if (!/^[A-Za-z0-9+/]+={0,2}$/.test(text)) return null
   const decoded = Buffer.from(text, 'base64')

@@ -1,5 +1,6 @@
 /** What a run of a task needs, and how it may end. */
 import type { NighthaulError } from '../../shared/errors.ts'
+import type { Digests } from './hashes.ts'
 import type { HostController } from './host-controller.ts'
 import type { Lane } from './lane/lane.ts'
 import type { PlaceContext } from './place.ts'
@@ -9,8 +10,8 @@ import type { TokenBucket } from './rate-limiter.ts'
 export type Transferred = Extract<DownloadOutcome, { kind: 'transferred' }>
 
 export type DownloadOutcome =
-  /** `digest`: of the whole file, where it was made on the way */
-  | { kind: 'transferred'; partPath: string; digest: string | null }
+  /** `digests`: of the whole file, those that were made on the way */
+  | { kind: 'transferred'; partPath: string; digests: Digests }
   /** an earlier process had already given the file its name */
   | { kind: 'published'; path: string }
   | { kind: 'failed'; error: NighthaulError; progressed: boolean }

@@ -11,6 +11,7 @@ import { type Connection, liveViews, STOPPED, segmentOf } from './connection.ts'
 import { Connections } from './connections.ts'
 import { toDiskError } from './disk-errors.ts'
 import type { DownloadContext, DownloadOutcome } from './download-context.ts'
+import { FileDigests } from './file-digests.ts'
 import type { LaneReply } from './lane/lane.ts'
 import { SpeedMeter } from './metrics.ts'
 import { beginPlace, checkSize, demandsOf, type Place, restorePlace } from './place.ts'
@@ -38,13 +39,13 @@ export class Download {
   /** the partial's name survives a power cut */
   #nameIsDurable = false
   #heldAtStart = 0
-  /** of the whole file, as it came in one piece */
-  #digest: string | null = null
+  readonly #digests: FileDigests
 
   constructor(task: TaskRecord, context: DownloadContext) {
     this.#task = task
     this.#context = context
     this.#options = task.options
+    this.#digests = new FileDigests(task, context.settings)
     this.#connectionsWanted = task.options.connections
     this.#meter = new SpeedMeter(context.clock.monotonic())
     this.#remote = new RemoteFile(task, this.#options, context.lane, context.clock)
@@ -161,7 +162,7 @@ export class Download {
       if (published) return { kind: 'published', path: published }
       if (this.#remote.fresh || !this.#progress.complete) await this.#connections.run(this.#stop.signal)
       if (this.#cameAsOthers()) throw remoteChanged('content')
-      return { kind: 'transferred', partPath: this.#place!.part.path, digest: this.#digest }
+      return { kind: 'transferred', partPath: this.#place!.part.path, digests: this.#digests.made }
     } catch (error) {
       if (this.#cameAsOthers()) this.#progress.dropOthers()
       if (this.#stop.signal.aborted) return { kind: 'stopped' }
@@ -236,6 +237,7 @@ export class Download {
         alone: () => !this.#connections.othersWork(connection),
         buckets: this.#context.buckets(connection.host),
         queuedMs: connection.queuedMs,
+        firstHeaders: this.#digests.headers,
         multiplex: this.#remote.fresh && this.#context.hosts.isCrowded(connection.host),
       },
       () => this.#pace(connection),
@@ -320,7 +322,8 @@ export class Download {
       left: () => this.#leftBytes(),
       html: isHtml(facts.contentType) && !this.#options.acceptHtml,
     })
-    this.#context.learned(this.#remote.begin(facts, reply, size, ranges))
+    const digests = this.#digests.begin(facts, reply.headers)
+    this.#context.learned({ ...this.#remote.begin(facts, reply, size, ranges), ...digests })
     this.#progress.set(plan.freshPlan(size))
     this.#connections.look()
   }
@@ -346,7 +349,7 @@ export class Download {
         races: connection.racesFor !== null,
         size: this.#remote.size,
         whole: body.whole,
-        digest: this.#options.checksum?.algorithm ?? null,
+        digests: this.#digests.wanted,
         buckets: connection.draw!.buckets,
       },
       {
@@ -356,9 +359,8 @@ export class Download {
       },
       connection.abort.signal,
     )
-    const { how, position, digest } = await this.#connections.reading(connection, transfer)
-    this.#digest ??= digest
-    // The end of a range proves nothing about the end of the file.
+    const { how, position, digests } = await this.#connections.reading(connection, transfer)
+    if (digests) this.#digests.made = digests
     if (this.#remote.size === null && how === 'body' && body.whole) this.#endKnown(position)
     this.#connections.look()
   }

@@ -81,10 +81,10 @@ export function partFolderOf(
 export function filesOf(task: TaskRecord): string[] {
   const partPath = partPathOf(task)
   if (partPath === null) return []
-  const setAside = task.error?.code === 'checksum_mismatch' ? task.error.params.path : null
+  const { path, earlierPath } = task.error?.code === 'checksum_mismatch' ? task.error.params : {}
   return [
     task.state === 'done' ? join(task.folder, task.filename!) : partPath,
-    ...(typeof setAside === 'string' ? [setAside] : []),
+    ...[path, earlierPath].filter((setAside) => typeof setAside === 'string'),
   ]
 }
 

@@ -6,7 +6,7 @@ import { withoutCredentials } from './http/credentials.ts'
 import { statusError } from './http/errors.ts'
 import type { HttpReply, HttpRequest } from './http/http-client.ts'
 import { isPlainGet } from './http/redirects.ts'
-import { parseReply } from './reply.ts'
+import { coversWhole, parseReply } from './reply.ts'
 
 /** Asks and hands over the head: an HTTP client, or a lane. */
 export type Ask = (request: HttpRequest) => Promise<Omit<HttpReply, 'consume' | 'pause' | 'resume'>>
@@ -50,8 +50,4 @@ export async function probeUrl(
     digests: digestsFrom(reply.headers, { partial: reply.status === 206 && !coversWhole(facts.contentRange) }),
     httpVersion: reply.httpVersion,
   }
-}
-
-function coversWhole(range: ReturnType<typeof parseReply>['contentRange']): boolean {
-  return range.kind === 'range' && range.start === 0 && range.end === range.total
 }

@@ -1,11 +1,10 @@
 /**
- * The last steps of a file: verify, make durable, give it its name. In `strict` durability the data is on the disk
+ * The last steps of a file that was verified: make it durable, give it its name. In `strict` durability the data is on the disk
  * before the name is, and the name before the task is done; in `background` the name comes first and the fsync after.
  */
 import { join } from 'node:path'
 import { NighthaulError } from '../../shared/errors.ts'
 import type { TaskPatch, TaskRecord } from '../../shared/records.ts'
-import { digestFile } from './checksum.ts'
 import { onDisk } from './disk-errors.ts'
 import { PartFile } from './file-sink.ts'
 import { numberedName } from './filename.ts'
@@ -13,22 +12,15 @@ import type { PlaceContext } from './place.ts'
 
 const MAX_NUMBERED_NAMES = 10_000
 
-/** `digest`: made while the bytes came, if it was. Returns what the store should learn. Throws `checksum_mismatch` with the bytes kept as NAME.bad, or a disk error. */
-export async function publish(
-  task: TaskRecord,
-  partPath: string,
-  digest: string | null,
-  context: PlaceContext,
-  signal: AbortSignal,
-): Promise<TaskPatch> {
+/** Of a file that was verified (checking.ts). Returns what the store should learn. Throws a disk error. */
+export async function publish(task: TaskRecord, partPath: string, context: PlaceContext): Promise<TaskPatch> {
   const { fs } = context
-  const checksum = await verify(task, partPath, digest, context, signal)
   const strict = (task.options.durability ?? context.settings().durability) === 'strict'
   await fs.markOrigin(partPath, task.finalUrl ?? task.sourceUrl ?? task.url, null)
   if (strict) await syncFile(partPath, context)
   const filename = await giveName(task, partPath, context)
   if (strict) await onDisk(task.folder, () => fs.syncFolder(task.folder))
-  return { filename, ...(checksum ? { checksum } : {}) }
+  return { filename }
 }
 
 /** fdatasync of a file that nobody has open. */
@@ -38,34 +30,6 @@ export async function syncFile(path: string, context: Pick<PlaceContext, 'fs'>):
     await file.datasync()
   } finally {
     await file.close()
-  }
-}
-
-async function verify(
-  task: TaskRecord,
-  partPath: string,
-  digest: string | null,
-  context: PlaceContext,
-  signal: AbortSignal,
-): Promise<TaskRecord['checksum']> {
-  const wanted = task.options.checksum
-  if (!wanted) return null
-  const value = digest ?? (await onDisk(partPath, () => digestFile(partPath, wanted.algorithm, signal)))
-  if (value === wanted.value) return { algorithm: wanted.algorithm, value, verified: true, source: 'user', from: null }
-  const badPath = await setAside(task, partPath, context)
-  throw new NighthaulError(
-    'checksum_mismatch',
-    `The file’s ${wanted.algorithm} is ${value}, not ${wanted.value} as expected. It is kept as ${badPath}; check the checksum, or retry to download it anew.`,
-    { algorithm: wanted.algorithm, expected: wanted.value, actual: value, path: badPath },
-  )
-}
-
-async function setAside(task: TaskRecord, partPath: string, context: PlaceContext): Promise<string> {
-  for (let n = 0; ; n++) {
-    const name = `${n === 0 ? task.filename : numberedName(task.filename!, n)}.bad`
-    const path = join(task.folder, name)
-    if (await tryRename(partPath, path, context)) return path
-    if (n >= MAX_NUMBERED_NAMES) return partPath
   }
 }
 

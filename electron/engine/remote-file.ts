@@ -39,6 +39,8 @@ export interface Wanted {
   alone: () => boolean
   /** one of many small files of its host, as far as anybody knows */
   multiplex: boolean
+  /** further headers, of a fresh file's first request alone */
+  firstHeaders: Readonly<Record<string, string>>
   /** limits that the body pays for */
   buckets: readonly TokenBucket[]
   /** ms it waited for its place at the host */
@@ -142,7 +144,7 @@ export class RemoteFile {
       const reply = await this.#lane.request({
         url: this.#url,
         home: this.#home,
-        headers: plain ? {} : rangeHeaders(request),
+        headers: { ...(plain ? {} : rangeHeaders(request)), ...(fresh ? wanted.firstHeaders : {}) },
         options: this.#options,
         buckets: wanted.buckets,
         queuedMs,

@@ -69,6 +69,11 @@ export function parseContentRange(value: string | undefined | string[]): Content
   return { kind: 'range', start, end: last + 1, total }
 }
 
+/** A range that is all there is: what is said of it is said of the file. */
+export function coversWhole(range: ContentRange): boolean {
+  return range.kind === 'range' && range.start === 0 && range.end === range.total
+}
+
 /** Retry-After (RFC 9110 §10.2.3): seconds or an HTTP-date, as ms from `now`, between 0 and 24 h. */
 export function parseRetryAfter(value: string | undefined, now: number): number | null {
   if (value === undefined) return null

@@ -6,6 +6,7 @@
 import { NighthaulError, toErrorInfo } from '../../shared/errors.ts'
 import type { TaskCheckpoint, TaskPatch, TaskRecord } from '../../shared/records.ts'
 import type { TaskId } from '../../shared/schemas.ts'
+import { Checking } from './checking.ts'
 import { Download } from './download.ts'
 import type { DownloadOutcome, Transferred } from './download-context.ts'
 import { eventOfFailure, MAX_RESTARTS } from './failure-event.ts'
@@ -17,6 +18,7 @@ import { TokenBucket } from './rate-limiter.ts'
 import { Room } from './room.ts'
 import type { Run, RunnerDeps } from './run.ts'
 import { remembered } from './strategy.ts'
+import { SumsFiles } from './sums-files.ts'
 import { SyncLater } from './sync-later.ts'
 import { typed } from './task-errors.ts'
 import { type Effect, type TaskEvent, transition } from './task-machine.ts'
@@ -28,17 +30,19 @@ export class Runner {
   readonly #runs = new Map<TaskId, Run>()
   /** ends of runs that the store would not take (its disk is full, another process holds it): told again every second */
   readonly #untold = new Map<TaskId, { event: TaskEvent; patch: TaskPatch }>()
-  /** how often a task began anew by itself since it last was done */
+  /** how often a task began anew by itself since it was last done */
   readonly #restarts = new Map<TaskId, number>()
   readonly #syncLater: SyncLater
   readonly #room: Room
   readonly #mirrors: Mirrors
+  readonly #checking: Checking
 
   constructor(deps: RunnerDeps) {
     this.#deps = deps
     this.#syncLater = new SyncLater(deps)
     this.#room = new Room(deps, () => deps.settings().keepFreeBytes)
     this.#mirrors = new Mirrors(deps)
+    this.#checking = new Checking({ ...deps, sums: new SumsFiles(deps) })
   }
 
   get room(): Pick<Room, 'lack' | 'make' | 'release'> {
@@ -315,7 +319,7 @@ export class Runner {
     }
   }
 
-  async #finish(id: TaskId, { partPath, digest }: Transferred, run: Run): Promise<Ending | null> {
+  async #finish(id: TaskId, { partPath, digests }: Transferred, run: Run): Promise<Ending | null> {
     const { store, clock } = this.#deps
     if (!this.apply(id, { kind: 'transferred' }, learnedBy(run))) return null
     const task = store.getTask(id)!
@@ -325,7 +329,9 @@ export class Runner {
       // Without this record a file that got its name just before a crash would not be known for ours, nor its damage found.
       await store.committed(true)
       const compared = await this.#deps.verifications.beforeName(task, partPath, run.abort.signal)
-      const facts = await publish(task, partPath, digest, context, run.abort.signal)
+      const checked = await this.#checking.check(task, partPath, digests, context, run.abort.signal)
+      if (checked) return checked
+      const facts = await publish(task, partPath, context)
       if (!strict) this.#syncLater.add({ ...task, ...facts })
       const now = clock.now()
       return {
@@ -334,9 +340,7 @@ export class Runner {
       }
     } catch (error) {
       if (run.abort.signal.aborted) return null
-      const failure = typed(error)
-      if (failure.code === 'checksum_mismatch') store.clearProgress(id)
-      return { event: this.#failed(id, await this.#room.inNumbers(failure, task), false), patch: {} }
+      return { event: this.#failed(id, await this.#room.inNumbers(typed(error), task), false), patch: {} }
     }
   }
 

@@ -86,7 +86,7 @@ export async function proveSource(context: ProofContext): Promise<TaskPatch | nu
         races: false,
         size: remote.size,
         whole: false,
-        digest: null,
+        digests: [],
         buckets,
       },
       // All of the body is compared: there is nothing to write.

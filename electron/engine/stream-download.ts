@@ -2,15 +2,17 @@
  * A download that goes to a stream in order (`get -o -`): one connection, no file, no task. Interrupted, it continues
  * by the same ladder as a file; the last bytes are kept in memory for the comparison.
  */
-import { createHash } from 'node:crypto'
 import type { Writable } from 'node:stream'
 import { NighthaulError } from '../../shared/errors.ts'
 import type { ChecksumResult } from '../../shared/integrity.ts'
-import type { TaskOptions } from '../../shared/schemas.ts'
+import { DEFAULT_SETTINGS, type TaskOptions } from '../../shared/schemas.ts'
+import { FileDigests } from './file-digests.ts'
+import { RunningDigests } from './hashes.ts'
 import { statusError } from './http/errors.ts'
 import type { HttpClient, HttpReply } from './http/http-client.ts'
 import { isPlainGet } from './http/redirects.ts'
 import { SpeedMeter } from './metrics.ts'
+import { checksumMismatch, compare } from './mismatch.ts'
 import type { Clock } from './ports.ts'
 import { Limiter, TokenBucket } from './rate-limiter.ts'
 import { withRetryAfter } from './remote-file.ts'
@@ -98,7 +100,8 @@ class InOrder implements OrderedWriter {
   readonly #input: StreamDownloadInput
   readonly #out: Writable
   readonly #clock: Clock
-  readonly #hash
+  readonly #digests: FileDigests
+  #running: RunningDigests
   readonly #meter: SpeedMeter
   readonly #limiter: Limiter
   #known: KnownFile = UNKNOWN_FILE
@@ -125,7 +128,10 @@ class InOrder implements OrderedWriter {
     const bucket = new TokenBucket(input.options.limitBytesPerSecond ?? null, clock.monotonic())
     // Bytes are held in memory until the reader takes them, hence the small reads.
     this.#limiter = new Limiter([bucket], input.url, 64 * 1024)
-    this.#hash = input.options.checksum ? createHash(input.options.checksum.algorithm.replace('-', '')) : null
+    // There is no file beside which others could lie.
+    const { verifyFound } = DEFAULT_SETTINGS
+    this.#digests = new FileDigests({ ...input, foundDigests: [] }, () => ({ verifyFound, findChecksums: false }))
+    this.#running = new RunningDigests(this.#digests.wanted)
     this.finalUrl = input.url
     // From the start again: what came before is passed over, after comparing its end.
     this.#wholeOnly = !isPlainGet(input.options)
@@ -152,7 +158,7 @@ class InOrder implements OrderedWriter {
 
   push(chunk: Buffer): boolean {
     this.position += chunk.length
-    this.#hash?.update(chunk)
+    this.#running.update(chunk)
     // The overlap is kept as a copy, so that nothing larger stays in memory because of it.
     this.#tail =
       chunk.length >= OVERLAP_BYTES
@@ -166,16 +172,9 @@ class InOrder implements OrderedWriter {
   }
 
   verify(): ChecksumResult | null {
-    const wanted = this.#input.options.checksum
-    if (!wanted || !this.#hash) return null
-    const value = this.#hash.digest('hex')
-    if (value === wanted.value)
-      return { algorithm: wanted.algorithm, value, verified: true, source: 'user', from: null }
-    throw new NighthaulError(
-      'checksum_mismatch',
-      `The ${wanted.algorithm} of what was sent on is ${value}, not ${wanted.value} as expected. Do not use it.`,
-      { algorithm: wanted.algorithm, expected: wanted.value, actual: value },
-    )
+    const verdict = compare(this.#digests.expected, this.#running.digest())
+    if (verdict.kind === 'bad') throw checksumMismatch(verdict, null, 'over')
+    return verdict.checksum
   }
 
   async run(client: HttpClient): Promise<void> {
@@ -184,7 +183,7 @@ class InOrder implements OrderedWriter {
       const request = buildRequest(fresh ? 'none' : this.#rung, this.#known, this.position, null, this.#tail.length)
       const reply = await client.request({
         url: this.#input.url,
-        headers: this.#plain ? {} : rangeHeaders(request),
+        headers: { ...(this.#plain ? {} : rangeHeaders(request)), ...(fresh ? this.#digests.headers : {}) },
         options: this.#input.options,
         readBytes: () => this.#limiter.readBytes,
         signal: this.signal,
@@ -234,6 +233,8 @@ class InOrder implements OrderedWriter {
     const size = verdict.kind === 'append' ? verdict.total : verdict.size
     if (fresh) {
       this.#known = learn(UNKNOWN_FILE, facts, size)
+      this.#digests.begin(facts, reply.headers)
+      this.#running = new RunningDigests(this.#digests.wanted)
       if (!this.#wholeOnly) this.#rung = firstRung(this.#known)
     }
     const decode = verdict.kind === 'append' ? null : verdict.decoded ? facts.contentEncoding : null

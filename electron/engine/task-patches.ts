@@ -18,6 +18,7 @@ export const FORGOTTEN: TaskPatch = {
   writtenBytes: 0,
   foundDigests: [],
   verification: null,
+  checksum: null,
 }
 
 /** What a person asked for must not be forgotten by a power cut; what the engine met it would meet again. */

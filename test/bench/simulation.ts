@@ -220,7 +220,7 @@ class Line {
         // What was read is written a little later, and only then the connection has ended.
         this.#clock.setTimeout(() => {
           this.#write(reading)
-          if (error === undefined) resolve({ how: 'limit', digest: null, position: reading.position })
+          if (error === undefined) resolve({ how: 'limit', digests: null, position: reading.position })
           else reject(error)
         }, TICK_MS)
       },

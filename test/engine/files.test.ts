@@ -285,7 +285,7 @@ describe('checksums', () => {
     const url = server.url('/data.bin')
     const right = { algorithm: 'sha-256' as const, value: contentSha256(1, SIZE) }
     const good = await engine.until(await engine.add(url, { checksum: right }), 'done', 'failed')
-    expect(good.checksum).toMatchObject({ ...right, verified: true })
+    expect(good.checksum).toEqual({ ...right, verified: true, source: 'user', from: null })
     const wrong = { algorithm: 'sha-256' as const, value: '0'.repeat(64) }
     const id = await engine.add(url, { checksum: wrong })
     const bad = await engine.until(id, 'done', 'failed')

@@ -70,7 +70,7 @@ it('never writes into a file that another program made at the last moment', asyn
     bodyEnd: 1000,
     end: 1000,
     decode: null,
-    digest: null,
+    digests: [],
     whole: true,
     size: 1000,
   }
@@ -98,7 +98,7 @@ it('says that a reply is over which was given up, or whose worker was lost, befo
     return lane.request({ url: server.url('/a.bin'), headers: {}, options: {}, buckets: [], signal })
   }
   const body = { start: 0, compareBytes: 0, bodyEnd: SIZE, end: SIZE, size: SIZE, whole: true, decode: null }
-  const rest = { blockHeld: true, races: false, buckets: [], digest: null }
+  const rest = { blockHeld: true, races: false, buckets: [], digests: [] }
   const part = PartFile.toCreate(createNodeFileSystem(), join(folder, 'a.part'))
   const receive = (reply: LaneReply, signal: AbortSignal) => reply.receive({ ...body, ...rest, part }, events, signal)
   const [left, orphaned, read] = [await ask(), await ask(), await ask()]
@@ -134,9 +134,9 @@ it('makes a digest on the way where the whole file comes in one body, and none o
     const part = PartFile.toCreate(createNodeFileSystem(), join(folder, `${start}.part`))
     const bounds = { start, compareBytes: 0, bodyEnd: SIZE, end: SIZE, size: SIZE, whole: false }
     const order = { ...bounds, part, decode: null, blockHeld: true, races: false, buckets: [] }
-    return (await reply.receive({ ...order, digest: 'sha-256' }, events, signal).ended).digest
+    return (await reply.receive({ ...order, digests: ['sha-256'] }, events, signal).ended).digests
   }
-  expect(await digestFrom(0)).toBe(contentSha256(3, SIZE))
+  expect(await digestFrom(0)).toEqual({ 'sha-256': contentSha256(3, SIZE) })
   expect(await digestFrom(MIB)).toBeNull()
   await lane.close()
   await rm(folder, { recursive: true })

@@ -40,6 +40,11 @@ function leaving(reply: LaneReply, leave: () => void): LaneReply {
     ...reply,
     receive: (...order) => watched(reply.receive(...order)),
     compare: (...order) => watched(reply.compare(...order)),
+    read: (...order) => {
+      const body = reply.read(...order)
+      void body.then(leave, leave)
+      return body
+    },
     abort() {
       reply.abort()
       leave()

@@ -1,8 +1,9 @@
 /** A lane in the caller's thread: the one implementation, which a worker runs as well. */
-import { createHash, type Hash } from 'node:crypto'
 import { comparingTransfer } from '../comparing-body.ts'
 import { SegmentWriter } from '../file-sink.ts'
+import { RunningDigests } from '../hashes.ts'
 import { createHttpClient, type HttpClientDeps, type HttpReply } from '../http/http-client.ts'
+import { release } from '../http/slabs.ts'
 import type { Clock } from '../ports.ts'
 import { RacingWriter } from '../racing-writer.ts'
 import { Limiter, readSize } from '../rate-limiter.ts'
@@ -63,6 +64,7 @@ export function createInlineLane(deps: HttpClientDeps): InlineLane {
         },
         compareWithin,
         compare: (order, events, signal) => compareWithin(order, events, signal, LaneBounds.within(0, null)),
+        read: (mostBytes, signal) => readBody(reply, mostBytes, signal),
       }
     },
     // The cookies go with the options object.
@@ -104,10 +106,10 @@ function receive(
       ? new RacingWriter({ from, takeOver, open, ...writerEvents })
       : await open(from, order.blockHeld)
     writer = target
-    const hash = order.digest && from === 0 && !order.races ? createHash(order.digest.replace('-', '')) : null
+    const digests = order.digests.length > 0 && from === 0 && !order.races ? new RunningDigests(order.digests) : null
     transfer = startTransfer({
       reply,
-      writer: hash ? hashing(target, hash) : target,
+      writer: digests ? digesting(target, digests) : target,
       compare: { bytes: compareBytes, read: () => part.read(start, compareBytes) },
       bodyEnd,
       bounds: {
@@ -127,7 +129,7 @@ function receive(
     // The end of a range proves nothing about the end of the file.
     const complete = position === order.size || (order.size === null && order.whole && how === 'body')
     if (complete) target.endOfFile()
-    return { how, position, digest: complete && hash ? hash.digest('hex') : null }
+    return { how, position, digests: complete && digests ? digests.digest() : null }
   }
 
   return transferOf(run(), bounds, limiter, clock, () => writer?.flush())
@@ -155,18 +157,47 @@ function compare(
     },
     signal,
   })
-  const whole = ended.then((position) => ({ how: 'body' as const, position, digest: null }))
+  const whole = ended.then((position) => ({ how: 'body' as const, position, digests: null }))
   return transferOf(whole, bounds, limiter, clock, () => undefined)
 }
 
-/** Hashes what is written while it is hot. */
-function hashing(writer: OrderedWriter, hash: Hash): OrderedWriter {
+/** A small body into memory; null: it is longer. */
+function readBody(reply: HttpReply, mostBytes: number, signal: AbortSignal): Promise<Uint8Array | null> {
+  const chunks: Buffer[] = []
+  let bytes = 0
+  const { promise, resolve, reject } = Promise.withResolvers<Uint8Array | null>()
+  const onAbort = () => {
+    reply.abort()
+    reject(signal.reason)
+  }
+  signal.addEventListener('abort', onAbort, { once: true })
+  if (signal.aborted) onAbort()
+  else
+    reply.consume({
+      onData(chunk) {
+        bytes += chunk.length
+        if (bytes > mostBytes) {
+          reply.abort()
+          resolve(null)
+          return
+        }
+        chunks.push(Buffer.from(chunk))
+        release(chunk)
+      },
+      onEnd: () => resolve(Buffer.concat(chunks)),
+      onError: reject,
+    })
+  return promise.finally(() => signal.removeEventListener('abort', onAbort))
+}
+
+/** Digests what is written while it is hot. */
+function digesting(writer: OrderedWriter, digests: RunningDigests): OrderedWriter {
   return {
     get position() {
       return writer.position
     },
     push(chunk) {
-      hash.update(chunk)
+      digests.update(chunk)
       return writer.push(chunk)
     },
     finish: () => writer.finish(),

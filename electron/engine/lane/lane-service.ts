@@ -82,6 +82,9 @@ function take(message: ToWorker): void {
     case 'compare':
       compare(message.id, message.order)
       return
+    case 'read':
+      void read(message.id, message.mostBytes)
+      return
     case 'answer':
       works.get(message.id)?.answer?.(message.end)
       return
@@ -184,6 +187,17 @@ function compare(id: number, { file, bounds, buckets, ...order }: CompareMessage
       LaneBounds.over(memories.get(bounds)!),
     ),
   )
+}
+
+async function read(id: number, mostBytes: number): Promise<void> {
+  const work = works.get(id)
+  if (!work?.reply) return
+  try {
+    tell({ kind: 'body', id, bytes: await work.reply.read(mostBytes, work.abort.signal) })
+  } catch (error) {
+    tell({ kind: 'failed', id, error: toErrorInfo(error), blocks: [] })
+  }
+  works.delete(id)
 }
 
 /** Starts a transfer and tells how it ends. */

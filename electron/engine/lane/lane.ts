@@ -3,9 +3,10 @@
  * which bytes is decided by its callers. A lane runs in the caller's thread (inline-lane.ts) or in a worker of its own
  * (worker-lane.ts), so that a slow disk or a fast line holds up neither the queue nor the window.
  */
-import type { Checksum } from '../../../shared/integrity.ts'
+import type { ChecksumAlgorithm } from '../../../shared/integrity.ts'
 import type { TaskOptions } from '../../../shared/schemas.ts'
 import type { PartFile } from '../file-sink.ts'
+import type { Digests } from '../hashes.ts'
 import type { HttpReply, HttpRequest, HttpSettings } from '../http/http-client.ts'
 import type { TokenBucket } from '../rate-limiter.ts'
 import type { Segment } from '../segment-plan.ts'
@@ -15,11 +16,13 @@ export interface LaneRequest extends Omit<HttpRequest, 'readBytes' | 'follow'> {
   buckets: readonly TokenBucket[]
 }
 
-/** The head of a reply; its body is held back until `receive` or `compare`. One of the three ends it. */
+/** The head of a reply; its body is held back until `receive`, `compare` or `read`. One of them, or `abort`, ends it. */
 export interface LaneReply extends Omit<HttpReply, 'consume' | 'pause' | 'resume'> {
   receive(order: ReceiveOrder, events: ReceiveEvents, signal: AbortSignal): LaneTransfer
   /** ladder step 5: the whole body, compared with what is here and written where nothing is */
   compare(order: CompareOrder, events: CompareEvents, signal: AbortSignal): LaneTransfer
+  /** a small body into memory; null: it is longer than `mostBytes`. Rejects as a transfer does. */
+  read(mostBytes: number, signal: AbortSignal): Promise<Uint8Array | null>
 }
 
 /** One reply's body into a file. Offsets are of the file, in bytes. */
@@ -41,8 +44,8 @@ export interface ReceiveOrder {
   size: number | null
   /** the body is the whole file */
   whole: boolean
-  /** a digest of the file that is wanted: made on the way where all of it comes in this body, from its first byte */
-  digest: Checksum['algorithm'] | null
+  /** digests of the file that are wanted: made on the way where all of it comes in this body, from its first byte */
+  digests: readonly ChecksumAlgorithm[]
   /** limits that the body pays for */
   buckets: readonly TokenBucket[]
   /** Another connection owns these bytes: they are read, and written only once `takeOver` says that they are ours. */
@@ -68,8 +71,8 @@ export interface TransferResult {
   how: TransferEnd
   /** where it ended */
   position: number
-  /** the digest that was asked for, lower-case hex; null: it could not be made on the way */
-  digest: string | null
+  /** the digests that were asked for; null: they could not be made on the way */
+  digests: Digests | null
 }
 
 export interface LaneTransfer {

@@ -44,6 +44,7 @@ export type ToWorker =
   | { kind: 'request'; id: number; request: RequestMessage }
   | { kind: 'receive'; id: number; order: ReceiveMessage }
   | { kind: 'compare'; id: number; order: CompareMessage }
+  | { kind: 'read'; id: number; mostBytes: number }
   | { kind: 'answer'; id: number; end: number | null | 'stop' }
   /** to `takeOver` */
   | { kind: 'raced'; id: number; answer: RaceAnswer | { kind: 'over'; error: ErrorInfo } }
@@ -59,7 +60,7 @@ export type ToWorker =
   /** nothing more is asked; the answer is the last that is heard */
   | { kind: 'farewell' }
 
-export type HeadMessage = Omit<LaneReply, 'abort' | 'receive' | 'compare'>
+export type HeadMessage = Omit<LaneReply, 'abort' | 'receive' | 'compare' | 'read'>
 
 export type FromWorker =
   | Told
@@ -76,5 +77,7 @@ export type Told =
   | { kind: 'reached'; id: number; position: number }
   | { kind: 'takeOver'; id: number; position: number }
   | { kind: 'ended'; id: number; result: TransferResult; blocks: BlockChecksum[] }
+  /** a small body, as a whole; null: it is too long */
+  | { kind: 'body'; id: number; bytes: Uint8Array | null }
   /** the request or the reading failed */
   | { kind: 'failed'; id: number; error: ErrorInfo; blocks: BlockChecksum[] }

@@ -176,12 +176,13 @@ export class WorkerLane implements Lane {
     return id
   }
 
-  #reply(id: number, head: Omit<LaneReply, 'abort' | 'receive' | 'compare'>): LaneReply {
+  #reply(id: number, head: Omit<LaneReply, 'abort' | 'receive' | 'compare' | 'read'>): LaneReply {
     return {
       ...head,
       abort: () => this.#abandon(id, null),
       receive: (order, events, signal) => this.#receive(id, order, events, signal),
       compare: (order, events, signal) => this.#compare(id, order, events, signal),
+      read: (mostBytes, signal) => this.#read(id, mostBytes, signal),
     }
   }
 
@@ -224,6 +225,24 @@ export class WorkerLane implements Lane {
     const shared = { file: fileOf(part), bounds: this.#memoryId(seen.bounds.memory), buckets: this.#idsOf(buckets) }
     this.#post({ kind: 'compare', id, order: { ...order, ...shared } })
     return this.#transfer(id, ended, seen)
+  }
+
+  #read(id: number, mostBytes: number, signal: AbortSignal): Promise<Uint8Array | null> {
+    return new Promise((resolve, reject) => {
+      const onAbort = () => {
+        this.#abandon(id, signal.reason)
+        reject(signal.reason)
+      }
+      signal.addEventListener('abort', onAbort, { once: true })
+      this.#listeners.set(id, (message) => {
+        signal.removeEventListener('abort', onAbort)
+        this.#listeners.delete(id)
+        if (message.kind === 'failed') reject(NighthaulError.from(message.error))
+        else if (message.kind === 'body') resolve(message.bytes)
+      })
+      if (signal.aborted) onAbort()
+      else this.#post({ kind: 'read', id, mostBytes })
+    })
   }
 
   #transfer(id: number, ended: LaneTransfer['ended'], seen: Seen): LaneTransfer {
