@@ -76,6 +76,7 @@ export const ERROR_KINDS = {
   name_too_long: 'disk',
   file_exists: 'disk',
   partial_missing: 'disk',
+  file_missing: 'disk',
   file_too_large: 'disk',
   file_differs: 'disk',
   io_error: 'disk',

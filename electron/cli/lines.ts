@@ -3,7 +3,9 @@ import stringWidth from 'string-width'
 import { formatBytes, formatCount, formatDuration, formatPercent, formatRate } from '../../shared/format.ts'
 import type { TaskDetail, TaskRow } from '../../shared/schemas.ts'
 import { strategySentence } from '../../shared/task-strategy.en.ts'
+import type { VerifyProgress } from '../../shared/verification.ts'
 import { printable } from './terminal.ts'
+import { verificationFacts } from './verification-lines.ts'
 
 const graphemes = new Intl.Segmenter(undefined, { granularity: 'grapheme' })
 const BAR_COLUMNS = 20
@@ -81,6 +83,13 @@ export function progressLine(row: TaskRow, columns: number, now: number): string
     if (name >= NAME_COLUMNS_LEAST) return `${fit(row.filename, Math.min(name, 40))}  ${printable(right)}`
   }
   return fit(`${fit(row.filename, NAME_COLUMNS_LEAST)}  ${says}`, columns).trimEnd()
+}
+
+/** `Comparing large.iso  45%  1.2 GB of 3 GB` */
+export function verifyingLine(name: string, { checkedBytes, totalBytes }: VerifyProgress, columns: number): string {
+  const share = totalBytes === 0 ? 0 : checkedBytes / totalBytes
+  const right = `${formatPercent(share)}  ${formatBytes(checkedBytes)} of ${formatBytes(totalBytes)}`
+  return `Comparing ${fit(name, Math.max(12, Math.min(40, columns - right.length - 12)))}  ${right}`
 }
 
 /** All running downloads of one command, in at most `rows` lines, and a line of totals where there are several. */
@@ -190,6 +199,7 @@ export function detailLines(task: TaskDetail, queue?: string): string[] {
     ['Last modified', task.lastModified],
     ['HTTP', task.httpVersion],
     ['Checksum', checksum && `${checksum.algorithm} ${checksum.value}${checksum.verified ? ' (verified)' : ''}`],
+    ['Compared', compared(task)],
     ['Added', time(task.createdAt)],
     ['Started', time(task.startedAt)],
     ['Finished', time(task.finishedAt)],
@@ -197,4 +207,8 @@ export function detailLines(task: TaskDetail, queue?: string): string[] {
   return facts
     .filter((fact): fact is [string, string] => fact[1] !== null)
     .map(([name, value]) => `${name.padEnd(15)}${printable(value)}`)
+}
+
+function compared({ verification: found }: TaskDetail): string | null {
+  return found && `${new Date(found.at).toISOString()}: ${verificationFacts(found).join('; ')}`
 }

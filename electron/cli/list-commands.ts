@@ -7,7 +7,7 @@ import type { ImportFlags } from './list-file.ts'
 import type { GlobalFlags } from './program.ts'
 
 /** Runs a command's code with its positional arguments and flags. */
-type Run = <A extends unknown[], F>(
+export type Run = <A extends unknown[], F>(
   code: (...input: [...A, F & GlobalFlags]) => Promise<number>,
 ) => (...input: unknown[]) => Promise<void>
 

@@ -14,6 +14,7 @@ import { parseBytes, parsePeriod, parseRateOrNone, parseSeconds, parseTaskId, pa
 import type { SetFlags } from './queue.ts'
 import { addScheduleCommands } from './schedule-commands.ts'
 import { callerPath } from './terminal.ts'
+import { addVerifyCommands } from './verify-commands.ts'
 import { version } from './version.ts'
 
 type ProbeFlags = AccessFlags & { json?: true }
@@ -162,6 +163,7 @@ export function buildProgram(finish: (code: number) => void): Command {
     .option('--json', 'print JSON')
     .action(run<[string[]], SetFlags>(async (ids, flags) => (await import('./queue.ts')).set(ids, flags)))
 
+  addVerifyCommands(program, run)
   addHostCommands(program, run)
   addScheduleCommands(program, run)
   command('stats', 'show how the requests of the last hours went')

@@ -9,6 +9,7 @@ import type { Client } from '../../shared/rpc.ts'
 import { profileFolder, queueOwner } from '../profile.ts'
 import { connectLocal } from '../rpc/local-server.ts'
 import { commandLogger } from './logger.ts'
+import { say } from './terminal.ts'
 import { version } from './version.ts'
 
 const OWNER_STARTS_MS = 5_000
@@ -30,6 +31,11 @@ export async function withQueue(flags: { profile?: string }, work: (queue: Queue
   } finally {
     await queue.close()
   }
+}
+
+/** For a person who has just given it work. */
+export function sayWhenItStarts({ owned }: Queue): void {
+  if (!owned) say('nighthaul: The app is not running: work starts when it or “nighthaul serve” does')
 }
 
 /** The queue of this name, written in whichever case, or with this id. Throws `queue_not_found`. */

@@ -9,16 +9,12 @@ import { detailLines, listHead, listRow } from './lines.ts'
 import type { TransferFlags } from './options.ts'
 import { parseTaskId } from './parse.ts'
 import type { GlobalFlags } from './program.ts'
-import { type Queue, queueNamed, withQueue } from './queue-session.ts'
+import { type Queue, queueNamed, sayWhenItStarts, withQueue } from './queue-session.ts'
 import { print, printable, printableLink, printJson, say } from './terminal.ts'
 
 const PAGE = 1000
 
 type Flags = GlobalFlags & { json?: true }
-
-function sayWhenItStarts(queue: Queue): void {
-  if (!queue.owned) say('nighthaul: The app is not running: work starts when it or “nighthaul serve” does')
-}
 
 export async function add(
   args: string[],

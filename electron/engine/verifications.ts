@@ -245,7 +245,7 @@ function digestOf({ checksum, options }: TaskRecord) {
 
 function gone(task: TaskRecord, { path }: Verification): NighthaulError {
   return new NighthaulError(
-    'partial_missing',
+    'file_missing',
     `There is no file to repair: ${path} was moved, renamed or deleted. Nothing was changed; bring it back, or add the download anew.`,
     { id: task.id, path },
   )

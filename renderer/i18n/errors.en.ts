@@ -108,6 +108,10 @@ export const errorsEn: Record<ErrorCode, ErrorWords> = {
   read_only: { title: 'The disk is read-only', next: 'Move the download to another disk.' },
   name_too_long: { title: 'The file name is too long', next: 'Add the link again with a shorter name.' },
   file_exists: { title: 'A file with this name is already there', next: 'Move or rename it, then retry.' },
+  file_missing: {
+    title: 'The file is not where it was',
+    next: 'Bring it back, or add the download anew.',
+  },
   partial_missing: {
     title: 'The partial file is gone',
     next: 'Bring it back or locate it, and it goes on; or retry to start over.',

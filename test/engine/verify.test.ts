@@ -88,7 +88,7 @@ describe('verify', () => {
     const verify = () => engine.call('tasks.verify', { id })
     await rename(path, `${path}.elsewhere`)
     expect(await verify()).toMatchObject({ verdict: 'missing', bytesOnDisk: null, checkedBlocks: 0 })
-    await expect(engine.call('tasks.repair', { id })).rejects.toMatchObject({ code: 'partial_missing' })
+    await expect(engine.call('tasks.repair', { id })).rejects.toMatchObject({ code: 'file_missing' })
     await rename(`${path}.elsewhere`, path)
 
     await writeFile(path, 'tail', { flag: 'a' })
