@@ -30,6 +30,8 @@ export interface PlaceContext {
   bootId: string
   /** what the store learnt survives a crash of this process */
   committed: () => Promise<void>
+  /** the same of a power cut */
+  recorded: () => Promise<void>
   learned: (patch: TaskPatch) => void
   storedSegments: () => Segment[]
   storedBlocks: () => BlockChecksum[]

@@ -20,7 +20,7 @@ export async function publish(task: TaskRecord, partPath: string, context: Place
   if (strict) await syncFile(partPath, context)
   const filename = await giveName(task, partPath, context)
   if (strict) await onDisk(task.folder, () => fs.syncFolder(task.folder))
-  return { filename }
+  return { filename, partPath: task.partPath }
 }
 
 /** fdatasync of a file that nobody has open. */
@@ -33,18 +33,31 @@ export async function syncFile(path: string, context: Pick<PlaceContext, 'fs'>):
   }
 }
 
-/** Another file may have taken the name meanwhile: then the next number is ours. */
+/**
+ * Another file may have taken the name meanwhile: then the next number is ours. The name is on record before the file
+ * has it: a file that got a name nobody knows of would be nobody's after a crash, and its damage never found.
+ */
 async function giveName(task: TaskRecord, partPath: string, context: PlaceContext): Promise<string> {
+  const { fs, reserve, recorded, learned } = context
   const wanted = task.filename!
   const overwrite = (task.options.onConflict ?? context.settings().onConflict) === 'overwrite'
   if (overwrite) {
     const path = join(task.folder, wanted)
-    await onDisk(path, () => context.fs.rename(partPath, path))
+    await recorded()
+    await onDisk(path, () => fs.rename(partPath, path))
     return wanted
   }
   for (let n = 0; n < MAX_NUMBERED_NAMES; n++) {
     const name = n === 0 ? wanted : numberedName(wanted, n)
-    if (await tryRename(partPath, join(task.folder, name), context)) return name
+    const path = join(task.folder, name)
+    const exists = (await onDisk(path, () => fs.stat(path))) !== null
+    if (n > 0) {
+      if (exists || !reserve(name)) continue
+      learned({ partPath })
+    }
+    // What exists is another's, or has been ours since before a crash.
+    if (!exists) await recorded()
+    if (await tryRename(partPath, path, context)) return name
   }
   throw new NighthaulError('file_exists', `No free name was found for ${wanted} in ${task.folder}.`, {
     path: task.folder,

@@ -220,6 +220,7 @@ export class Runner {
       startsOverWithoutPartial: this.#deps.lease !== null,
       bootId: this.#deps.bootId,
       committed: () => store.committed(false),
+      recorded: () => store.committed(true),
       learned: (patch) => {
         store.updateTask(task.id, patch)
         changes.progressed([task.id])
@@ -326,8 +327,6 @@ export class Runner {
     const context = this.#placeContext(task)
     try {
       const strict = this.#isStrict(task)
-      // Without this record a file that got its name just before a crash would not be known for ours, nor its damage found.
-      await store.committed(true)
       const compared = await this.#deps.verifications.beforeName(task, partPath, run.abort.signal)
       const checked = await this.#checking.check(task, partPath, digests, context, run.abort.signal)
       if (checked) return checked

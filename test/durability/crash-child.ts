@@ -53,4 +53,6 @@ process.on('message', async ({ id, method, input }: Ask) => {
     tell({ kind: 'refusal', id, message: String(error) })
   }
 })
+// Whoever is to kill it is gone.
+process.on('disconnect', () => process.exit())
 tell({ kind: 'ready' })

@@ -144,6 +144,8 @@ class Session {
     }
     const there = this.#intended.filter((one) => one.there)
     if (rows.length !== there.length) throw new Error(`${rows.length} tasks instead of ${there.length}`)
+    // What was removed waits under hidden names until then.
+    await child.call('removed.clear', undefined)
     await this.#noStrayFiles()
     const bytes = there.reduce((sum, { size }) => sum + size, 0)
     const twiceBytes = there.reduce((sum, { path }) => sum + this.#ledger.twice(path), 0)

@@ -1,6 +1,7 @@
 /**
- * npm run crash -- [--seeds N] [--kills N] [--first SEED] [--cuts N]: kills a downloading process N times for each of N
- * seeds, and lays N rounds of power cuts through the small downloads; prints what was lost, fails where it was too much.
+ * npm run crash -- [--seeds N] [--kills N] [--first SEED] [--haste N] [--cuts N]: kills a downloading process N times for
+ * each of N seeds, with a checkpoint every 1,000 / haste ms, and lays N rounds of power cuts through the small downloads.
+ * Prints what was lost; the first thing that is not as it must be ends it.
  */
 import { parseArgs } from 'node:util'
 import { formatBytes } from '../../shared/format.ts'
@@ -14,6 +15,7 @@ const { values } = parseArgs({
     kills: { type: 'string', default: '20' },
     first: { type: 'string', default: '1' },
     cuts: { type: 'string', default: '0' },
+    haste: { type: 'string', default: '2' },
   },
 })
 const first = Number(values.first)
@@ -38,7 +40,12 @@ console.log(
 )
 const kills: Kill[] = []
 for (const seed of seeds(values.seeds)) {
-  const result = await crashSession({ seed, kills: Number(values.kills), haste: 5, bytesPerSecond: 8 * 1024 * 1024 })
+  const result = await crashSession({
+    seed,
+    kills: Number(values.kills),
+    haste: Number(values.haste),
+    bytesPerSecond: 8 * 1024 * 1024,
+  })
   kills.push(...result.kills)
   console.log(
     [seed, ...cells(result.kills), result.files, formatBytes(result.bytes), formatBytes(result.twiceBytes)].join(' | '),

@@ -2,7 +2,7 @@
  * What a volume holds, what each operation makes of it, and what a power cut leaves: of everything that was not
  * fsynced, any subset, contents by sectors of 512 bytes and names one by one. Pure, but for the random numbers given.
  */
-import { dirname } from 'node:path'
+import { basename, dirname } from 'node:path'
 
 const SECTOR_BYTES = 512
 
@@ -43,6 +43,14 @@ export interface Survival {
 
 export function emptyImage(...folders: string[]): Image {
   return { folders: new Map(folders.map((folder) => [folder, new Map()])), files: new Map() }
+}
+
+/** One file in its folder, both on the disk. */
+export function volumeWith(path: string, bytes: Buffer): Image {
+  const image = emptyImage(dirname(dirname(path)), dirname(path))
+  image.files.set(1, { bytes, size: bytes.length })
+  image.folders.get(dirname(path))!.set(basename(path), 1)
+  return image
 }
 
 export function copyImage({ folders, files }: Image): Image {

@@ -9,13 +9,14 @@ import Database from 'better-sqlite3'
 import { openStore } from '../../electron/store/index.ts'
 import { BLOCK_BYTES } from '../../shared/records.ts'
 import type { SettingsPatch, TaskDetail, TaskOptions } from '../../shared/schemas.ts'
-import { startEngine } from '../helpers/engine.ts'
-import { copyImage, emptyImage, type Image, type Operation, survivors } from './disk-image.ts'
-import { createVolatileDisk } from './volatile-disk.ts'
+import type { TaskState } from '../../shared/task-state.ts'
+import { startEngine, type TestEngine } from '../helpers/engine.ts'
+import { copyImage, type Image, type Operation, survivors } from './disk-image.ts'
+import { createVolatileDisk, type VolatileDisk } from './volatile-disk.ts'
 import { commitEnds, type DatabaseImage, tearLog, type WalMark, witnessWal } from './wal-witness.ts'
 
 export const FOLDER = '/volume/downloads'
-const ROOT = '/volume'
+export const ROOT = '/volume'
 
 export interface State {
   image: Image
@@ -34,35 +35,58 @@ export interface Life {
   /** as it was at first, with its log as it was at last */
   database: DatabaseImage
   moments: Moment[]
-  /** at which moment each URL was known to be in the queue */
-  acknowledged: Map<string, number>
+  /** the queue as it was found: URL and state */
+  found: Map<string, TaskState>
+  /** what somebody was told, from which moment to which it held: after a cut in between it still does */
+  promises: Promised[]
   /** how it ended */
   tasks: TaskDetail[]
   image: Image
 }
 
-/** A new volume and a new profile with these settings. */
-export function firstState(settings: SettingsPatch): State {
+export interface Promised {
+  what: string
+  from: number
+  to: number
+  holds: (found: ReadonlyMap<string, TaskState>) => boolean
+}
+
+/** What happens beside the downloads of a life, after they were added. */
+export interface Surroundings {
+  engine: TestEngine
+  disk: VolatileDisk
+  /** holds from now on; the result ends it */
+  promise(what: string, holds: Promised['holds']): () => void
+}
+
+/** A volume and a new profile with these settings. */
+export function firstState(settings: SettingsPatch, image: Image): State {
   const profile = mkdtempSync(join(tmpdir(), 'nighthaul-life-'))
   try {
     const path = join(profile, 'nighthaul.db')
     const { store } = openStore({ path, now: Date.now })
     store.setSettings(settings)
     store.close()
-    return { image: emptyImage(ROOT), database: { main: readFileSync(path), log: Buffer.alloc(0) } }
+    return { image, database: { main: readFileSync(path), log: Buffer.alloc(0) } }
   } finally {
     rmSync(profile, { recursive: true })
   }
 }
 
 /** Starts an engine on the state, adds what it does not know yet, and lets it finish everything. */
-export async function live(from: State, urls: readonly string[], options: TaskOptions, bootId: string): Promise<Life> {
+export async function live(
+  from: State,
+  bootId: string,
+  urls: readonly string[],
+  options: TaskOptions,
+  beside: (surroundings: Surroundings) => Promise<void> = async () => {},
+): Promise<Life> {
   const profile = mkdtempSync(join(tmpdir(), 'nighthaul-life-'))
   const path = join(profile, 'nighthaul.db')
   writeFileSync(path, from.database.main)
   if (from.database.log.length > 0) {
     writeFileSync(`${path}-wal`, from.database.log)
-    // SQLite recovers what it finds, and empties the log when it closes.
+    // SQLite recovers what it finds, and empties the log.
     const db = new Database(path)
     db.pragma('wal_checkpoint(TRUNCATE)')
     db.close()
@@ -71,21 +95,31 @@ export async function live(from: State, urls: readonly string[], options: TaskOp
   const happened = () => moments.push({ operations: disk.operations.length, wal: witness.mark() })
   const disk = createVolatileDisk(from.image, happened)
   using witness = witnessWal(path, happened)
+  const promises: Promised[] = []
+  const promise: Surroundings['promise'] = (what, holds) => {
+    const promised = { what, holds, from: moments.length, to: Number.POSITIVE_INFINITY }
+    promises.push(promised)
+    return () => {
+      promised.to = moments.length
+    }
+  }
   try {
     await using engine = await startEngine({ fs: disk.fs, from: { profile, folder: FOLDER }, bootId, workers: true })
-    const acknowledged = new Map<string, number>()
-    const known = (await engine.call('tasks.list', {})).rows
-    for (const { url } of known) acknowledged.set(url, 0)
-    for (const url of urls.filter((url) => !acknowledged.has(url))) {
-      await engine.add(url, options)
-      acknowledged.set(url, moments.length)
+    const found = new Map((await engine.call('tasks.list', {})).rows.map(({ url, state }) => [url, state]))
+    for (const url of urls) {
+      if (!found.has(url)) await engine.add(url, options)
+      promise(`${url} is in the queue`, (later) => later.has(url))
     }
+    const rest = (await engine.call('tasks.list', {})).rows.filter(({ url }) => !urls.includes(url))
+    await engine.call('tasks.remove', { selection: { ids: rest.map(({ id }) => id) }, deleteFiles: true })
+    await engine.call('tasks.resume', { selection: { filter: { states: ['paused'] } } })
+    await beside({ engine, disk, promise })
     const tasks: TaskDetail[] = []
     for (const { id } of (await engine.call('tasks.list', {})).rows)
       tasks.push(await engine.untilTask(id, (t) => t.durable || ['failed', 'changed', 'paused'].includes(t.state)))
     happened()
     return {
-      ...{ from, moments, acknowledged, tasks },
+      ...{ from, moments, found, promises, tasks },
       operations: [...disk.operations],
       database: witness.image(),
       image: copyImage(disk.image),

@@ -1,11 +1,15 @@
 /** Small downloads that are cut between every two of their operations: what must be true of what is left. */
+
+import type { SettingsPatch } from '../../shared/schemas.ts'
 import { contentBytes } from '../helpers/bytes.ts'
 import { type FaultServer, faults } from '../helpers/fault-server.ts'
-import { filesIn, type Image } from './disk-image.ts'
-import { cut, durableBytes, firstState, type Life, live, type State } from './lives.ts'
+import { emptyImage, filesIn, type Image, volumeWith } from './disk-image.ts'
+import { cut, durableBytes, FOLDER, firstState, type Life, live, ROOT, type State, type Surroundings } from './lives.ts'
 import { seeded } from './seeded.ts'
 
 const MIB = 1024 * 1024
+/** what no file holds */
+const NOBODYS = Buffer.from('nobody’s')
 
 interface Source {
   path: string
@@ -15,14 +19,22 @@ interface Source {
   unknownLength?: boolean
 }
 
-export interface Scenario {
+interface Shape {
   name: string
-  durability: 'strict' | 'background'
   connections: number
   sources: Source[]
+  settings?: SettingsPatch
+  /** what happens beside the first life's downloads */
+  beside?: (surroundings: Surroundings, urls: readonly string[]) => Promise<void>
+  /** an older file under the first source's name */
+  older?: Buffer
 }
 
-const SHAPES = [
+export interface Scenario extends Shape {
+  durability: 'strict' | 'background'
+}
+
+const SHAPES: Shape[] = [
   {
     name: 'one segment',
     connections: 1,
@@ -48,7 +60,42 @@ const SHAPES = [
     connections: 1,
     sources: [{ path: '/unknown', size: MIB + 12_345, rateBytesPerSecond: 20 * MIB, unknownLength: true }],
   },
-] satisfies Omit<Scenario, 'durability'>[]
+  {
+    name: 'paused, resumed, another one removed',
+    connections: 1,
+    sources: [{ path: '/paused', size: 300_000, rateBytesPerSecond: 5 * MIB }],
+    async beside({ engine, promise }, [url]) {
+      const id = (await engine.call('tasks.list', {})).rows[0]!.id
+      const other = await engine.add(`${url}-removed`, {})
+      await engine.untilTask(id, ({ writtenBytes }) => writtenBytes > 0)
+      await engine.call('tasks.pause', { selection: { ids: [id] } })
+      const resumed = promise('it is paused', (found) => found.get(url!) === 'paused')
+      await engine.call('tasks.remove', { selection: { ids: [other] }, deleteFiles: true })
+      promise('the other one is gone', (found) => !found.has(`${url}-removed`))
+      resumed()
+      await engine.call('tasks.resume', { selection: { ids: [id] } })
+    },
+  },
+  {
+    name: 'another file takes the name',
+    connections: 1,
+    sources: [{ path: '/taken', size: 200_000, rateBytesPerSecond: 4 * MIB }],
+    async beside({ engine, disk: { fs } }) {
+      const id = (await engine.call('tasks.list', {})).rows[0]!.id
+      await engine.untilTask(id, ({ writtenBytes }) => writtenBytes > 0)
+      const other = await fs.open(`${FOLDER}/taken`, 'create')
+      await other.close()
+      await fs.syncFolder(FOLDER)
+    },
+  },
+  {
+    name: 'an older file is overwritten',
+    connections: 1,
+    sources: [{ path: '/older', size: 200_000, rateBytesPerSecond: 8 * MIB }],
+    settings: { onConflict: 'overwrite' },
+    older: Buffer.from('what was there before'),
+  },
+]
 
 export const SCENARIOS: Scenario[] = (['strict', 'background'] as const).flatMap((durability) =>
   SHAPES.map((shape) => ({ ...shape, durability, name: `${durability}, ${shape.name}` })),
@@ -62,7 +109,7 @@ export interface CutCounts {
 /** Throws with the seed and the moment of the first cut after which something is not as it must be. */
 export async function cutEverywhere(
   server: FaultServer,
-  { durability, connections, sources, name }: Scenario,
+  { durability, connections, sources, name, settings, beside, older }: Scenario,
   seeds: readonly number[],
 ): Promise<CutCounts> {
   const contents = sources.map(({ size }, seed) => contentBytes(seed, 0, size))
@@ -74,11 +121,15 @@ export async function cutEverywhere(
     })
   const bytesInAll = sources.reduce((sum, { size }) => sum + size, 0)
   const hasAll = (image: Image) => filesIn(image).size >= sources.length
-  const run = (state: State, bootId: string) => live(state, urls, { connections }, bootId)
+  const run = (state: State, bootId: string, ...rest: [typeof beside?]) =>
+    live(state, bootId, urls, { connections }, async (surroundings) => rest[0]?.(surroundings, urls))
   const isSource = (bytes: Buffer) => contents.some((content) => content.equals(bytes))
+  const isAnothers = (path: string, bytes: Buffer) =>
+    path === `${FOLDER}${sources[0]!.path}` && bytes.equals(older ?? (beside ? Buffer.alloc(0) : NOBODYS))
   const noWrongFile = (image: Image) => {
     for (const [path, bytes] of filesIn(image))
-      if (!path.endsWith('.part') && !isSource(bytes)) throw new Error(`${path} holds wrong bytes`)
+      if (!path.endsWith('.part') && !isSource(bytes) && !isAnothers(path, bytes))
+        throw new Error(`${path} holds wrong bytes`)
   }
   const allThere = ({ tasks, image }: Life) => {
     const files = filesIn(image)
@@ -97,7 +148,8 @@ export async function cutEverywhere(
   }
 
   serve(true)
-  const first = await run(firstState({ durability }), 'boot-1')
+  const volume = older ? volumeWith(`${FOLDER}${sources[0]!.path}`, older) : emptyImage(ROOT)
+  const first = await run(firstState({ durability, ...settings }, volume), 'boot-1', beside)
   allThere(first)
   serve(false)
   let cuts = 0
@@ -120,8 +172,8 @@ export async function cutEverywhere(
             const most = bytesInAll - durableBytes(left)
             if (sent > most) throw new Error(`${sent} bytes were fetched, of which at most ${most} were missing`)
           }
-          for (const [url, since] of life.acknowledged)
-            if (since <= at && next.acknowledged.get(url) !== 0) throw new Error(`${url} was lost from the queue`)
+          for (const { what, from, to, holds } of life.promises)
+            if (from <= at && at < to && !holds(next.found)) throw new Error(`it is not true any more that ${what}`)
           allThere(next)
           if (boot > 3 || random() > 0.25) break
           life = next
