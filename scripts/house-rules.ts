@@ -44,6 +44,7 @@ export const LAYERS: readonly Layer[] = [
       'tough-cookie',
       'shlex',
       'structured-headers',
+      'shlex', 'saxes',
       'temporal-polyfill',
     ],
   },

@@ -19,6 +19,7 @@ import {
   ListTasksInput,
   NETWORK_CHANGES,
   type ParsedCurl,
+  type ParsedMetalink,
   ProbeInput,
   type ProbeResult,
   QueueId,
@@ -88,6 +89,10 @@ export const contract = {
   'url.probe': method(ProbeInput)<ProbeResult>(),
   /** A command as browsers copy it (“Copy as cURL”); reads no files. */
   'curl.parse': method(z.object({ command: z.string().min(1).max(2_000_000) }))<ParsedCurl>(),
+  /** The text of a Metalink document (RFC 5854, or version 3); `name` stands in messages. */
+  'metalink.parse': method(
+    z.object({ document: z.string().max(33_554_432), name: z.string().max(1000).optional() }),
+  )<ParsedMetalink>(),
   /** Idle connections are dropped, downloads that wait because of the network go on at once: how many. */
   'network.changed': method(z.object({ reason: z.enum(NETWORK_CHANGES) }))<{ retried: number }>(),
   /** The list as a file, in parts. */

@@ -444,6 +444,13 @@ export const DEFAULT_SETTINGS: Omit<Settings, 'downloadFolder'> = {
 export const NETWORK_CHANGES = ['wake', 'online', 'offline', 'interfaces'] as const
 export type NetworkChange = (typeof NETWORK_CHANGES)[number]
 
+/** A Metalink as what `tasks.add` takes. */
+export interface ParsedMetalink {
+  items: AddItem[]
+  /** files without a link that can be fetched here */
+  skipped: { name: string; line: number }[]
+}
+
 /** A cURL command as what `tasks.add` takes. */
 export interface ParsedCurl {
   items: AddItem[]

@@ -1,10 +1,10 @@
-/** What a command line asks to download: links, lists of links, cURL commands, each with the options of its own. */
+/** What a command line asks to download: links, lists of links, Metalinks, cURL commands, each with what is its own. */
 import { NighthaulError } from '../../shared/errors.ts'
-import type { AddItem, TaskOptions } from '../../shared/schemas.ts'
+import type { AddItem, MirrorInput, TaskOptions } from '../../shared/schemas.ts'
 import { readNamedBytes, readNamedFile } from './flags.ts'
 import { readTarget, readTaskOptions, type TransferFlags } from './options.ts'
 import { parseUrl, parseUrlList } from './parse.ts'
-import { readStandardInput } from './terminal.ts'
+import { printable, readStandardInput, say } from './terminal.ts'
 
 export interface Downloads {
   /** each once, in the order given */
@@ -17,25 +17,36 @@ export interface Downloads {
 }
 
 /**
- * The URLs of the command line, of `-i` and of `--curl`. What a flag says goes before what a cURL command says.
- * Throws `usage`, `invalid_url`, `unsupported_scheme`, `invalid_input`.
+ * The URLs of the command line, of its Metalink files, of `-i` and of `--curl`. What a flag says goes before what a cURL
+ * command says. Throws `usage`, `invalid_url`, `unsupported_scheme`, `invalid_input`, `invalid_metalink`.
  */
 export async function readDownloads(args: readonly string[], flags: TransferFlags): Promise<Downloads> {
   if (flags.curl === '-' && flags.input === '-')
     throw new NighthaulError('usage', '--curl - and -i - both want standard input: use one of them')
-  const urls = args.map((argument) => parseUrl(argument))
-  if (flags.input === '-') urls.push(...parseUrlList(await readStandardInput(), 'standard input'))
-  else if (flags.input !== undefined) urls.push(...parseUrlList(readNamedFile('-i', flags.input), flags.input))
-  const items = await readCurl(flags)
-  urls.push(...items.map(({ url }) => url))
+  const items: AddItem[] = []
+  for (const argument of args) {
+    if (isMetalinkFile(argument)) items.push(...(await readMetalink(argument)))
+    else items.push({ url: parseUrl(argument) })
+  }
+  if (flags.input === '-') items.push(...parseUrlList(await readStandardInput(), 'standard input').map(itemOfLine))
+  else if (flags.input !== undefined)
+    items.push(...parseUrlList(readNamedFile('-i', flags.input), flags.input).map(itemOfLine))
+  items.push(...(await readCurl(flags)))
+  const urls = items.map(({ url }) => url)
   if (urls.length === 0) {
-    throw new NighthaulError('usage', 'There is no URL: give one or more, or a file of them with -i FILE')
+    throw new NighthaulError('usage', 'There is no URL: give one or more, a Metalink file, or a list with -i FILE')
   }
   const distinct = [...new Set(urls)]
+  const mirrors = flags.mirror ?? []
+  if (mirrors.length > 0 && distinct.length > 1)
+    throw new NighthaulError(
+      'usage',
+      `--mirror names the same file as the URL, but there are ${distinct.length} URLs: give each its mirrors in a list (-i), on its line, behind tabs`,
+    )
   const options = readTaskOptions(flags)
   const { folder, filename } =
     flags.output === '-' ? { folder: '', filename: undefined } : readTarget(flags, distinct.length)
-  const byUrl = new Map(items.map((item) => [item.url, item]))
+  const byUrl = new Map(items.toReversed().map((item) => [item.url, item]))
   return {
     urls: distinct,
     folder,
@@ -43,13 +54,38 @@ export async function readDownloads(args: readonly string[], flags: TransferFlag
     itemOf(url) {
       const item = byUrl.get(url)
       const name = filename ?? item?.filename
+      const all = [...mirrors.map(mirrorOf), ...(item?.mirrors ?? [])]
       return {
         url,
+        ...(all.length > 0 && { mirrors: all }),
+        ...(item?.pieces && { pieces: item.pieces }),
         ...(name !== undefined && { filename: name }),
         ...(item?.options && { options: over(item.options, options) }),
       }
     },
   }
+}
+
+function mirrorOf(url: string): MirrorInput {
+  return { url, priority: 1, location: null, origin: 'user' }
+}
+
+function itemOfLine([url, ...mirrors]: [string, ...string[]]): AddItem {
+  return mirrors.length > 0 ? { url, mirrors: mirrors.map(mirrorOf) } : { url }
+}
+
+/** A link to a Metalink is a link like any other. */
+function isMetalinkFile(argument: string): boolean {
+  return /\.(meta4|metalink)$/i.test(argument) && !/^[a-z][a-z0-9+.-]*:\/\//i.test(argument)
+}
+
+/** What a Metalink file names; files in it without a usable link are told. */
+async function readMetalink(path: string): Promise<AddItem[]> {
+  const { decodeMetalink, parseMetalink } = await import('../engine/metalink.ts')
+  const { items, skipped } = parseMetalink(decodeMetalink(readNamedBytes('Metalink', path), path), path)
+  for (const { name, line } of skipped)
+    say(`nighthaul: ${path}, line ${line}: there is no http or https link to “${printable(name)}”; it is left out`)
+  return items
 }
 
 async function readCurl(flags: TransferFlags): Promise<AddItem[]> {

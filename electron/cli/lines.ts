@@ -1,7 +1,7 @@
 /** The lines a person reads: progress, results, the list. Pure: rows in, text out, fitted to a terminal's columns. */
 import stringWidth from 'string-width'
 import { formatBytes, formatCount, formatDuration, formatPercent, formatRate } from '../../shared/format.ts'
-import type { TaskDetail, TaskRow } from '../../shared/schemas.ts'
+import type { MirrorView, TaskDetail, TaskRow } from '../../shared/schemas.ts'
 import { strategySentence } from '../../shared/task-strategy.en.ts'
 import type { VerifyProgress } from '../../shared/verification.ts'
 import { printable } from './terminal.ts'
@@ -167,6 +167,19 @@ export function listRow(row: TaskRow, columns: number): string {
   return listLine(cells, row.error === null ? row.filename : `${row.filename}: ${row.error.message}`, columns)
 }
 
+const MIRROR_STATES: Record<MirrorView['state'], string> = {
+  active: 'in use',
+  used: 'used before',
+  failed: 'failed',
+  unused: 'not used yet',
+}
+
+/** One URL of a task's file, what became of it first. */
+function mirrorLine({ url, state, error, location, bytes }: MirrorView): string {
+  const about = [MIRROR_STATES[state], error?.code, bytes > 0 ? formatBytes(bytes) : null, location?.toUpperCase()]
+  return `${about.filter(Boolean).join(', ')}: ${url}`
+}
+
 /** Everything about one task, one fact a line; what is not known is left out. `queue`: the name of its queue. */
 export function detailLines(task: TaskDetail, queue?: string): string[] {
   const time = (at: number | null) => (at === null ? null : new Date(at).toISOString())
@@ -179,6 +192,7 @@ export function detailLines(task: TaskDetail, queue?: string): string[] {
     ['Tries again', time(task.retryAt)],
     ['URL', task.url],
     ['Final URL', task.finalUrl === task.url ? null : task.finalUrl],
+    ...task.mirrors.map((mirror, index): [string, string] => [index === 0 ? 'Mirrors' : '', mirrorLine(mirror)]),
     ['Folder', task.folder],
     ['File', task.path],
     ['Partial', task.partPath],

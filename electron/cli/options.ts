@@ -6,14 +6,15 @@ import { NighthaulError } from '../../shared/errors.ts'
 import type { Checksum } from '../../shared/integrity.ts'
 import { DEFAULT_SETTINGS, ON_CHANGE, ON_CONFLICT, type SettingsPatch, type TaskOptions } from '../../shared/schemas.ts'
 import { type AccessFlags, addAccessOptions, given, readAccessOptions } from './access-options.ts'
-import { valued } from './flags.ts'
-import { parseChecksum, parseHostRate, parseRate, parseSpacing, parseWhole } from './parse.ts'
+import { repeated, valued } from './flags.ts'
+import { parseChecksum, parseHostRate, parseRate, parseSpacing, parseUrl, parseWhole } from './parse.ts'
 import { callerFolder, callerPath } from './terminal.ts'
 
 /** What commander hands over for the flags below, already parsed. */
 export interface TransferFlags extends AccessFlags {
   input?: string
   curl?: string
+  mirror?: string[]
   output?: string
   directory?: string
   connections?: number
@@ -38,6 +39,7 @@ export interface GetFlags extends TransferFlags {
 export function addTransferOptions(command: Command): Command {
   command
     .option('-i, --input <file>', 'read URLs from a file, one a line; - for standard input')
+    .addOption(repeated('--mirror <url>', 'another URL of the same file; may be repeated', (text) => parseUrl(text)))
     .option('--curl <command>', 'what a cURL command would fetch; - reads it from standard input')
     .option('-o, --output <file>', 'save as this file')
     .option('-d, --directory <dir>', 'folder to save in')

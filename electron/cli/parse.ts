@@ -123,14 +123,23 @@ export function parseUrl(text: string, where?: string): string {
   throw new NighthaulError(code, where ? `${where}: ${sentence}` : sentence, { url: text.slice(0, 200) })
 }
 
-/** One URL a line; blank lines and lines that begin with # are skipped. `name` is the list’s name in messages. */
-export function parseUrlList(text: string, name: string): string[] {
+/**
+ * One download a line, as its URL and, behind tabs, its mirrors (as aria2 reads them). Blank lines and lines that begin
+ * with # are skipped. `name` is the list’s name in messages.
+ */
+export function parseUrlList(text: string, name: string): [url: string, ...mirrors: string[]][] {
   return text
     .replace(/^\uFEFF/, '')
     .split(/\r?\n/)
     .map((line, index) => ({ line: line.trim(), number: index + 1 }))
     .filter(({ line }) => line !== '' && !line.startsWith('#'))
-    .map(({ line, number }) => parseUrl(line, `${name}, line ${number}`))
+    .map(({ line, number }) => {
+      const [url, ...mirrors] = line
+        .split('\t')
+        .filter((part) => part.trim() !== '')
+        .map((part) => parseUrl(part, `${name}, line ${number}`))
+      return [url!, ...mirrors]
+    })
 }
 
 const PERIOD_UNITS_MS: Record<string, number> = { m: 60_000, h: 3_600_000, d: 86_400_000, w: 604_800_000 }

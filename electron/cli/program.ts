@@ -33,6 +33,8 @@ Examples:
   nighthaul get https://example.org/large.iso
   nighthaul get -x 16 -d ~/Downloads --checksum sha-256=… https://example.org/large.iso
   nighthaul get -i links.txt -j 4 --limit-rate 2M
+  nighthaul get https://example.org/large.iso --mirror https://mirror.example.net/large.iso
+  nighthaul get large.iso.meta4
   nighthaul get https://example.org/source.tar.gz -o - | tar xz
 ${EXIT_CODE_HELP}`
 
@@ -69,7 +71,7 @@ export function buildProgram(finish: (code: number) => void): Command {
     }
 
   addSessionOptions(addTransferOptions(command('get', 'download here and now; run again, it continues')))
-    .argument('[url...]', 'what to download')
+    .argument('[url...]', 'what to download: links, or Metalink files')
     .addHelpText('after', GET_HELP)
     .action(run<[string[]], GetFlags>(async (urls, flags) => (await import('./get.ts')).get(urls, flags)))
 
@@ -115,7 +117,7 @@ export function buildProgram(finish: (code: number) => void): Command {
     .option('--paused', 'do not start them yet')
     .option('--queue <name>', 'the queue to put them in (default: the default one)')
     .option('--json', 'print JSON, one object a line')
-    .argument('[url...]', 'what to download')
+    .argument('[url...]', 'what to download: links, or Metalink files')
     .action(
       run<[string[]], TransferFlags & { paused?: true; queue?: string; json?: true }>(async (urls, flags) =>
         (await import('./queue.ts')).add(urls, flags),
@@ -136,6 +138,16 @@ export function buildProgram(finish: (code: number) => void): Command {
     .argument('<id>', 'its id, as in the list', parseTaskId)
     .option('--json', 'print JSON')
     .action(run<[number], { json?: true }>(async (id, flags) => (await import('./queue.ts')).show(id, flags)))
+
+  command('refresh-link', 'give a download a new link in place of one that expired; what is here stays')
+    .argument('<id>', 'its id, as in the list', parseTaskId)
+    .argument('<url>', 'the new link to the same file', (text) => parseUrl(text))
+    .option('--json', 'print JSON')
+    .action(
+      run<[number, string], { json?: true }>(async (id, url, flags) =>
+        (await import('./queue.ts')).refreshLink(id, url, flags),
+      ),
+    )
 
   for (const [name, description] of [
     ['pause', 'pause downloads'],

@@ -82,6 +82,16 @@ export async function show(id: TaskId, flags: Flags): Promise<number> {
   })
 }
 
+/** A new link in place of one that expired. */
+export async function refreshLink(id: TaskId, url: string, flags: Flags): Promise<number> {
+  return withQueue(flags, async (queue) => {
+    await queue.client.call('tasks.refreshLink', { id, url })
+    if (flags.json) printJson({ id, url })
+    else print(`${id}\t${printableLink(url)}`)
+    sayWhenItStarts(queue)
+  })
+}
+
 export type SetFlags = Flags & { limitRate?: number | 'none'; connections?: number | 'default'; queue?: string }
 
 /** Changes tasks, also while they run. */

@@ -436,6 +436,7 @@ export function createEngine(deps: EngineDeps): EngineApi {
       probeUrl(url, options ?? {}, (request) => lane.request({ ...request, buckets: [] })),
     // Needed now and then, and no part of what starts.
     'curl.parse': async ({ command }) => ({ items: (await import('./curl-command.ts')).parseCurl(command) }),
+    'metalink.parse': async ({ document, name }) => (await import('./metalink.ts')).parseMetalink(document, name),
     'network.changed': ({ reason }) => ({ retried: networkChanged(reason) }),
     'settings.get': () => shownSettings(settings),
     'settings.set': (shown) => {

@@ -1,10 +1,13 @@
 /** Which of a task's URLs to ask, and when to leave one for another. Pure. */
-import { ERROR_KINDS, type ErrorInfo } from '../../shared/errors.ts'
+import { ERROR_KINDS, type ErrorCode, type ErrorInfo } from '../../shared/errors.ts'
 import type { MirrorFile, MirrorRecord, TaskPatch, TaskRecord } from '../../shared/records.ts'
 import { classify } from './retry-policy.ts'
 
 /** What says something about a URL or its server. Others, such as a full disk, are the same with every mirror. */
 const ABOUT_THE_SERVER: ReadonlySet<string> = new Set(['network', 'http', 'integrity', 'changed'])
+
+/** The bytes came, and were not what they should be: others had better come from elsewhere. */
+const WRONG_BYTES: ReadonlySet<string> = new Set<ErrorCode>(['checksum_mismatch', 'size_mismatch', 'blocks_damaged'])
 
 export interface MirrorFailure {
   error: ErrorInfo
@@ -29,7 +32,7 @@ export function afterMirrorFailure(failure: MirrorFailure): MirrorDecision {
   if (!ABOUT_THE_SERVER.has(ERROR_KINDS[error.code])) return { kind: 'stay' }
   const hopeless = isHopeless(error)
   // What went well until now goes on where it was: its validators are known and its connections are warm.
-  if (progressed && !hopeless) return { kind: 'stay' }
+  if (progressed && !hopeless && !WRONG_BYTES.has(error.code)) return { kind: 'stay' }
   const others = mirrors.filter((mirror) => mirror.url !== current && !isHopeless(mirror.error))
   const untried = others.filter((mirror) => mirror.failures === 0)
   const next = best(untried, failure)

@@ -3,6 +3,7 @@
  * tasks that progress. Deterministic: the same size and steps give the same world.
  * Long because: it stands in for the whole contract.
  */
+import { parseMetalink } from '../../electron/engine/metalink.ts'
 import { type Contract, contract } from '../../shared/contract.ts'
 import { NighthaulError } from '../../shared/errors.ts'
 import type { Client, EventHub, EventNames, Handlers, MethodNames, PayloadOf } from '../../shared/rpc.ts'
@@ -198,6 +199,7 @@ export function createFakeEngine(options: { tasks: number; now?: number }): Fake
     'url.probe': () => {
       throw new NighthaulError('internal', 'the fake engine has no network')
     },
+    'metalink.parse': ({ document, name }) => parseMetalink(document, name),
     'curl.parse': ({ command }) => {
       const url = /https?:\/\/[^\s'"]+/.exec(command)?.[0]
       if (!url) throw new NighthaulError('invalid_input', 'The cURL command cannot be used (no URL in it).')

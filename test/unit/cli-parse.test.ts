@@ -123,10 +123,13 @@ describe('links', () => {
 
   test('in a list: blank lines, comments, Windows line ends and a byte order mark are passed over', () => {
     const text = '\uFEFFhttps://a.example/1\r\n\r\n# a comment\r\n   https://a.example/2  \n'
-    expect(parseUrlList(text, 'links.txt')).toEqual(['https://a.example/1', 'https://a.example/2'])
+    expect(parseUrlList(text, 'links.txt')).toEqual([['https://a.example/1'], ['https://a.example/2']])
   })
 
   test('a bad one in a list is named with its line', () => {
+    expect(parseUrlList('https://a.example/1\thttps://b.example/1\t\n', 'x')).toEqual([
+      ['https://a.example/1', 'https://b.example/1'],
+    ])
     expect(() => parseUrlList('https://a.example/1\n\nnope\n', 'links.txt')).toThrow(/^links\.txt, line 3: “nope”/)
   })
 })
