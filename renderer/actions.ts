@@ -143,6 +143,11 @@ export async function add(
   })
 }
 
+/** Asks for the new link. */
+export function refreshLink(id: TaskId, name: string): void {
+  useWindow.setState({ dialog: { kind: 'refreshLink', id, name } })
+}
+
 export function openDetails(id: TaskId | undefined = focusedId()): void {
   if (id !== undefined) useWindow.setState({ details: id })
 }

@@ -1,9 +1,22 @@
 /** What is open in the window and what the user has typed; nothing here depends on the channel, so nothing is lost. */
 import { create } from 'zustand'
-import type { Selection, TaskId } from '../../shared/schemas.ts'
+import type { AddItem, Selection, TaskId } from '../../shared/schemas.ts'
+
+/** A Metalink file and what it names. */
+export interface ChosenMetalink {
+  name: string
+  items: AddItem[]
+  /** files in it without a usable link */
+  skipped: number
+  /** why it cannot be used */
+  problem: string | null
+}
 
 export interface AddDraft {
   links: string
+  /** other links of the one file, one a line */
+  mirrors: string
+  metalinks: ChosenMetalink[]
   folder: string
   /** empty: as the settings say */
   connections: string
@@ -15,13 +28,14 @@ export interface AddDraft {
 }
 
 /** What is known for one set of links only: emptied once they were added. */
-export const EMPTY_ACCESS = { checksum: '', user: '', password: '', bearer: '' }
+export const EMPTY_ACCESS = { checksum: '', user: '', password: '', bearer: '', mirrors: '', metalinks: [] }
 export const EMPTY_DRAFT: AddDraft = { links: '', folder: '', connections: '', paused: false, ...EMPTY_ACCESS }
 
 export type OpenDialog =
   | { kind: 'add' }
   | { kind: 'settings' }
   | { kind: 'hosts' }
+  | { kind: 'refreshLink'; id: TaskId; name: string }
   | { kind: 'remove'; selection: Selection; count: number; name: string | null }
 
 export type Page = 'downloads' | 'statistics'

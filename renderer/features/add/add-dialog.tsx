@@ -12,7 +12,8 @@ import { type AddDraft, closeDialog, EMPTY_ACCESS, useWindow } from '../../store
 import { Dialog } from '../../ui/dialog.tsx'
 import { Field, FolderInput } from '../../ui/field.tsx'
 import { type CurlMeaning, splitCurl, useCurl } from './curl.ts'
-import { readChecksum, readLinks } from './links.ts'
+import { type LinkLine, mirrorOf, readChecksum, readLinks } from './links.ts'
+import { MetalinkFiles } from './metalink.tsx'
 import './add.css'
 
 const SHOWN_PROBLEMS = 4
@@ -33,7 +34,8 @@ export function AddDialog() {
   const wrong = problems.filter((line) => line.problem !== 'repeated')
   const requests = meanings.flatMap((meaning) => (meaning.kind === 'items' ? meaning.items : []))
   const wrongCommands = commands.filter((_, index) => meanings[index]?.kind === 'wrong')
-  const found = good.length + requests.length
+  const documents = draft.metalinks.flatMap(({ items }) => items)
+  const found = good.length + requests.length + documents.length
   const set = (change: Partial<AddDraft>): void =>
     useWindow.setState({ addDraft: { ...useWindow.getState().addDraft, ...change } })
 
@@ -43,7 +45,15 @@ export function AddDialog() {
   const single = found === 1 && wrong.length + wrongCommands.length === 0
   const checksum = single && draft.checksum.trim() !== '' ? readChecksum(draft.checksum) : undefined
   const checksumWrong = single && draft.checksum.trim() !== '' && checksum === undefined
-  const ready = found > 0 && !meanings.some(({ kind }) => kind === 'pending') && !connectionsWrong && !checksumWrong
+  const lone = single && documents.length === 0 && requests.length === 0
+  const mirrors = useMemo(() => readLinks(lone ? draft.mirrors : ''), [lone, draft.mirrors])
+  const wrongMirror = mirrors.find(({ problem }) => problem === 'invalid' || problem === 'scheme')
+  const ready =
+    found > 0 &&
+    wrongMirror === undefined &&
+    !meanings.some(({ kind }) => kind === 'pending') &&
+    !connectionsWrong &&
+    !checksumWrong
 
   const submit = async (): Promise<void> => {
     if (!ready) {
@@ -54,7 +64,7 @@ export function AddDialog() {
     setFailure(null)
     try {
       await add({
-        items: [...good.map(({ text }): AddItem => ({ url: text })), ...requests].map((item) =>
+        items: [...good.map((line) => itemOf(line, mirrors)), ...requests, ...documents].map((item) =>
           checksum ? { ...item, options: { ...item.options, checksum } } : item,
         ),
         folder: draft.folder.trim() || undefined,
@@ -133,6 +143,27 @@ export function AddDialog() {
           </>
         )}
       </Field>
+      <MetalinkFiles />
+      {lone && (
+        <Field
+          label={t('add.mirrors')}
+          hint={t('add.mirrorsHint')}
+          problem={wrongMirror ? t('add.mirrorsInvalid', { line: wrongMirror.line }) : null}
+        >
+          {(control) => (
+            <textarea
+              {...control}
+              className="input add-mirrors"
+              rows={2}
+              value={draft.mirrors}
+              spellCheck={false}
+              autoComplete="off"
+              wrap="off"
+              onChange={(event) => set({ mirrors: event.target.value })}
+            />
+          )}
+        </Field>
+      )}
       <Field label={t('add.folder')}>
         {(control) => (
           <FolderInput
@@ -213,6 +244,12 @@ export function AddDialog() {
       )}
     </Dialog>
   )
+}
+
+/** A line of links; `more`: mirrors from their own field. */
+function itemOf({ text, mirrors }: LinkLine, more: readonly LinkLine[]): AddItem {
+  const all = [...mirrors, ...more.map((line) => line.text)].map(mirrorOf)
+  return { url: text, ...(all.length > 0 && { mirrors: all }) }
 }
 
 /** What one pasted cURL command will ask, or why it cannot be used. */

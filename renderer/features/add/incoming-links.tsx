@@ -4,6 +4,7 @@ import { useTranslation } from 'react-i18next'
 import { openAdd, useWindow } from '../../stores/window.ts'
 import { hasCurl } from './curl.ts'
 import { findLinks } from './links.ts'
+import { chooseMetalinks, isMetalink } from './metalink.tsx'
 
 function isEditable(target: EventTarget | null): boolean {
   return target instanceof Element && target.closest('input, textarea, select, [contenteditable]') !== null
@@ -53,7 +54,7 @@ export function IncomingLinks() {
       'dragover',
       (event) => {
         const types = event.dataTransfer?.types ?? []
-        if (!types.includes('text/uri-list') && !types.includes('text/plain')) return
+        if (!['text/uri-list', 'text/plain', 'Files'].some((type) => types.includes(type))) return
         if (!canTake() || isEditable(event.target)) return
         event.preventDefault()
         setDragging(true)
@@ -75,6 +76,12 @@ export function IncomingLinks() {
         if (isEditable(event.target)) return
         // Otherwise the browser would leave for the dropped link.
         event.preventDefault()
+        const metalinks = [...(event.dataTransfer?.files ?? [])].filter(isMetalink)
+        if (metalinks.length > 0 && canTake()) {
+          openAdd()
+          void chooseMetalinks(metalinks)
+          return
+        }
         const links = linksIn(event.dataTransfer)
         if (links.length > 0 && canTake()) openAdd(links.join('\n'))
       },

@@ -1,11 +1,13 @@
 /** Reads links out of typed, pasted or dropped text. Pure. */
 import { CHECKSUM_ALGORITHMS, Checksum } from '../../../shared/integrity.ts'
-import { HttpUrl } from '../../../shared/schemas.ts'
+import { HttpUrl, type MirrorInput } from '../../../shared/schemas.ts'
 
 export interface LinkLine {
   /** 1-based line of the text */
   line: number
   text: string
+  /** behind tabs: other links of the same file */
+  mirrors: string[]
   /** null: a good link */
   problem: 'invalid' | 'scheme' | 'repeated' | null
 }
@@ -14,19 +16,31 @@ export interface LinkLine {
 export function readLinks(text: string): LinkLine[] {
   const seen = new Set<string>()
   return text.split(/\r?\n/).flatMap((raw, index) => {
-    const link = raw.trim()
+    const [link = '', ...mirrors] = raw
+      .split('\t')
+      .map((part) => part.trim())
+      .filter((part) => part !== '')
     if (link === '') return []
+    const wrong = [link, ...mirrors].find((part) => !HttpUrl.safeParse(part).success)
     const repeated = seen.has(link)
     seen.add(link)
-    const problem = HttpUrl.safeParse(link).success
-      ? repeated
-        ? ('repeated' as const)
-        : null
-      : /^[a-z][a-z0-9+.-]*:\/\//i.test(link) && !/^https?:/i.test(link)
-        ? ('scheme' as const)
-        : ('invalid' as const)
-    return [{ line: index + 1, text: link, problem }]
+    const problem =
+      wrong === undefined
+        ? repeated
+          ? ('repeated' as const)
+          : null
+        : /^[a-z][a-z0-9+.-]*:\/\//i.test(wrong) && !/^https?:/i.test(wrong)
+          ? ('scheme' as const)
+          : ('invalid' as const)
+    return [
+      { line: index + 1, text: problem === 'invalid' || problem === 'scheme' ? raw.trim() : link, mirrors, problem },
+    ]
   })
+}
+
+/** Another link of a file, as the engine takes it. */
+export function mirrorOf(url: string): MirrorInput {
+  return { url, priority: 1, location: null, origin: 'user' }
 }
 
 /** The http and https links in any text (a paste, a drop), each once. Prose without links gives none. */

@@ -13,6 +13,7 @@ import { useWindow } from '../../stores/window.ts'
 import { focusList } from '../../ui/focus-list.ts'
 import { Icon } from '../../ui/icon.tsx'
 import { LimitField, QueueField, useQueues } from './detail-controls.tsx'
+import { MirrorList } from './mirror-list.tsx'
 import { SegmentMap } from './segment-map.tsx'
 import { useTaskDetail } from './use-task-detail.ts'
 import './detail.css'
@@ -125,6 +126,11 @@ function Facts({ detail }: { detail: TaskDetail }) {
       {detail.finalUrl !== null && detail.finalUrl !== detail.url && (
         <Fact name={t('detail.finalLink')} wide>
           <Mono text={detail.finalUrl} />
+        </Fact>
+      )}
+      {detail.mirrors.length > 0 && (
+        <Fact name={t('detail.mirrors')} wide>
+          <MirrorList mirrors={detail.mirrors} />
         </Fact>
       )}
       {detail.path !== null && (

@@ -2,6 +2,7 @@
 import { ContextMenu } from '@base-ui/react/context-menu'
 import { useTranslation } from 'react-i18next'
 import { useShallow } from 'zustand/react/shallow'
+import { isUnfinished } from '../../../shared/task-state.ts'
 import {
   copyLink,
   decide,
@@ -9,6 +10,7 @@ import {
   openDetails,
   openFile,
   pauseSelected,
+  refreshLink,
   removeSelected,
   resumeSelected,
   retrySelected,
@@ -50,6 +52,9 @@ function Items() {
           {shell && <Item icon="folder" label={t('menu.show')} onClick={() => showInFolder(one.id)} />}
           <Item icon="all" label={t('menu.details')} shortcut="Enter" onClick={() => openDetails(one.id)} />
           <Item icon="copy" label={t('menu.copyLink')} onClick={() => void copyLink(one.url)} />
+          {isUnfinished(one.state) && (
+            <Item icon="retry" label={t('menu.refreshLink')} onClick={() => refreshLink(one.id, one.filename)} />
+          )}
           <ContextMenu.Separator className="menu-separator" />
           {one.state === 'changed' && (
             <>
