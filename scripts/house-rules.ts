@@ -44,7 +44,7 @@ export const LAYERS: readonly Layer[] = [
       'tough-cookie',
       'shlex',
       'structured-headers',
-      'shlex', 'saxes',
+      'saxes',
       'temporal-polyfill',
     ],
   },

@@ -83,7 +83,7 @@ fuzz(
   'a list of links is read or refused with the number of the line',
   [nearly(listOf(nearly(url), '\n', 8))],
   (text) => {
-    for (const link of answerOrRefusal(() => parseUrlList(text, 'list')) ?? []) expectWeb(new URL(link))
+    for (const link of answerOrRefusal(() => parseUrlList(text, 'list'))?.flat() ?? []) expectWeb(new URL(link))
   },
 )
 
