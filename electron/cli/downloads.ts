@@ -25,7 +25,7 @@ export async function readDownloads(args: readonly string[], flags: TransferFlag
     throw new NighthaulError('usage', '--curl - and -i - both want standard input: use one of them')
   const items: AddItem[] = []
   for (const argument of args) {
-    if (isMetalinkFile(argument)) items.push(...(await readMetalink(argument)))
+    if (isMetalinkFile(argument)) items.push(...(await metalinkItems(readNamedBytes('Metalink', argument), argument)))
     else items.push({ url: parseUrl(argument) })
   }
   if (flags.input === '-') items.push(...parseUrlList(await readStandardInput(), 'standard input').map(itemOfLine))
@@ -70,7 +70,8 @@ function mirrorOf(url: string): MirrorInput {
   return { url, priority: 1, location: null, origin: 'user' }
 }
 
-function itemOfLine([url, ...mirrors]: [string, ...string[]]): AddItem {
+/** A line of a list: a URL and its mirrors. */
+export function itemOfLine([url, ...mirrors]: [string, ...string[]]): AddItem {
   return mirrors.length > 0 ? { url, mirrors: mirrors.map(mirrorOf) } : { url }
 }
 
@@ -79,12 +80,12 @@ function isMetalinkFile(argument: string): boolean {
   return /\.(meta4|metalink)$/i.test(argument) && !/^[a-z][a-z0-9+.-]*:\/\//i.test(argument)
 }
 
-/** What a Metalink file names; files in it without a usable link are told. */
-async function readMetalink(path: string): Promise<AddItem[]> {
+/** What a Metalink names; files in it without a usable link are told. `from`: its name in messages. */
+export async function metalinkItems(bytes: Buffer, from: string): Promise<AddItem[]> {
   const { decodeMetalink, parseMetalink } = await import('../engine/metalink.ts')
-  const { items, skipped } = parseMetalink(decodeMetalink(readNamedBytes('Metalink', path), path), path)
+  const { items, skipped } = parseMetalink(decodeMetalink(bytes, from), from)
   for (const { name, line } of skipped)
-    say(`nighthaul: ${path}, line ${line}: there is no http or https link to “${printable(name)}”; it is left out`)
+    say(`nighthaul: ${from}, line ${line}: there is no http or https link to “${printable(name)}”; it is left out`)
   return items
 }
 

@@ -41,7 +41,7 @@ export function addListCommands(program: Command, run: Run): void {
         (await listFile()).exportList(file, flags),
       ),
     )
-  command('import', 'add what a file holds: an exported list, or links, one a line')
+  command('import', 'add what a file holds: an exported list, a Metalink, or links, one a line')
     .argument('<file>', 'the file; - for standard input')
     .option('-d, --directory <dir>', 'save all of it in this folder instead')
     .option('--paused', 'do not start it yet')

@@ -5,7 +5,9 @@ import { isAbsolute } from 'node:path'
 import { NighthaulError } from '../../shared/errors.ts'
 import { formatCount } from '../../shared/format.ts'
 import { type ImportResult, importFormat, listFileText, MOST_IMPORT_CHARACTERS } from '../../shared/list-file.ts'
-import { readNamedFile } from './flags.ts'
+import type { AddItem } from '../../shared/schemas.ts'
+import { itemOfLine, metalinkItems } from './downloads.ts'
+import { readNamedBytes } from './flags.ts'
 import type { ListFlags } from './list-commands.ts'
 import { parseUrlList } from './parse.ts'
 import { type Queue, withQueue } from './queue-session.ts'
@@ -60,7 +62,8 @@ async function writeWhole(path: string, text: AsyncIterable<string>): Promise<vo
 export type ImportFlags = ListFlags & { directory?: string; paused?: true }
 
 export async function importFile(file: string, flags: ImportFlags): Promise<number> {
-  const text = file === '-' ? await readStandardInput() : readNamedFile('import', file)
+  const bytes = file === '-' ? null : readNamedBytes('import', file)
+  const text = bytes === null ? await readStandardInput() : bytes.toString('utf8')
   if (text.length > MOST_IMPORT_CHARACTERS)
     throw new NighthaulError('usage', `${file} is larger than an import can be; nothing was imported`)
   const folder = flags.directory === undefined ? undefined : callerPath(flags.directory)
@@ -73,16 +76,18 @@ export async function importFile(file: string, flags: ImportFlags): Promise<numb
         failed = await importList(queue, text, how, flags)
         break
       case 'links':
-        await importLinks(queue, parseUrlList(text, file === '-' ? 'standard input' : file), how, flags)
+        await importItems(queue, parseUrlList(text, nameOf(file)).map(itemOfLine), how, flags)
         break
       case 'metalink':
-        throw new NighthaulError(
-          'usage',
-          `${file} is neither an exported list nor a list of links; nothing was imported`,
-        )
+        // Its first line says in which encoding it is.
+        await importItems(queue, await metalinkItems(bytes ?? Buffer.from(text), nameOf(file)), how, flags)
     }
   })
   return failed ? 1 : 0
+}
+
+function nameOf(file: string): string {
+  return file === '-' ? 'standard input' : file
 }
 
 interface How {
@@ -113,9 +118,9 @@ function importLine({ added, duplicates, withProgress, queues, hostRules, settin
   return `${downloads(added)} imported${parts.length > 0 ? ` (${parts.join(', ')})` : ''}`
 }
 
-async function importLinks({ client }: Queue, urls: string[], how: How, flags: ImportFlags): Promise<void> {
-  if (urls.length === 0) throw new NighthaulError('usage', 'There is no link in the file; nothing was imported')
-  const { items } = await client.call('tasks.add', { items: urls.map((url) => ({ url })), ...how })
+async function importItems({ client }: Queue, given: AddItem[], how: How, flags: ImportFlags): Promise<void> {
+  if (given.length === 0) throw new NighthaulError('usage', 'There is no link in the file; nothing was imported')
+  const { items } = await client.call('tasks.add', { items: given, ...how })
   const duplicates = items.filter((item) => item.duplicate).length
   const added = items.length - duplicates
   if (flags.json) printJson({ added, duplicates })

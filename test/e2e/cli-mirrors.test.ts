@@ -57,6 +57,21 @@ test('get FILE.meta4 saves what it names, past a mirror that is gone and one wit
   expect(sha256('named.bin')).toBe(contentSha256(1, SIZE))
 })
 
+test('import FILE puts what a Metalink names in the queue, with its mirrors', async () => {
+  writeFileSync(join(home.files, 'file.meta4'), metalink(['/gone/file.bin', '/good/file.bin']))
+  expect(await home.run('import', 'file.meta4', '--json')).toMatchObject({
+    code: 0,
+    stdout: '{"added":1,"duplicates":0}\n',
+  })
+  const shown = await home.run('show', '1', '--json')
+  expect(JSON.parse(shown.stdout)).toMatchObject({
+    filename: 'named.bin',
+    url: server.url('/gone/file.bin'),
+    mirrors: [{ state: 'unused' }, { url: server.url('/good/file.bin'), state: 'unused', origin: 'metalink' }],
+    expected: [{ algorithm: 'sha-256', source: 'metalink' }],
+  })
+})
+
 test('a damaged Metalink is refused with its line, and nothing is saved', async () => {
   writeFileSync(join(home.files, 'bad.meta4'), metalink(['/good/file.bin']).replace('</hash>', ''))
   const { code, stderr } = await home.run('get', 'bad.meta4')
