@@ -38,6 +38,9 @@ export interface RemovalDeps extends Pick<EngineDeps, 'store' | 'fs' | 'clock' |
 export class Removal {
   readonly #deps: RemovalDeps
   readonly #going = new Set<TaskId>()
+  /** their files are just being set aside: nobody else may look for them, neither where they were nor where they will be */
+  readonly #beingSetAside = new Set<TaskId>()
+  #settingAside: Promise<unknown> = Promise.resolve()
   #deleting: Promise<void> | null = null
 
   constructor(deps: RemovalDeps) {
@@ -96,9 +99,24 @@ export class Removal {
     moved(ids)
     changes.changed([], { removed: ids })
     const withFiles = [...files.keys()]
-    for (const id of withFiles) await this.#setAside(id)
-    if (withFiles.length > 0) store.filesAside(withFiles)
+    await this.#setAllAside(withFiles)
     if (how.atOnce) await this.#deleteFiles(withFiles)
+  }
+
+  #setAllAside(ids: readonly TaskId[]): Promise<void> {
+    for (const id of ids) this.#beingSetAside.add(id)
+    const done = this.#setEachAside(ids)
+    this.#settingAside = Promise.allSettled([this.#settingAside, done])
+    return done
+  }
+
+  async #setEachAside(ids: readonly TaskId[]): Promise<void> {
+    try {
+      for (const id of ids) await this.#setAside(id)
+      if (ids.length > 0) this.#deps.store.filesAside(ids)
+    } finally {
+      for (const id of ids) this.#beingSetAside.delete(id)
+    }
   }
 
   /** What cannot be moved stays where it is, and is said in the log. */
@@ -137,7 +155,7 @@ export class Removal {
 
   async restore(which: RestoreTasksInput): Promise<{ count: number }> {
     const { store, runner, changes, moved } = this.#deps
-    await this.#deleting
+    await this.settled()
     let count = 0
     for (const batch of batches(store.removedIds(which))) {
       const names = new Map<TaskId, OtherName>()
@@ -189,7 +207,7 @@ export class Removal {
     const now = clock.now()
     store.forgetRemoved(now - settings().keepRemovedDays * DAY_MS, BATCH)
     if (this.#deleting !== null) return
-    const due = store.filesDue(now, FILES_A_STEP)
+    const due = this.#dueFiles(now)
     if (due.length === 0) return
     this.#deleting = this.#deleteFiles(due)
       .catch((error: unknown) =>
@@ -200,32 +218,39 @@ export class Removal {
       })
   }
 
+  #dueFiles(now: number): TaskId[] {
+    return this.#deps.store.filesDue(now, FILES_A_STEP).filter((id) => !this.#beingSetAside.has(id))
+  }
+
   /** What a crash left between the record and the files. */
   async recover(): Promise<void> {
     const { store } = this.#deps
     const left = store.filesDue(Number.MAX_SAFE_INTEGER, -1).filter((id) => store.removedFiles(id)?.aside === false)
-    for (const id of left) await this.#setAside(id)
-    if (left.length > 0) store.filesAside(left)
+    await this.#setAllAside(left)
   }
 
   async clear(): Promise<{ count: number }> {
     const { store } = this.#deps
-    await this.#deleting
+    await this.settled()
     for (;;) {
-      const ids = store.filesDue(Number.MAX_SAFE_INTEGER, FILES_A_STEP)
+      const ids = this.#dueFiles(Number.MAX_SAFE_INTEGER)
       if (ids.length === 0) break
       await this.#deleteFiles(ids)
     }
     for (let count = 0; ; await nextTurn()) {
+      await this.settled()
       const forgotten = store.forgetRemoved(Number.MAX_SAFE_INTEGER, BATCH)
       count += forgotten
       if (forgotten === 0) return { count }
     }
   }
 
-  /** Resolves when nothing is being deleted. */
+  /** Resolves when no file is being set aside or deleted. */
   async settled(): Promise<void> {
-    await this.#deleting
+    while (this.#deleting !== null || this.#beingSetAside.size > 0) {
+      await this.#settingAside
+      await this.#deleting
+    }
   }
 
   get handlers(): Pick<Handlers<Contract>, 'tasks.restore' | 'removed.list' | 'removed.clear'> {

@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs'
 import { readdir, readFile, unlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterEach, describe, expect, it } from 'vitest'
+import { createNodeFileSystem } from '../../electron/engine/node-fs.ts'
 import { contentBytes } from '../helpers/bytes.ts'
 import { realClock, startEngine, type TestEngine } from '../helpers/engine.ts'
 import { type FaultServer, faults, startFaultServer } from '../helpers/fault-server.ts'
@@ -34,6 +35,30 @@ async function until(condition: () => Promise<boolean>): Promise<void> {
 }
 
 describe('a removed download', () => {
+  it('whose files go at once leaves none, though the clockwork looks while they are being moved', async () => {
+    await using server = await startFaultServer()
+    server.add('/data.bin', { size: SIZE, seed: 1 })
+    const fs = createNodeFileSystem()
+    let release = () => {}
+    const held = new Promise<void>((resolve) => {
+      release = resolve
+    })
+    const rename = async (from: string, to: string) => {
+      if (to.includes('.nighthaul-removed-')) await held
+      await fs.rename(from, to)
+    }
+    await using engine = await startEngine({ fs: { ...fs, rename } })
+    const id = await engine.add(server.url('/data.bin'))
+    await engine.until(id, 'done')
+    const removing = remove(engine, id, { deleteFiles: true, now: true })
+    let ticks = 0
+    engine.engine.events.subscribe('throughput.tick', () => ++ticks, { visible: true })
+    await until(async () => ticks >= 3)
+    release()
+    await removing
+    expect(await readdir(engine.folder)).toEqual([])
+  })
+
   it('comes back as it was: finished, with its file, its place and its id', async () => {
     await using server = await startFaultServer()
     await using engine = await withFile(server)
