@@ -194,7 +194,7 @@ async function findProgram(command: string): Promise<string | null> {
 }
 
 /** Not `recursive`: Node never comes back from that where a folder refuses new ones with ENOENT, as those in /proc do. */
-async function makeFolder(path: string, platform: NodeJS.Platform): Promise<void> {
+async function makeFolder(path: string, platform: NodeJS.Platform, again = true): Promise<void> {
   try {
     await fs.mkdir(path)
     await syncFolder(dirname(path), platform).catch((error: NodeJS.ErrnoException) => {
@@ -204,10 +204,13 @@ async function makeFolder(path: string, platform: NodeJS.Platform): Promise<void
     const { code } = error as NodeJS.ErrnoException
     const there = await fs.stat(path).catch(ignoreMissing)
     if (there?.isDirectory()) return
+    if (code !== 'ENOENT') throw error
     const parent = dirname(path)
-    if (code !== 'ENOENT' || (await fs.stat(parent).catch(ignoreMissing))) throw error
-    await makeFolder(parent, platform)
-    await makeFolder(path, platform)
+    const isParentThere = (await fs.stat(parent).catch(ignoreMissing)) !== null
+    // Somebody else has just made it, unless it is one that takes no folders: then the second try says the same.
+    if (isParentThere && !again) throw error
+    if (!isParentThere) await makeFolder(parent, platform)
+    await makeFolder(path, platform, !isParentThere)
   }
 }
 

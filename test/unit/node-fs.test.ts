@@ -25,3 +25,18 @@ it.skipIf(process.platform === 'win32')(
     expect(synced).toEqual([(await stat(root)).ino, (await stat(join(root, 'a'))).ino])
   },
 )
+
+it('many may make the same folder at once, with all above it', async () => {
+  const root = await mkdtemp(join(tmpdir(), 'nighthaul-fs-'))
+  onTestFinished(() => rm(root, { recursive: true }))
+  const fs = createNodeFileSystem()
+  for (let round = 0; round < 20; round++) {
+    const folder = join(root, String(round), 'a', 'b', 'c', 'd')
+    await Promise.all(Array.from({ length: 10 }, () => fs.mkdir(folder)))
+    expect((await stat(folder)).isDirectory()).toBe(true)
+  }
+})
+
+it.runIf(process.platform === 'linux')('a place that takes no folders is refused, and not asked for ever', async () => {
+  await expect(createNodeFileSystem().mkdir('/proc/nighthaul/a')).rejects.toMatchObject({ code: 'ENOENT' })
+})
