@@ -141,7 +141,7 @@ function md5Etag(values: (name: string) => string[]): Given[] {
 }
 
 function isEncoded(values: string[]): boolean {
-  return values.some((encoding) => !/^\s*(identity)?\s*$/i.test(encoding))
+  return values.some((encoding) => !/^(identity)?$/i.test(encoding.trim()))
 }
 
 /** Base64 of so many bytes, or hex, which some servers send instead. */

@@ -1,0 +1,99 @@
+/** Settings: what clients set and what a damaged file holds. A value outside its bounds is never in force. */
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import Database from 'better-sqlite3'
+import fc from 'fast-check'
+import { afterAll, beforeAll, expect } from 'vitest'
+import { httpSettings, readSettings, shownSettings, storedPatch } from '../../electron/engine/settings.ts'
+import { DEFAULT_SETTINGS, Settings, SettingsPatch, TaskOptions } from '../../shared/schemas.ts'
+import { realClock, startEngine, type TestEngine } from '../helpers/engine.ts'
+import { answerOrRefusal, expectRefusal, fuzz, fuzzAsync, nearly } from './fuzz.ts'
+import { nearlyValue, valueFor } from './json.ts'
+
+const folder = mkdtempSync(join(tmpdir(), 'nighthaul-fuzz-settings-'))
+const BOUNDED = Object.keys(DEFAULT_SETTINGS) as (keyof typeof DEFAULT_SETTINGS)[]
+let engine: TestEngine
+let db: Database.Database
+beforeAll(async () => {
+  engine = await startEngine({ clock: realClock })
+  db = new Database(join(engine.profile, 'nighthaul.db'))
+})
+afterAll(async () => {
+  db.close()
+  await engine[Symbol.asyncDispose]()
+  rmSync(folder, { recursive: true, force: true })
+})
+
+/** Everything there, of its kind, within its bounds, and nothing else. */
+function expectInBounds(settings: Settings): void {
+  expect(Settings.strict().parse(settings)).toEqual(settings)
+  for (const [name, value] of Object.entries(httpSettings(settings, '1.0').pool))
+    expect(Number.isSafeInteger(value), name).toBe(true)
+}
+
+const patch = nearlyValue(valueFor(SettingsPatch, folder))
+
+fuzzAsync('a patch is taken whole or refused whole', [patch], async (input) => {
+  const before = await engine.call('settings.get')
+  const parsed = SettingsPatch.safeParse(input)
+  if (!parsed.success) return
+  const after = await engine.call('settings.set', parsed.data).catch((error: unknown) => {
+    expectRefusal(error)
+    return null
+  })
+  expectInBounds(await engine.call('settings.get'))
+  if (after === null) expect(await engine.call('settings.get')).toEqual(before)
+  else expect(after).toEqual(await engine.call('settings.get'))
+})
+
+const key = fc.oneof(fc.constantFrom(...BOUNDED), fc.constantFrom('downloadFolder', '__proto__', 'toString', '', 'x'))
+const stored = nearly(nearlyValue(valueFor(Settings, folder)).map((value) => JSON.stringify(value) ?? ''))
+const single = nearlyValue(fc.jsonValue({ maxDepth: 1 })).map((value) => JSON.stringify(value) ?? '')
+const rows = fc.array(fc.tuple(key, fc.oneof(stored, single, nearly(single))), { maxLength: 6 })
+
+fuzzAsync('a damaged table of settings gives the defaults for what cannot be read', [rows], async (damaged) => {
+  const db = new Database(join(engine.profile, 'nighthaul.db'))
+  const put = db.prepare('INSERT OR REPLACE INTO settings (key, value) VALUES (?, ?)')
+  db.transaction(() => {
+    for (const [name, value] of damaged) put.run(name.toWellFormed(), value.toWellFormed())
+  })()
+  db.close()
+  // Whatever is set next, all of them are read again.
+  expectInBounds(await engine.call('settings.set', { downloadsAtOnce: 3 }))
+  expect((await engine.call('settings.get')).downloadsAtOnce).toBe(3)
+})
+
+const proxy = nearly(
+  fc.constantFrom(
+    'http://user:pass@proxy.test:8080',
+    'socks5://…@proxy.test',
+    'proxy.test:3128',
+    '…@x',
+    'http://a@b@c',
+  ),
+)
+fuzz('a proxy that is set is never shown with its password', [proxy, proxy], (before, next) => {
+  const store = { getSettings: () => ({ proxy: before }) }
+  const deps = { store, defaultDownloadFolder: folder } as unknown as Parameters<typeof readSettings>[0]
+  const settings = readSettings(deps)
+  const patched = answerOrRefusal(() => storedPatch({ proxy: next }, settings))
+  if (patched === undefined) return
+  const shown = shownSettings({ ...settings, ...patched }).proxy ?? ''
+  const secret = /:([^@/]{3,})@/.exec(shown)?.[1]
+  expect(secret).toBe(undefined)
+})
+
+fuzz('options of a task are within their bounds, or refused', [nearlyValue(valueFor(TaskOptions, folder))], (input) => {
+  const parsed = TaskOptions.safeParse(input)
+  if (!parsed.success) return
+  const { connections, limitBytesPerSecond, retries, headers, timeoutMs } = parsed.data
+  for (const [value, least] of [
+    [connections, 1],
+    [limitBytesPerSecond, 1],
+    [retries, 0],
+    [timeoutMs, 100],
+  ] as const)
+    if (value !== undefined) expect(Number.isSafeInteger(value) && value >= least).toBe(true)
+  for (const [name, value] of headers ?? []) expect(`${name}${value}`).not.toMatch(/[\r\n\0]/)
+})
