@@ -1,16 +1,9 @@
 /** The one list of what the window, the command line and other clients can ask and hear. */
 import { z } from 'zod'
-import {
-  AddQueueInput,
-  HostPattern,
-  HostRulePatch,
-  type HostRuleView,
-  type HostView,
-  QueuePatch,
-  type QueueView,
-} from './host-schemas.ts'
+import { HostPattern, HostRulePatch, type HostRuleView, type HostView } from './host-schemas.ts'
 import { ExportInput, type ExportPage, ImportInput, type ImportResult } from './list-file.ts'
 import type { Notice } from './notices.ts'
+import { AddQueueInput, QueuePatch, type QueueView } from './queues.ts'
 import { event, method } from './rpc.ts'
 import {
   AddTasksInput,
@@ -73,6 +66,12 @@ export const contract = {
     count: number
   }>(),
   /** Changes limits, connections or the queue of tasks, of running ones at once. */
+  /** Runs tasks now: whatever their queue, its window and the number of places say. Paused and failed ones too. */
+  'tasks.force': method(z.object({ selection: Selection }))<{ count: number }>(),
+  /** Puts tasks before another one, first of all or (null) last, in the order in which they were. */
+  'tasks.reorder': method(
+    z.object({ selection: Selection, before: z.union([TaskId, z.literal('first')]).nullable() }),
+  )<{ count: number }>(),
   'tasks.update': method(UpdateTasksInput)<{ count: number }>(),
   /** Gives a task a new link in place of one that expired; the partial stays, and the task goes on from there. */
   'tasks.refreshLink': method(RefreshLinkInput)<{ id: TaskId }>(),

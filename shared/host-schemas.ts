@@ -1,39 +1,11 @@
 /**
- * Queues and hosts as they cross the contract: the limits of both, what a host was seen to take, and what the user says
- * about hosts by pattern. Secrets of rules go in and never come out.
+ * Hosts as they cross the contract: their limits, what they were seen to take, and what the user says about them by
+ * pattern. Secrets of rules go in and never come out.
  */
 import { z } from 'zod'
-import { HeaderList, type QueueId } from './schemas.ts'
+import { HeaderList } from './schemas.ts'
 
 const LimitBytesPerSecond = z.int().positive()
-
-export const QueueName = z
-  .string()
-  .trim()
-  .min(1, 'a queue needs a name')
-  .max(100)
-  .regex(/^[^\p{Cc}\p{Cf}]*$/u, 'the name of a queue holds no control characters')
-
-export const AddQueueInput = z.object({
-  name: QueueName,
-  limitBytesPerSecond: LimitBytesPerSecond.nullable().default(null),
-})
-
-/** `null`: no limit of its own. What is left out stays. */
-export const QueuePatch = z
-  .object({ name: QueueName, limitBytesPerSecond: LimitBytesPerSecond.nullable() })
-  .partial()
-  .strict()
-export type QueuePatch = z.infer<typeof QueuePatch>
-
-export interface QueueView {
-  id: QueueId
-  name: string
-  /** shared by all its downloads; null: none */
-  limitBytesPerSecond: number | null
-}
-
-// ── hosts ──
 
 const HOST = /^(\*\.)?(\[[0-9a-f:.]+\]|[\p{L}\p{N}_](?:[\p{L}\p{N}_.-]*[\p{L}\p{N}_])?)(?::(\d{1,5}))?$/u
 

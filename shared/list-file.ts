@@ -3,8 +3,9 @@
  * along, so that partials go on wherever their files are.
  */
 import { z } from 'zod'
-import { HostRule, QueueName } from './host-schemas.ts'
+import { HostRule } from './host-schemas.ts'
 import { ExpectedDigest, PieceHashes } from './integrity.ts'
+import { AddQueueInput, QueueName } from './queues.ts'
 import { HttpUrl, MirrorInput, SettingsPatch, TaskOptions } from './schemas.ts'
 import { TASK_STATES } from './task-state.ts'
 
@@ -83,10 +84,8 @@ export const ListHead = z.object({
 
 export type ListHead = z.output<typeof ListHead>
 
-export const ListedQueue = z.object({
-  name: QueueName,
-  limitBytesPerSecond: z.int().positive().nullable().default(null),
-})
+/** What it does when it is done stays here: a list from elsewhere must not run programs. */
+export const ListedQueue = AddQueueInput.omit({ position: true, whenDone: true })
 export const ListedHostRule = HostRule
 export const ListedSettings = SettingsPatch
 

@@ -7,6 +7,7 @@ import type { HostRule } from './host-schemas.ts'
 import type { ChecksumResult, ExpectedDigest, PieceHashes } from './integrity.ts'
 import type { ImportedTask, KeptRemoval, OtherName, RemovedFiles, TaskName } from './list-records.ts'
 import type { Notice, NoticeCode } from './notices.ts'
+import type { AddQueueInput, QueuePatch, QueueSettings } from './queues.ts'
 import type { Tally } from './request-statistics.ts'
 import type {
   HourFigures,
@@ -75,6 +76,10 @@ export interface TaskRecord {
   bootId: string | null
   /** a finished file: when it and its name were fsynced; null: not recorded yet */
   fsyncedAt: number | null
+  /** epoch ms: not before; null: whenever its queue works */
+  startAt: number | null
+  /** it runs now, whatever its queue and the number of places say */
+  forced: boolean
   /** a queue that is there no more counts as the default one */
   queueId: QueueId
   /** process that works on this task outside the queue (`get`); null: belongs to the queue */
@@ -98,7 +103,7 @@ export interface Relocation {
 export type NewTask = Pick<
   TaskRecord,
   'url' | 'requestedFilename' | 'folder' | 'state' | 'options' | 'createdAt' | 'leaseOwner'
-> & { queueId?: QueueId; pieces?: PieceHashes; mirrors?: readonly NewMirror[] }
+> & { queueId?: QueueId; startAt?: number; pieces?: PieceHashes; mirrors?: readonly NewMirror[] }
 export type TaskPatch = Partial<Omit<TaskRecord, 'id' | 'position' | 'createdAt'>>
 
 /** More are of no use, and a document that names thousands must not fill the store. */
@@ -149,10 +154,9 @@ export interface BlockChecksum {
   bytes: number
 }
 
-export interface QueueRecord {
+export interface QueueRecord extends QueueSettings {
   id: QueueId
   name: string
-  limitBytesPerSecond: number | null
 }
 
 /** What a host was seen to take. Times are epoch ms. */
@@ -249,6 +253,17 @@ export interface TaskStore {
   countsByState(): Record<TaskState, number>
   /** the next tasks of the queue without a lease, by position, and without those that `except` names */
   nextQueued(limit: number, except?: (id: TaskId) => boolean): TaskRecord[]
+  /** queued tasks that are to run now, whatever holds them */
+  forcedReady(): TaskRecord[]
+  /** The next tasks of one queue without a lease, by position, of hosts that are not among `busyHosts`. */
+  nextReady(
+    queueId: QueueId,
+    limit: number,
+    busyHosts: readonly string[],
+    except: (id: TaskId) => boolean,
+  ): TaskRecord[]
+  /** tasks in order of the list, put before another one; null: at the end. Intent; one transaction. */
+  reorder(ids: readonly TaskId[], before: TaskId | 'first' | null): void
   /** unleased tasks in one of these states (start-up: active, waiting, finishing) */
   tasksInStates(states: readonly TaskState[]): TaskRecord[]
   /** done under the `background` durability and not recorded as fsynced */
@@ -293,12 +308,14 @@ export interface TaskStore {
   /** one transaction, synchronous=NORMAL */
   checkpoint(batch: readonly TaskCheckpoint[]): void
 
-  /** in order, the default queue first */
+  /** in order */
   queues(): QueueRecord[]
+  /** tasks that still want bytes, by queue; kept incrementally */
+  openByQueue(): Map<QueueId, number>
   /** intent; throws `queue_exists` */
-  addQueue(queue: Omit<QueueRecord, 'id'>): QueueRecord
+  addQueue(queue: AddQueueInput): QueueRecord
   /** intent; throws `queue_not_found`, `queue_exists` */
-  updateQueue(id: QueueId, patch: Partial<Omit<QueueRecord, 'id'>>): QueueRecord
+  updateQueue(id: QueueId, patch: QueuePatch): QueueRecord
   /** intent; its tasks go to the default queue: how many. Throws `queue_not_found`, `queue_is_default` */
   removeQueue(id: QueueId): number
 
@@ -332,7 +349,7 @@ export interface TaskStore {
   /** intent; one transaction. Queues, rules and settings that are here stay as they are */
   importList(list: {
     tasks: readonly ImportedTask[]
-    queues: readonly Omit<QueueRecord, 'id'>[]
+    queues: readonly AddQueueInput[]
     hostRules: readonly HostRule[]
     settings: SettingsPatch
   }): { ids: TaskId[]; withProgress: number; queues: number; hostRules: number; settings: number }

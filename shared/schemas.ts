@@ -155,6 +155,8 @@ export const AddTasksInput = z.object({
   folder: z.string().min(1).max(4096).optional(),
   options: TaskOptions.optional(),
   paused: z.boolean().default(false),
+  /** epoch ms: not before */
+  startAt: z.int().positive().optional(),
   /** the default queue when left out */
   queueId: QueueId.optional(),
   /** an unfinished task with the same URL and folder: name it in the result (`skip`) or add a second one */

@@ -9,6 +9,12 @@ export const TASK_STRATEGY_CODES = {
   ...STRATEGY_CODES,
   /** as many downloads run as may run at once: { atOnce } */
   waiting_for_turn: 'waiting_for_turn',
+  /** its queue was stopped: {} */
+  queue_stopped: 'queue_stopped',
+  /** its queue's window is closed: { opensInMs } */
+  waiting_for_window: 'waiting_for_window',
+  /** it was to start later: { waitMs } */
+  waiting_for_start: 'waiting_for_start',
   /** nobody works on the queue: neither the app nor the headless host runs: {} */
   waiting_for_owner: 'waiting_for_owner',
   /** the server said when to come again: { host, waitMs } */

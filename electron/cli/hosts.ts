@@ -1,13 +1,8 @@
 /** `queue`, `hosts`, `host-rule`: what they ask the engine and what they print. */
 import { NighthaulError } from '../../shared/errors.ts'
 import { formatDuration, formatRate } from '../../shared/format.ts'
-import {
-  HostPattern,
-  HostRulePatch,
-  type HostRuleView,
-  type HostView,
-  type QueueView,
-} from '../../shared/host-schemas.ts'
+import { HostPattern, HostRulePatch, type HostRuleView, type HostView } from '../../shared/host-schemas.ts'
+import type { QueueView } from '../../shared/queues.ts'
 import type { JsonFlags, QueueFlags, RuleFlags } from './host-commands.ts'
 import { queueNamed, withQueue } from './queue-session.ts'
 import { print, printable, printJson, say } from './terminal.ts'

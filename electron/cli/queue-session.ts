@@ -4,7 +4,7 @@
  */
 import { type Contract, contract } from '../../shared/contract.ts'
 import { NighthaulError } from '../../shared/errors.ts'
-import type { QueueView } from '../../shared/host-schemas.ts'
+import type { QueueView } from '../../shared/queues.ts'
 import type { Client } from '../../shared/rpc.ts'
 import { profileFolder, queueOwner } from '../profile.ts'
 import { connectLocal } from '../rpc/local-server.ts'

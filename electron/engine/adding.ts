@@ -121,14 +121,17 @@ function mirrorsOf(item: AddItem, link: string, options: TaskOptions): NewMirror
 }
 
 function newTask(item: Item, folder: string, input: AddTasksInput, deps: AddingDeps): NewTask {
+  const { startAt } = input
+  const startsLater = startAt !== undefined && startAt > deps.clock.now()
   return {
     url: item.url,
     requestedFilename: item.filename,
     folder,
-    state: input.paused ? 'paused' : 'queued',
+    state: input.paused ? 'paused' : startsLater ? 'waiting' : 'queued',
     options: item.options,
     createdAt: deps.clock.now(),
     queueId: input.queueId,
+    ...(startsLater && { startAt }),
     leaseOwner: deps.lease,
     ...(item.pieces && { pieces: item.pieces }),
     ...(item.mirrors.length > 0 && { mirrors: item.mirrors }),

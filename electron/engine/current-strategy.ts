@@ -1,4 +1,5 @@
 /** Gathers what strategy.ts decides on, as it is now. */
+import type { QueueView } from '../../shared/queues.ts'
 import type { TaskRecord } from '../../shared/records.ts'
 import type { Settings } from '../../shared/schemas.ts'
 import type { TaskStrategyReason } from '../../shared/task-strategy.ts'
@@ -11,8 +12,11 @@ export interface StrategySources {
   clock: Clock
   hosts: Hosts
   settings: Settings
+  /** connections where the task names no number */
+  connectionsUsually: number
   /** bytes per second; null or undefined: the task's queue has no limit, or the task is in none */
   queueLimit: number | null | undefined
+  queue: Pick<QueueView, 'hold' | 'changesAt'>
   /** somebody works on the queue that the task is in */
   queueWorks: boolean
 }
@@ -21,7 +25,7 @@ export interface StrategySources {
 export function currentStrategy(
   task: TaskRecord,
   live: Pick<LiveProgress, 'openConnections' | 'strategy'> | undefined,
-  { clock, hosts, settings, queueLimit, queueWorks }: StrategySources,
+  { clock, hosts, settings, connectionsUsually, queue, queueLimit, queueWorks }: StrategySources,
 ): TaskStrategyReason[] {
   const { host } = new URL(task.finalUrl ?? task.sourceUrl ?? task.url)
   return strategyOf({
@@ -35,8 +39,9 @@ export function currentStrategy(
       host: hosts.limits(host).limitBytesPerSecond,
       all: settings.limitBytesPerSecond,
     },
-    connectionsWanted: task.options.connections ?? settings.connectionsPerDownload,
+    connectionsWanted: task.options.connections ?? connectionsUsually,
     downloadsAtOnce: settings.downloadsAtOnce,
+    queue,
     queueWorks,
   })
 }

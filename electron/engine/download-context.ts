@@ -23,6 +23,8 @@ export interface DownloadContext extends PlaceContext, Pick<EngineDeps, 'clock' 
   hosts: HostController
   /** the limits that hold for this task's bytes from a host */
   buckets: (host: string) => readonly TokenBucket[]
+  /** connections where the task names no number */
+  connectionsUsually: () => number
   /** forget stored segments and blocks */
   forget: () => void
   /** bytes came in: for the totals */

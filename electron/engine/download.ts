@@ -55,7 +55,7 @@ export class Download {
         id: task.id,
         progress: this.#progress,
         remote: this.#remote,
-        wanted: () => this.#connectionsWanted ?? context.settings().connectionsPerDownload,
+        wanted: () => this.#connectionsWanted ?? context.connectionsUsually(),
         path: () => this.#place?.part.path ?? task.folder,
         received: (bytes) => {
           this.#meter.add(bytes, context.clock.monotonic())

@@ -10,9 +10,16 @@ import { toErrorInfo } from '../../shared/errors.ts'
 import type { Notice } from '../../shared/notices.ts'
 import type { TaskRecord } from '../../shared/records.ts'
 import type { EventHub, EventNames, Handlers, PayloadOf, Subscription } from '../../shared/rpc.ts'
-import type { Selection, Settings, TaskId, ThroughputSample } from '../../shared/schemas.ts'
+import {
+  DEFAULT_QUEUE_ID,
+  type Selection,
+  type Settings,
+  type TaskId,
+  type ThroughputSample,
+} from '../../shared/schemas.ts'
 import { isUnfinished } from '../../shared/task-state.ts'
 import { addTasks } from './adding.ts'
+import { Admission } from './admission.ts'
 import type { EngineApi } from './api.ts'
 import { Backups } from './backups.ts'
 import { Changes } from './changes.ts'
@@ -54,7 +61,11 @@ export function createEngine(deps: EngineDeps): EngineApi {
   const { store, clock, logger } = deps
   let settings = readSettings(deps)
   const hosts = new Hosts({ store, clock, settings: () => settings, changed: () => limitsChanged() })
-  const queues = new Queues(deps, () => limitsChanged())
+  const queues = new Queues({
+    ...deps,
+    changed: () => limitsChanged(),
+    running: (id) => runner.runs.filter(({ queueId }) => queues.resolve(queueId) === id).length,
+  })
   const limits = new Limits(clock, {
     all: () => settings.limitBytesPerSecond,
     // What `get` does in the foreground is in no queue.
@@ -100,6 +111,9 @@ export function createEngine(deps: EngineDeps): EngineApi {
     hosts: hosts.controller,
     changes,
     settings: () => settings,
+    connectionsOf: (queueId) =>
+      (deps.lease === null ? queues.of(queueId).connections : null) ?? settings.connectionsPerDownload,
+    redirected: (from, to) => admission.redirected(from, to),
     limits,
     received: (bytes) => {
       history.add(bytes)
@@ -138,6 +152,12 @@ export function createEngine(deps: EngineDeps): EngineApi {
     },
   })
 
+  const admission = new Admission({
+    ...{ store, clock, queues, hosts: hosts.controller, runner },
+    places: () => settings.downloadsAtOnce,
+    isTaken,
+  })
+
   const networkChanged = onNetworkChange({
     lane,
     logger,
@@ -161,21 +181,28 @@ export function createEngine(deps: EngineDeps): EngineApi {
   function pump(): void {
     if (draining) return
     for (const task of queue.dueRetries(clock.now())) runner.applyTo(task, { kind: 'retryDue' })
+    const look = deps.lease === null ? admission.fill() : fillLeased()
+    armRetryTimer(look)
+  }
+
+  /** It runs, or is about to be removed, or is being checked. */
+  function isTaken(id: TaskId): boolean {
+    return runner.isRunning(id) || removal.isGoing(id) || verifications.isChecking(id)
+  }
+
+  /** `get` works through its own list in order, whatever the queues say. */
+  function fillLeased(): null {
     const free = settings.downloadsAtOnce - runner.running
     if (free > 0)
-      for (const task of nextQueued(free))
+      for (const task of leased.nextQueued(free, isTaken))
         runner.applyTo(task, { kind: 'admitted' }, task.startedAt === null ? { startedAt: clock.now() } : {})
-    armRetryTimer()
+    return null
   }
 
-  function nextQueued(limit: number): TaskRecord[] {
-    const isBusy = (id: TaskId) => runner.isRunning(id) || removal.isGoing(id) || verifications.isChecking(id)
-    return queue.nextQueued(limit, isBusy)
-  }
-
-  function armRetryTimer(): void {
+  function armRetryTimer(look: number | null): void {
     retryTimer?.cancel()
-    const at = queue.nextRetryAt()
+    const times = [queue.nextRetryAt(), look].filter((at) => at !== null)
+    const at = times.length > 0 ? Math.min(...times) : null
     // Long waits are cut short now and then, because clocks jump.
     retryTimer =
       at === null ? null : clock.setTimeout(schedulePump, Math.min(Math.max(at - clock.now(), 0) + 1, 60_000))
@@ -278,6 +305,7 @@ export function createEngine(deps: EngineDeps): EngineApi {
     hosts.controller.limitsChanged()
     lane.setSettings(httpSettings(settings, deps.version, hosts.rules))
     runner.settingsChanged()
+    schedulePump()
   }
 
   /** The stored settings are others now. */
@@ -358,7 +386,7 @@ export function createEngine(deps: EngineDeps): EngineApi {
       if (input.queueId !== undefined) queues.check(input.queueId)
       const result = addTasks(input, {
         ...deps,
-        defaultFolder: () => settings.downloadFolder,
+        defaultFolder: () => queues.of(input.queueId ?? DEFAULT_QUEUE_ID).folder ?? settings.downloadFolder,
         adopted: (task) => {
           runner.applyTo(task, { kind: 'recovered' })
           if (!input.paused) runner.apply(task.id, { kind: 'retry' }) || runner.apply(task.id, { kind: 'resume' })
@@ -391,6 +419,8 @@ export function createEngine(deps: EngineDeps): EngineApi {
           ...mirrorReason(task, mirrors),
           ...currentStrategy(task, live, {
             ...{ clock, hosts, settings },
+            connectionsUsually: queues.of(task.queueId).connections ?? settings.connectionsPerDownload,
+            queue: { hold: queues.holdOf(task.queueId), changesAt: queues.changesAt(task.queueId) },
             queueLimit: deps.lease === null ? queues.rates.get(task.queueId) : null,
             queueWorks: started || heldElsewhere(task) || deps.isQueueOwned(),
           }),
@@ -427,6 +457,21 @@ export function createEngine(deps: EngineDeps): EngineApi {
       const tasks = mineOf(selection).filter((task) => isUnfinished(task.state))
       runner.update(tasks, change)
       return { count: tasks.length }
+    },
+    'tasks.force': ({ selection }) => {
+      const tasks = mineOf(selection).filter((task) => isUnfinished(task.state) && task.state !== 'changed')
+      store.updateTasks(tasks.map(({ id }) => ({ id, patch: { forced: true } })))
+      for (const run of runner.runs) if (tasks.some(({ id }) => id === run.id)) run.forced = true
+      runner.applyAll(tasks, { kind: 'retry' })
+      schedulePump()
+      return { count: tasks.length }
+    },
+    'tasks.reorder': ({ selection, before }) => {
+      const ids = idsOf(selection)
+      store.reorder(ids, before)
+      changes.changed(ids)
+      schedulePump()
+      return { count: ids.length }
     },
     'tasks.refreshLink': async ({ id, url }) => {
       await refreshLink(id, url)

@@ -73,7 +73,9 @@ export class Hosts {
       'hosts.list': () => this.#list(),
       'hosts.forget': ({ host }) => {
         this.#deps.store.forgetHost(host)
-        return { forgotten: this.controller.forget(host) }
+        const forgotten = this.controller.forget(host)
+        if (forgotten) this.#deps.changed()
+        return { forgotten }
       },
       'hostRules.list': () => this.#rules.map(rulesWithoutSecrets),
       'hostRules.set': ({ pattern, patch }) => this.#set(normalizePattern(pattern), patch),

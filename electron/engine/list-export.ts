@@ -2,7 +2,7 @@
 import type { HostRule } from '../../shared/host-schemas.ts'
 import { type BlockRun, type ExportInput, type ExportPage, LIST_FORMAT, LIST_VERSION } from '../../shared/list-file.ts'
 import { BLOCK_BYTES, type BlockChecksum, type TaskRecord } from '../../shared/records.ts'
-import type { SettingsPatch, TaskOptions } from '../../shared/schemas.ts'
+import { DEFAULT_QUEUE_ID, type SettingsPatch, type TaskOptions } from '../../shared/schemas.ts'
 import type { EngineDeps } from './ports.ts'
 
 /** Headers that say nothing about who asks. All others may. */
@@ -30,7 +30,7 @@ export function exportPage(
     return stripped
   }
   const queues = store.queues()
-  const names = new Map(queues.slice(1).map(({ id, name }) => [id, name]))
+  const names = new Map(queues.filter(({ id }) => id !== DEFAULT_QUEUE_ID).map(({ id, name }) => [id, name]))
   const records = store.tasksAfter(after, limit)
   const tasks = records.map((task) => listed(strip(task, withoutTaskSecrets), names.get(task.queueId), store))
   const head: ExportPage['head'] =
@@ -42,7 +42,7 @@ export function exportPage(
           exportedAt: new Date(deps.clock.now()).toISOString(),
           secrets,
           settings: strip(store.getSettings(), withoutSettingsSecrets),
-          queues: queues.map(({ name, limitBytesPerSecond }) => ({ name, limitBytesPerSecond })),
+          queues: queues.map(({ id: _id, whenDone: _whenDone, ...queue }) => queue),
           hostRules: store.hostRules().map((rule) => strip(rule, withoutRuleSecrets)),
         }
   return { head, tasks, next: records.length < limit ? null : records.at(-1)!.position, secretsLeftOut }

@@ -1,52 +1,123 @@
-/** Queues by name: the part of the contract that lists and changes them. */
+/** Queues by name: what each says, whether it may work now, and the part of the contract that lists and changes them. */
+import { isAbsolute, resolve } from 'node:path'
 import type { Contract } from '../../shared/contract.ts'
 import { NighthaulError } from '../../shared/errors.ts'
-import type { QueueView } from '../../shared/host-schemas.ts'
+import type { QueueHold, QueuePatch, QueueView } from '../../shared/queues.ts'
+import type { QueueRecord } from '../../shared/records.ts'
 import type { Handlers } from '../../shared/rpc.ts'
-import type { QueueId } from '../../shared/schemas.ts'
+import { DEFAULT_QUEUE_ID, type QueueId } from '../../shared/schemas.ts'
+import { parseWindows } from '../../shared/windows.ts'
 import type { EngineDeps } from './ports.ts'
+import { systemTimeZone, timeZone, type WindowState, windowState } from './window-times.ts'
+
+export interface QueuesDeps extends Pick<EngineDeps, 'store' | 'clock' | 'logger'> {
+  /** limits of queues, or which of them there are, are others now */
+  changed: () => void
+  /** tasks that run, by queue */
+  running: (id: QueueId) => number
+}
 
 export class Queues {
-  readonly #store: EngineDeps['store']
-  readonly #changed: () => void
-  #list: QueueView[]
+  readonly #deps: QueuesDeps
+  #records: QueueRecord[]
+  readonly #windows = new Map<QueueId, { state: WindowState; from: number }>()
 
-  /** `changed`: limits of queues, or which of them there are, are others now. */
-  constructor({ store }: Pick<EngineDeps, 'store'>, changed: () => void) {
-    this.#store = store
-    this.#changed = changed
-    this.#list = store.queues()
+  constructor(deps: QueuesDeps) {
+    this.#deps = deps
+    this.#records = deps.store.queues()
+  }
+
+  /** in order */
+  get records(): readonly QueueRecord[] {
+    return this.#records
   }
 
   /** bytes per second by queue; null: no limit */
   get rates(): Map<QueueId, number | null> {
-    return new Map(this.#list.map(({ id, limitBytesPerSecond }) => [id, limitBytesPerSecond]))
+    return new Map(this.#records.map(({ id, limitBytesPerSecond }) => [id, limitBytesPerSecond]))
+  }
+
+  /** The queue that tasks with this number are in: those of one that is gone are in the default one. */
+  of(id: QueueId): QueueRecord {
+    return this.#records.find((queue) => queue.id === id) ?? this.#default
+  }
+
+  resolve(id: QueueId): QueueId {
+    return this.of(id).id
+  }
+
+  get #default(): QueueRecord {
+    return this.#records.find((queue) => queue.id === DEFAULT_QUEUE_ID)!
+  }
+
+  /** Why nothing of a queue may start now; null: it may. */
+  holdOf(id: QueueId): QueueHold {
+    const queue = this.of(id)
+    if (queue.stopped) return 'stopped'
+    return queue.windows === null || this.#window(queue).open ? null : 'window'
+  }
+
+  /** Epoch ms at which its window opens or closes next; null: never. */
+  changesAt(id: QueueId): number | null {
+    const queue = this.of(id)
+    return queue.windows === null ? null : this.#window(queue).changesAt
+  }
+
+  #window(queue: QueueRecord): WindowState {
+    const now = this.#deps.clock.now()
+    const known = this.#windows.get(queue.id)
+    // Between two changes nothing changes; but a clock may be set back.
+    if (known && now >= known.from && now < (known.state.changesAt ?? Infinity)) return known.state
+    const state = windowState(parseWindows(queue.windows!), queue.timeZone ?? systemTimeZone(), now)
+    this.#windows.set(queue.id, { state, from: now })
+    return state
   }
 
   /** Throws `queue_not_found`. */
   check(id: QueueId): void {
-    if (!this.#list.some((queue) => queue.id === id))
+    if (!this.#records.some((queue) => queue.id === id))
       throw new NighthaulError('queue_not_found', `There is no queue ${id}. Nothing was changed.`, { id })
   }
 
   get handlers(): Pick<Handlers<Contract>, 'queues.list' | 'queues.add' | 'queues.update' | 'queues.remove'> {
+    const { store } = this.#deps
     return {
-      'queues.list': () => this.#list,
-      'queues.add': (input) => this.#change(() => this.#store.addQueue(input)),
-      'queues.update': ({ id, patch }) => this.#change(() => this.#store.updateQueue(id, patch)),
-      'queues.remove': ({ id }) => this.#change(() => ({ moved: this.#store.removeQueue(id) })),
+      'queues.list': () => {
+        const open = store.openByQueue()
+        return this.#records.map((queue) => this.#view(queue, open.get(queue.id) ?? 0))
+      },
+      'queues.add': (input) => this.#change(() => store.addQueue({ ...input, ...sound(input) })),
+      'queues.update': ({ id, patch }) => this.#change(() => store.updateQueue(id, { ...patch, ...sound(patch) })),
+      'queues.remove': ({ id }) => {
+        const moved = store.removeQueue(id)
+        this.reload()
+        return { moved }
+      },
     }
   }
 
-  /** They were changed by somebody else. */
-  reload(): void {
-    this.#list = this.#store.queues()
-    this.#changed()
+  #view(queue: QueueRecord, open: number): QueueView {
+    const { id } = queue
+    return { ...queue, hold: this.holdOf(id), changesAt: this.changesAt(id), open, running: this.#deps.running(id) }
   }
 
-  #change<T>(change: () => T): T {
-    const result = change()
+  #change(change: () => QueueRecord): QueueView {
+    const { id } = change()
     this.reload()
-    return result
+    return this.#view(this.of(id), this.#deps.store.openByQueue().get(id) ?? 0)
   }
+
+  /** They were changed, perhaps by somebody else. */
+  reload(): void {
+    this.#records = this.#deps.store.queues()
+    this.#windows.clear()
+    this.#deps.changed()
+  }
+}
+
+/** What of a patch only this machine can judge. Throws `invalid_input`. */
+function sound({ folder, timeZone: zone }: Omit<QueuePatch, 'name'>): Omit<QueuePatch, 'name'> {
+  if (folder && !isAbsolute(folder))
+    throw new NighthaulError('invalid_input', `“${folder}” is not an absolute folder. Nothing was changed.`, { folder })
+  return { ...(folder && { folder: resolve(folder) }), ...(zone && { timeZone: timeZone(zone) }) }
 }

@@ -11,10 +11,15 @@ import type { TokenBucket } from './rate-limiter.ts'
 import type { Verifications } from './verifications.ts'
 
 export interface Run {
+  readonly id: TaskId
   download: Download
   /** the task's own limit */
   bucket: TokenBucket
   queueId: QueueId
+  /** it is at work whatever its queue says */
+  forced: boolean
+  /** of its link */
+  host: string
   /** ends the finishing steps */
   abort: AbortController
   ended: Promise<void>
@@ -29,6 +34,10 @@ export interface RunnerDeps extends EngineDeps {
   hosts: HostController
   changes: Changes
   settings: () => Settings
+  /** connections for a download of this queue that names no number itself */
+  connectionsOf: (queueId: QueueId) => number
+  /** links of one host lead to another one */
+  redirected: (from: string, to: string) => void
   limits: Limits
   verifications: Pick<Verifications, 'beforeRun' | 'beforeName'>
   received: (bytes: number) => void

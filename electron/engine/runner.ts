@@ -6,6 +6,7 @@
 import { NighthaulError, toErrorInfo } from '../../shared/errors.ts'
 import type { TaskCheckpoint, TaskPatch, TaskRecord } from '../../shared/records.ts'
 import type { TaskId } from '../../shared/schemas.ts'
+import { hostOf } from './admission.ts'
 import { Checking } from './checking.ts'
 import { Download } from './download.ts'
 import type { DownloadOutcome, Transferred } from './download-context.ts'
@@ -22,7 +23,7 @@ import { SumsFiles } from './sums-files.ts'
 import { SyncLater } from './sync-later.ts'
 import { typed } from './task-errors.ts'
 import { type Effect, type TaskEvent, transition } from './task-machine.ts'
-import { changedTask, FORGOTTEN, isUsersWord, learnedBy, stateOf, type TaskChange } from './task-patches.ts'
+import { changedTask, FORGOTTEN, isUsersWord, learnedBy, stateOf, type TaskChange, withdrawn } from './task-patches.ts'
 import { checkUnsynced, lostBytes, lostName } from './unsynced.ts'
 
 export class Runner {
@@ -57,6 +58,10 @@ export class Runner {
     return [...this.#runs.keys()]
   }
 
+  get runs(): Run[] {
+    return [...this.#runs.values()]
+  }
+
   isRunning(id: TaskId): boolean {
     return this.#runs.has(id)
   }
@@ -86,7 +91,7 @@ export class Runner {
     for (const { id, effects } of moved)
       for (const effect of effects.slice(0, persist(effects))) this.#carryOut(effect, id)
     store.updateTasks(
-      moved.map(({ id, state }) => ({ id, patch: { ...patch, ...stateOf(state) } })),
+      moved.map(({ id, state }) => ({ id, patch: { ...withdrawn(event), ...patch, ...stateOf(state) } })),
       { intent: isUsersWord(event) },
     )
     for (const { id, effects } of moved)
@@ -197,13 +202,14 @@ export class Runner {
       ...this.#deps,
       ...this.#placeContext(task),
       buckets: (host) => this.#deps.limits.buckets(run.queueId, host, bucket),
+      connectionsUsually: () => this.#deps.connectionsOf(this.#runs.get(id)?.queueId ?? task.queueId),
       forget: () => store.clearProgress(id),
     })
     const abort = new AbortController()
     const done = Promise.resolve()
-    const { queueId } = task
-    const { strategy } = task
-    const run: Run = { download, bucket, queueId, abort, ended: done, synced: done, closing: false, strategy }
+    const { queueId, forced, strategy } = task
+    const known = { id, queueId, forced, host: hostOf(task), strategy }
+    const run: Run = { ...known, download, bucket, abort, ended: done, synced: done, closing: false }
     run.ended = before.then(() => this.#run(task, run))
     this.#runs.set(id, run)
   }
@@ -223,6 +229,7 @@ export class Runner {
       recorded: () => store.committed(true),
       learned: (patch) => {
         store.updateTask(task.id, patch)
+        if (patch.finalUrl) this.#deps.redirected(hostOf(task), new URL(patch.finalUrl).host)
         changes.progressed([task.id])
       },
       storedSegments: () => store.segments(task.id),

@@ -2,6 +2,7 @@
  * Why a task is, or was, fetched as it is: the planner's reasons in the midst of what queue, host, protocol and limits
  * add. Pure: facts in, reasons out, the one that decides most first.
  */
+import type { QueueView } from '../../shared/queues.ts'
 import { BLOCK_BYTES, type TaskRecord } from '../../shared/records.ts'
 import type { TaskStrategyReason } from '../../shared/task-strategy.ts'
 import type { HostPlaces } from './host-controller.ts'
@@ -20,6 +21,7 @@ export interface StrategyFacts {
     | 'httpVersion'
     | 'error'
     | 'retryAt'
+    | 'startAt'
     | 'attempts'
     | 'strategy'
     | 'acceptsRanges'
@@ -35,6 +37,8 @@ export interface StrategyFacts {
   /** connections asked for, by the task or the settings */
   connectionsWanted: number
   downloadsAtOnce: number
+  /** the task's: why it may not work now, and when that changes (epoch ms) */
+  queue: Pick<QueueView, 'hold' | 'changesAt'>
   /** somebody works on the queue that the task is in */
   queueWorks: boolean
 }
@@ -49,7 +53,7 @@ export function strategyOf(facts: StrategyFacts): TaskStrategyReason[] {
     return [{ code: 'waiting_for_owner', params: {} }]
   switch (task.state) {
     case 'queued':
-      return [{ code: 'waiting_for_turn', params: { atOnce: downloadsAtOnce } }]
+      return [heldBy(facts) ?? { code: 'waiting_for_turn', params: { atOnce: downloadsAtOnce } }]
     case 'waiting':
       return [waitOf(facts), ...protocolOf(facts)]
     case 'active':
@@ -84,9 +88,23 @@ function hostOf({ task }: StrategyFacts): string {
   return URL.parse(url)?.host ?? url
 }
 
+/** What keeps a queued task from its turn; null: nothing but others. */
+function heldBy(facts: StrategyFacts): TaskStrategyReason | null {
+  const { queue, host, now } = facts
+  if (queue.hold === 'stopped') return { code: 'queue_stopped', params: {} }
+  if (queue.hold === 'window')
+    return { code: 'waiting_for_window', params: { opensInMs: Math.max(0, (queue.changesAt ?? now) - now) } }
+  const name = hostOf(facts)
+  if (host.quietMs > 0) return { code: 'waiting_retry_after', params: { host: name, waitMs: Math.ceil(host.quietMs) } }
+  if (host.connections >= host.allowed)
+    return { code: 'waiting_for_host', params: { host: name, connections: host.allowed } }
+  return null
+}
+
 function waitOf(facts: StrategyFacts): TaskStrategyReason {
   const { task, now } = facts
   const waitMs = Math.max(0, (task.retryAt ?? now) - now)
+  if (task.error === null && task.startAt !== null) return { code: 'waiting_for_start', params: { waitMs } }
   const asked = task.error?.code === 'too_many_requests' || typeof task.error?.params.retryAfterMs === 'number'
   return asked
     ? { code: 'waiting_retry_after', params: { host: hostOf(facts), waitMs } }

@@ -33,6 +33,11 @@ export function isUsersWord({ kind }: TaskEvent): boolean {
   )
 }
 
+/** Whoever pauses a task no longer wants it before all others. */
+export function withdrawn({ kind }: TaskEvent): TaskPatch {
+  return kind === 'pause' ? { forced: false } : {}
+}
+
 /** What the user may change of a task at any time. */
 export type TaskChange = Omit<UpdateTasksInput, 'selection'>
 

@@ -96,7 +96,7 @@ function assemble(connection: Connection, logger: StoreLogger): Omit<TaskStore, 
   const tasks = createTasks(connection, logger)
   const lists = {
     ...tasks,
-    ...createQueues(connection),
+    ...createQueues(connection, logger),
     ...createProgress(connection, logger),
     ...createHosts(connection, logger),
     ...createSettings(connection, logger),

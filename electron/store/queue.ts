@@ -1,12 +1,17 @@
 /** Table `tasks` as the scheduler asks it: what is next, what is due, what exists already, who holds what. */
+import { NighthaulError } from '../../shared/errors.ts'
 import type { TaskRecord, TaskStore } from '../../shared/records.ts'
 import type { TaskId } from '../../shared/schemas.ts'
 import type { Connection, StoreLogger } from './database.ts'
-import { SELECT_TASK, type TaskRow, toTask } from './task-row.ts'
+import { hostOf, SELECT_TASK, type TaskRow, toTask } from './task-row.ts'
+import { POSITION_STEP } from './tasks.ts'
 
 type Queue = Pick<
   TaskStore,
   | 'nextQueued'
+  | 'nextReady'
+  | 'forcedReady'
+  | 'reorder'
   | 'tasksInStates'
   | 'unsyncedDone'
   | 'suspended'
@@ -28,6 +33,18 @@ const from = (index: string): string => `${SELECT_TASK} INDEXED BY ${index}`
 
 export const QUEUE_SQL = {
   queued: `${from('tasks_queue')} WHERE state = 'queued' AND lease_owner IS NULL ORDER BY position`,
+  forced: `${from('tasks_forced')} WHERE forced = 1 AND state = 'queued' AND lease_owner IS NULL ORDER BY position`,
+  ready: `${from('tasks_ready')} WHERE state = 'queued' AND lease_owner IS NULL AND queue_id = ? ORDER BY position`,
+  readyHosts: `WITH RECURSIVE hosts(host) AS (
+      SELECT min(host) FROM tasks INDEXED BY tasks_ready_host
+        WHERE state = 'queued' AND lease_owner IS NULL AND queue_id = @queueId
+      UNION ALL
+      SELECT (SELECT min(host) FROM tasks INDEXED BY tasks_ready_host
+          WHERE state = 'queued' AND lease_owner IS NULL AND queue_id = @queueId AND host > hosts.host)
+        FROM hosts WHERE hosts.host IS NOT NULL
+    ) SELECT host FROM hosts WHERE host IS NOT NULL`,
+  readyOfHost: `${from('tasks_ready_host')} WHERE state = 'queued' AND lease_owner IS NULL AND queue_id = ? AND host = ?
+    ORDER BY position`,
   inState: `${from('tasks_queue')} WHERE state = ? AND lease_owner IS NULL ORDER BY position`,
   unsynced: `${from('tasks_unsynced')} WHERE state = 'done' AND fsynced_at IS NULL ORDER BY position`,
   suspended: `${from('tasks_suspended')} WHERE state = 'paused' AND error IS NOT NULL AND lease_owner IS NULL
@@ -45,11 +62,28 @@ export const QUEUE_SQL = {
   leased: `${from('tasks_leased')} WHERE lease_owner IS NOT NULL ORDER BY position`,
 } as const
 
+/** So many of a queue are looked at in their order; behind them its hosts are asked one by one. */
+const LOOK_AHEAD = 200
+
 export function createQueue(connection: Connection, logger: StoreLogger): Queue {
   const { db } = connection
   const records = (rows: TaskRow[]): TaskRecord[] => rows.map((row) => toTask(row, logger))
 
   const queued = db.prepare<[], TaskRow>(QUEUE_SQL.queued)
+  const forced = db.prepare<[], TaskRow>(QUEUE_SQL.forced)
+  const ready = db.prepare<[number], TaskRow>(QUEUE_SQL.ready)
+  const readyHosts = db.prepare<[{ queueId: number }], string>(QUEUE_SQL.readyHosts).pluck()
+  const readyOfHost = db.prepare<[number, string], TaskRow>(QUEUE_SQL.readyOfHost)
+  const positionOf = db.prepare<[TaskId], number>('SELECT position FROM tasks WHERE id = ?').pluck()
+  const positionBefore = db
+    .prepare<[number], number | null>('SELECT max(position) FROM tasks WHERE position < ?')
+    .pluck()
+  const ends = db.prepare<[], { first: number | null; last: number | null }>(
+    'SELECT min(position) AS first, max(position) AS last FROM tasks',
+  )
+  const setPosition = db.prepare<[number, TaskId]>('UPDATE tasks SET position = ? WHERE id = ?')
+  const behind = db.prepare<[number], TaskId>('SELECT id FROM tasks WHERE position >= ? ORDER BY position DESC').pluck()
+  const shift = db.prepare<[number, TaskId]>('UPDATE tasks SET position = position + ? WHERE id = ?')
   const inState = db.prepare<[string], TaskRow>(QUEUE_SQL.inState)
   const unsynced = db.prepare<[], TaskRow>(QUEUE_SQL.unsynced)
   const suspended = db.prepare<[number], TaskRow>(QUEUE_SQL.suspended)
@@ -73,6 +107,51 @@ export function createQueue(connection: Connection, logger: StoreLogger): Queue 
       }
       return tasks
     },
+    forcedReady: () => records(forced.all()),
+    nextReady(queueId, limit, busyHosts, except) {
+      const busy = new Set(busyHosts)
+      const tasks: TaskRecord[] = []
+      const take = (rows: Iterable<TaskRow>, most: number): boolean => {
+        let looked = 0
+        for (const row of rows) {
+          if (tasks.length === limit) return true
+          if (++looked > most) return false
+          if (!busy.has(hostOf(row)) && !except(row.id)) tasks.push(toTask(row, logger))
+        }
+        return true
+      }
+      if (take(ready.iterate(queueId), LOOK_AHEAD) || tasks.length > 0) return tasks
+      // Thousands of one host stand in front: the first of each other host, in their order.
+      for (const host of readyHosts.all({ queueId }))
+        if (!busy.has(host)) take(readyOfHost.iterate(queueId, host), limit)
+      return tasks.sort((a, b) => a.position - b.position).slice(0, limit)
+    },
+    reorder: (ids, before) =>
+      connection.intent(() => {
+        const moved = ids.filter((id) => positionOf.get(id) !== undefined)
+        if (moved.length === 0 || (typeof before === 'number' && moved.includes(before))) return
+        const { first, last } = ends.get()!
+        let start: number
+        let step = POSITION_STEP
+        if (before === null) start = (last ?? 0) + step
+        else if (before === 'first') start = (first ?? 0) - step * moved.length
+        else {
+          const at = positionOf.get(before)
+          if (at === undefined) throw taskGone(before)
+          const low = positionBefore.get(at) ?? at - step * (moved.length + 1)
+          step = Math.floor((at - low) / (moved.length + 1))
+          if (step < 1) {
+            // No room is left there: what follows moves on.
+            step = POSITION_STEP
+            for (const id of behind.all(at)) shift.run(step * (moved.length + 1), id)
+          }
+          start = low + step
+        }
+        // Aside first: their old and new places may overlap.
+        const aside = Math.min(first ?? 0, start) - moved.length - 1
+        for (const [index, id] of moved.entries()) setPosition.run(aside - index, id)
+        for (const [index, id] of moved.entries()) setPosition.run(start + index * step, id)
+      }),
     tasksInStates: (states) =>
       connection
         .read(() => records([...new Set(states)].flatMap((state) => inState.all(state))))
@@ -100,4 +179,8 @@ export function createQueue(connection: Connection, logger: StoreLogger): Queue 
     },
     leasedTasks: () => records(leased.all()),
   }
+}
+
+function taskGone(id: TaskId): NighthaulError {
+  return new NighthaulError('task_not_found', `There is no download ${id} any more. Nothing was moved.`, { id })
 }

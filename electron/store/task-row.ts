@@ -46,6 +46,8 @@ export const TASK_COLUMNS = {
   finishedAt: 'finished_at',
   bootId: 'boot_id',
   fsyncedAt: 'fsynced_at',
+  startAt: 'start_at',
+  forced: 'forced',
   queueId: 'queue_id',
   leaseOwner: 'lease_owner',
   strategy: 'strategy',
@@ -63,6 +65,7 @@ export type TaskRow = Omit<
   TaskRecord,
   | 'state'
   | 'lastModifiedStrong'
+  | 'forced'
   | 'acceptsRanges'
   | 'options'
   | 'error'
@@ -74,6 +77,7 @@ export type TaskRow = Omit<
 > & {
   state: string
   lastModifiedStrong: number
+  forced: number
   acceptsRanges: number | null
   options: string
   error: string | null
@@ -107,6 +111,11 @@ export function nameColumns(names: Pick<TaskRecord, 'url' | 'requestedFilename' 
     filename_folded: names.filename === null ? null : fold(names.filename),
     name_key: fold(names.filename ?? names.requestedFilename ?? nameInUrl(names.url)),
   }
+}
+
+/** The host that a task's next request goes to, with its port where that is unusual; empty: it cannot be told. */
+export function hostOf({ url, sourceUrl }: { url: string; sourceUrl: string | null }): string {
+  return URL.parse(sourceUrl ?? url)?.host ?? ''
 }
 
 /** A value of a patch as SQLite takes it. */
@@ -226,6 +235,7 @@ export function toTask(row: TaskRow, logger: StoreLogger): TaskRecord {
     ...row,
     state: state ?? 'paused',
     lastModifiedStrong: row.lastModifiedStrong !== 0,
+    forced: row.forced !== 0,
     acceptsRanges: row.acceptsRanges === null ? null : row.acceptsRanges !== 0,
     options: readOptions(row.options, warn),
     error: readError(row.error, warn),

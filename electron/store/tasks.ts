@@ -7,7 +7,16 @@ import type { Connection, StoreLogger } from './database.ts'
 import { mirrorWriter } from './mirrors.ts'
 import { pieceWriter } from './pieces.ts'
 import { isUniqueViolation } from './store-errors.ts'
-import { nameColumns, SELECT_TASK, type SqlValue, TASK_COLUMNS, type TaskRow, toSqlValue, toTask } from './task-row.ts'
+import {
+  hostOf,
+  nameColumns,
+  SELECT_TASK,
+  type SqlValue,
+  TASK_COLUMNS,
+  type TaskRow,
+  toSqlValue,
+  toTask,
+} from './task-row.ts'
 
 type Tasks = Pick<
   TaskStore,
@@ -15,6 +24,8 @@ type Tasks = Pick<
 >
 
 const NAME_KEYS = ['url', 'requestedFilename', 'filename'] as const
+/** Room between two tasks, to put others there. */
+export const POSITION_STEP = 1024
 
 export function createTasks(connection: Connection, logger: StoreLogger): Tasks {
   const { db } = connection
@@ -22,12 +33,17 @@ export function createTasks(connection: Connection, logger: StoreLogger): Tasks 
   const selectNames = db.prepare<[number], Pick<TaskRecord, (typeof NAME_KEYS)[number]>>(
     'SELECT url, requested_filename AS requestedFilename, filename FROM tasks WHERE id = ?',
   )
+  const selectLinks = db.prepare<[number], Pick<TaskRecord, 'url' | 'sourceUrl'>>(
+    'SELECT url, source_url AS sourceUrl FROM tasks WHERE id = ?',
+  )
   const lastPosition = db.prepare<[], number>('SELECT coalesce(max(position), 0) FROM tasks').pluck()
   const insert = db.prepare<[Record<string, SqlValue>]>(
     `INSERT INTO tasks
-       (position, url, requested_filename, name_key, folder, state, options, created_at, queue_id, lease_owner)
+       (position, url, host, requested_filename, name_key, folder, state, options, created_at, retry_at, start_at,
+        queue_id, lease_owner)
      VALUES
-       (@position, @url, @requestedFilename, @nameKey, @folder, @state, @options, @createdAt, @queueId, @leaseOwner)`,
+       (@position, @url, @host, @requestedFilename, @nameKey, @folder, @state, @options, @createdAt, @retryAt, @startAt,
+        @queueId, @leaseOwner)`,
   )
   const insertPieces = pieceWriter(connection)
   const insertMirrors = mirrorWriter(connection)
@@ -59,6 +75,10 @@ export function createTasks(connection: Connection, logger: StoreLogger): Tasks 
       const derived = nameColumns({ url, requestedFilename, filename })
       for (const [column, value] of Object.entries(derived)) values.set(column, value)
     }
+    if (patch.url !== undefined || patch.sourceUrl !== undefined) {
+      const links = selectLinks.get(id)
+      if (links) values.set('host', hostOf({ ...links, ...definedOf(patch) }))
+    }
     return values.size === 0 ? 0 : set(id, values)
   }
 
@@ -73,18 +93,22 @@ export function createTasks(connection: Connection, logger: StoreLogger): Tasks 
         let position = lastPosition.get() ?? 0
         return tasks.map((task) => {
           const { url, requestedFilename, folder, state, createdAt, queueId = DEFAULT_QUEUE_ID, leaseOwner } = task
+          const { startAt = null } = task
           const { name_key } = nameColumns({ ...task, filename: null })
           const options = JSON.stringify(task.options)
-          position += 1
+          position += POSITION_STEP
           const row = {
             position,
             url,
+            host: hostOf({ url, sourceUrl: null }),
             requestedFilename,
             nameKey: name_key,
             folder,
             state,
             options,
             createdAt,
+            startAt,
+            retryAt: state === 'waiting' ? startAt : null,
             queueId,
             leaseOwner,
           }
@@ -124,4 +148,8 @@ export function createTasks(connection: Connection, logger: StoreLogger): Tasks 
       }
     },
   }
+}
+
+function definedOf({ url, sourceUrl }: TaskPatch): Partial<Pick<TaskRecord, 'url' | 'sourceUrl'>> {
+  return { ...(url !== undefined && { url }), ...(sourceUrl !== undefined && { sourceUrl }) }
 }

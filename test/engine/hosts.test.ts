@@ -19,8 +19,8 @@ it('Retry-After keeps every task away from that host, outside the places for dow
     await engine.add(quiet.url('/3.bin'), { retries: 0 }),
   ]
   for (const id of later) {
-    const task = await engine.until(id, 'waiting', 'failed', 'done')
-    expect(task).toMatchObject({ state: 'waiting', error: { code: 'too_many_requests' }, attempts: 0 })
+    const task = await engine.untilTask(id, ({ strategy }) => strategy[0]?.code === 'waiting_retry_after')
+    expect(task).toMatchObject({ state: 'queued', error: null, attempts: 0 })
   }
   // The places are free for another host, and nothing was asked of the quiet one.
   other.add('/x.bin', { size: SIZE, seed: 9 })
@@ -87,13 +87,12 @@ describe('what a host was seen to take', () => {
       { host: hostOf(server), connections: 0, allowed: 3, complaint: { status: 429, count: 1 } },
     ])
     const other = await second.add(server.url('/b.bin'), { retries: 1 })
-    const waiting = await second.until(other, 'waiting', 'failed', 'done')
-    expect(waiting).toMatchObject({ state: 'waiting', error: { code: 'too_many_requests' } })
+    const waiting = await second.untilTask(other, ({ strategy }) => strategy[0]?.code === 'waiting_retry_after')
+    expect(waiting).toMatchObject({ state: 'queued', attempts: 0 })
     expect(server.requests).toHaveLength(1)
     // Told to forget, it asks again.
     expect(await second.call('hosts.forget', { host: hostOf(server) })).toEqual({ forgotten: true })
     expect(await second.call('hosts.list')).toEqual([])
-    await second.call('tasks.retry', { selection: { ids: [other] } })
     expect((await second.until(other, 'done', 'failed')).state).toBe('done')
   })
 })
@@ -109,7 +108,7 @@ describe('a rule for a host', () => {
     await engine.untilTask(ids[0]!, (task) => task.writtenBytes > 0)
     expect(server.connections.mostOpen).toBe(1)
     const [host] = await engine.call('hosts.list')
-    expect(host).toMatchObject({ connections: 1, waiting: 1, most: 1, patterns: [hostOf(server)] })
+    expect(host).toMatchObject({ connections: 1, most: 1, patterns: [hostOf(server)] })
     await engine.call('hostRules.remove', { pattern: hostOf(server) })
     for (const id of ids) expect((await engine.until(id, 'done', 'failed')).state).toBe('done')
     expect(server.connections.mostOpen).toBeGreaterThan(1)

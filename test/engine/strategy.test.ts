@@ -44,15 +44,18 @@ it('says what a task waits for: its turn, a place at the host, the time that the
     server.add(path, { size: MIB, seed: 1 })
     server.fault(path, () => faults.silent())
   }
-  const [, second, third] = [
+  const [, second] = [
     await engine.add(server.url('/a'), { timeoutMs: 3_600_000 }),
     await engine.add(server.url('/b'), { timeoutMs: 3_600_000 }),
-    await engine.add(server.url('/c')),
   ]
   const host = new URL(server.origin).host
   const blocked = await engine.untilTask(second!, (task) => task.strategy[0]?.code === 'waiting_for_host')
   expect(blocked.strategy[0]!.params).toEqual({ host, connections: 1 })
-  expect((await engine.get(third!)).strategy).toEqual([{ code: 'waiting_for_turn', params: { atOnce: 2 } }])
+  expect(blocked.state).toBe('queued')
+  await engine.call('settings.set', { downloadsAtOnce: 1 })
+  const third = await engine.add(quiet.url('/c'))
+  expect((await engine.get(third)).strategy).toEqual([{ code: 'waiting_for_turn', params: { atOnce: 1 } }])
+  await engine.call('tasks.remove', { selection: { ids: [third] } })
   await engine.call('settings.set', { downloadsAtOnce: 4 })
 
   quiet.add('/q', { size: MIB, seed: 1 })

@@ -217,6 +217,15 @@ export function createFakeEngine(options: { tasks: number; now?: number }): Fake
       for (const { id } of chosen) updates.set(id, { ...updates.get(id), ...change })
       return { count: chosen.length }
     },
+    'tasks.force': ({ selection }) => ({ count: selected(selection).length }),
+    'tasks.reorder': ({ selection, before }) => {
+      const chosen = selected(selection)
+      const others = tasks.filter((task) => !chosen.includes(task))
+      const at = before === null ? -1 : before === 'first' ? 0 : others.findIndex(({ id }) => id === before)
+      others.splice(at < 0 ? others.length : at, 0, ...chosen)
+      tasks.splice(0, tasks.length, ...others)
+      return { count: chosen.length }
+    },
     'tasks.refreshLink': ({ id, url }) => {
       const task = tasks.find((known) => known.id === id)
       if (!task) throw new NighthaulError('task_not_found', `There is no task ${id}. Nothing was changed.`, { id })

@@ -1,7 +1,8 @@
 /** Queues and hosts of the fake engine: a few of each, changed as the contract says. */
 import type { Contract } from '../../shared/contract.ts'
 import { NighthaulError } from '../../shared/errors.ts'
-import type { HostRuleView, HostView, QueueView } from '../../shared/host-schemas.ts'
+import type { HostRuleView, HostView } from '../../shared/host-schemas.ts'
+import { DEFAULT_QUEUE_SETTINGS, type QueueView } from '../../shared/queues.ts'
 import type { Handlers } from '../../shared/rpc.ts'
 import { DEFAULT_QUEUE_ID } from '../../shared/schemas.ts'
 
@@ -18,10 +19,12 @@ type Fake = Pick<
   | 'hostRules.remove'
 >
 
+const IDLE_QUEUE = { ...DEFAULT_QUEUE_SETTINGS, hold: null, changesAt: null, open: 0, running: 0 } as const
+
 export function createFakeHosts(now: () => number): Fake {
   let queues: QueueView[] = [
-    { id: DEFAULT_QUEUE_ID, name: 'Default', limitBytesPerSecond: null },
-    { id: 2, name: 'Overnight', limitBytesPerSecond: 4_000_000 },
+    { ...IDLE_QUEUE, id: DEFAULT_QUEUE_ID, name: 'Default' },
+    { ...IDLE_QUEUE, id: 2, name: 'Overnight', limitBytesPerSecond: 4_000_000 },
   ]
   let nextId = 3
   let rules: HostRuleView[] = [
@@ -66,13 +69,15 @@ export function createFakeHosts(now: () => number): Fake {
     'queues.list': () => queues,
     'queues.add': (input) => {
       check(input.name)
-      const queue = { id: nextId++, ...input }
+      const { position: _position, ...settings } = input
+      const queue = { ...IDLE_QUEUE, id: nextId++, ...settings }
       queues = [...queues, queue]
       return queue
     },
     'queues.update': ({ id, patch }) => {
       check(patch.name, id)
-      const changed = { ...find(id), ...patch }
+      const { position: _position, ...settings } = patch
+      const changed = { ...find(id), ...settings }
       queues = queues.map((queue) => (queue.id === id ? changed : queue))
       return changed
     },

@@ -3,16 +3,18 @@ import { describe, expect, test } from 'vitest'
 import { openConnection } from '../../electron/store/database.ts'
 import { migrate } from '../../electron/store/migrate.ts'
 import { MIGRATIONS } from '../../electron/store/migrations/index.ts'
+import { DEFAULT_QUEUE_SETTINGS } from '../../shared/queues.ts'
 import type { HostRecord } from '../../shared/records.ts'
 import { memoryLogger, newTask, openRaw, openTestStore, storePath, TEST_NOW } from '../helpers/store.ts'
 
-const DEFAULT = { id: 1, name: 'Default', limitBytesPerSecond: null }
+const DEFAULT = { ...DEFAULT_QUEUE_SETTINGS, id: 1, name: 'Default' }
 
 describe('queues', () => {
   test('begin with the default one, which keeps its place and cannot be removed', () => {
     const store = openTestStore()
     expect(store.queues()).toEqual([DEFAULT])
     expect(store.addQueue({ name: 'Night', limitBytesPerSecond: 5 })).toEqual({
+      ...DEFAULT,
       id: 2,
       name: 'Night',
       limitBytesPerSecond: 5,

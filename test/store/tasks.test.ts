@@ -23,7 +23,7 @@ describe('tasks', () => {
       filename: null,
       folder: '/downloads',
       state: 'queued',
-      position: 1,
+      position: 1024,
       sizeBytes: null,
       writtenBytes: 0,
       sourceUrl: null,
@@ -49,13 +49,15 @@ describe('tasks', () => {
       finishedAt: null,
       bootId: null,
       fsyncedAt: null,
+      startAt: null,
+      forced: false,
       queueId: 1,
       leaseOwner: null,
       strategy: [],
       partPath: null,
       relocation: null,
     })
-    expect(store.getTask(2)).toMatchObject({ position: 2, state: 'paused', leaseOwner: 'pid:1' })
+    expect(store.getTask(2)).toMatchObject({ position: 2 * 1024, state: 'paused', leaseOwner: 'pid:1' })
     expect(store.getTask(3)).toBeNull()
     expect(store.getTasks([2, 99, 1]).map((task) => task.id)).toEqual([2, 1])
   })
@@ -94,6 +96,8 @@ describe('tasks', () => {
       finishedAt: TEST_NOW + 2,
       bootId: 'boot-1',
       fsyncedAt: TEST_NOW + 3,
+      startAt: TEST_NOW + 4,
+      forced: true,
       queueId: 3,
       leaseOwner: 'pid:7',
       strategy: [{ code: 'ramp_stopped', params: { connections: 4, gainPercent: 3 } }],
@@ -107,13 +111,13 @@ describe('tasks', () => {
     store.updateTask(id, patch)
     store.close()
     const reopened = openTestStore({ path })
-    expect(reopened.getTask(id)).toEqual({ ...patch, id, position: 1, createdAt: TEST_NOW })
+    expect(reopened.getTask(id)).toEqual({ ...patch, id, position: 1024, createdAt: TEST_NOW })
 
     reopened.updateTask(id, { acceptsRanges: false, error: null, checksum: null }, { intent: true })
     expect(reopened.getTask(id)).toEqual({
       ...patch,
       id,
-      position: 1,
+      position: 1024,
       createdAt: TEST_NOW,
       acceptsRanges: false,
       error: null,
@@ -154,7 +158,7 @@ describe('tasks', () => {
     expect(raw.prepare('SELECT count(*) FROM segments').pluck().get()).toBe(0)
     expect(raw.prepare('SELECT count(*) FROM block_pages').pluck().get()).toBe(0)
     expect(store.addTasks([newTask()])).toEqual([3])
-    expect(store.getTasks([a, 3]).map((task) => task.position)).toEqual([1, 2])
+    expect(store.getTasks([a, 3]).map((task) => task.position)).toEqual([1024, 2048])
   })
 
   test('that were removed meanwhile stay removed when they are updated or checkpointed', () => {

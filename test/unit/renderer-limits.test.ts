@@ -9,6 +9,7 @@ import {
   ruleDraft,
 } from '../../renderer/features/settings/limits-form.ts'
 import { readForm, toForm } from '../../renderer/features/settings/settings-form.ts'
+import { DEFAULT_QUEUE_SETTINGS } from '../../shared/queues.ts'
 import { DEFAULT_SETTINGS } from '../../shared/schemas.ts'
 
 describe('the forms of queues and hosts', () => {
@@ -27,7 +28,8 @@ describe('the forms of queues and hosts', () => {
   })
 
   it('send of a queue only what was changed, and refuse two of one name', () => {
-    const queue = { id: 2, name: 'Night', limitBytesPerSecond: 4_000_000 }
+    const state = { hold: null, changesAt: null, open: 0, running: 0 }
+    const queue = { ...DEFAULT_QUEUE_SETTINGS, ...state, id: 2, name: 'Night', limitBytesPerSecond: 4_000_000 }
     const [draft] = queueDrafts([queue])
     expect(queuePatch(draft!, queue)).toBeNull()
     expect(queuePatch({ ...draft!, limit: '' }, queue)).toEqual({ limitBytesPerSecond: null })

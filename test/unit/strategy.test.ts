@@ -20,6 +20,7 @@ function facts(change: Partial<StrategyFacts> = {}, task: Partial<StrategyFacts[
       httpVersion: '1.1',
       error: null,
       retryAt: null,
+      startAt: null,
       attempts: 0,
       strategy: [],
       acceptsRanges: true,
@@ -31,6 +32,7 @@ function facts(change: Partial<StrategyFacts> = {}, task: Partial<StrategyFacts[
     limits: { task: null, all: null },
     connectionsWanted: 8,
     downloadsAtOnce: 4,
+    queue: { hold: null, changesAt: null },
     queueWorks: true,
     ...change,
   }

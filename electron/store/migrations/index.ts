@@ -9,6 +9,7 @@ import { migration0070 } from './0070-integrity.ts'
 import { migration0080 } from './0080-mirrors.ts'
 import { migration0090 } from './0090-places.ts'
 import { migration0100 } from './0100-safe-list.ts'
+import { migration0110 } from './0110-scheduling.ts'
 
 export const MIGRATIONS: readonly Migration[] = [
   migration0010,
@@ -20,4 +21,5 @@ export const MIGRATIONS: readonly Migration[] = [
   migration0080,
   migration0090,
   migration0100,
+  migration0110,
 ]

@@ -1,7 +1,7 @@
 /** What can be changed of a download while it runs: its limit and its queue. */
 import { useEffect, useState } from 'react'
 import { useTranslation } from 'react-i18next'
-import type { QueueView } from '../../../shared/host-schemas.ts'
+import type { QueueView } from '../../../shared/queues.ts'
 import type { TaskDetail } from '../../../shared/schemas.ts'
 import { tellError } from '../../actions.ts'
 import { call } from '../../session.ts'

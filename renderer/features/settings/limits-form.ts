@@ -1,11 +1,6 @@
 /** Queues and rules for hosts as a form holds them, and what of it is new. Secrets come in as names only. Pure. */
-import {
-  HostPattern,
-  HostRulePatch,
-  type HostRuleView,
-  type QueuePatch,
-  type QueueView,
-} from '../../../shared/host-schemas.ts'
+import { HostPattern, HostRulePatch, type HostRuleView } from '../../../shared/host-schemas.ts'
+import type { QueuePatch, QueueView } from '../../../shared/queues.ts'
 import type { QueueId } from '../../../shared/schemas.ts'
 import { readNumber } from './settings-form.ts'
 

@@ -1,6 +1,6 @@
 /** The drafts of queues and rules while the settings are open: fetched once, saved with the other settings. */
 import { useEffect, useState } from 'react'
-import type { QueueView } from '../../../shared/host-schemas.ts'
+import type { QueueView } from '../../../shared/queues.ts'
 import { DEFAULT_QUEUE_ID } from '../../../shared/schemas.ts'
 import { tellError } from '../../actions.ts'
 import { call } from '../../session.ts'

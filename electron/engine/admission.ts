@@ -1,0 +1,141 @@
+/**
+ * Which tasks get the free places: asks the queues (what may work now, and how much of it), the hosts (who has room),
+ * and scheduler.ts (whose turn it is). A task whose host has no room is passed over, so that no slow host holds up the
+ * others. What runs in a queue that may not work any more goes back to its place in it, with everything it has.
+ */
+import type { TaskRecord } from '../../shared/records.ts'
+import type { TaskId } from '../../shared/schemas.ts'
+import type { HostController } from './host-controller.ts'
+import type { EngineDeps } from './ports.ts'
+import type { Queues } from './queues.ts'
+import type { Runner } from './runner.ts'
+import { type Contender, nextQueue } from './scheduler.ts'
+
+/** Links of so many hosts are remembered to lead to another one. */
+const MOST_REDIRECTS = 1_000
+
+export interface AdmissionDeps extends Pick<EngineDeps, 'store' | 'clock'> {
+  queues: Queues
+  hosts: Pick<HostController, 'places' | 'states'>
+  runner: Pick<Runner, 'runs' | 'applyTo'>
+  /** the most downloads at once, of all queues */
+  places: () => number
+  /** it runs, or must not run now */
+  isTaken: (id: TaskId) => boolean
+}
+
+export class Admission {
+  readonly #deps: AdmissionDeps
+  /** the host that links of a host were last seen to lead to */
+  readonly #redirects = new Map<string, string>()
+
+  constructor(deps: AdmissionDeps) {
+    this.#deps = deps
+  }
+
+  /** A link led to another host: whoever comes from the same host will want places there. */
+  redirected(from: string, to: string): void {
+    this.#redirects.delete(from)
+    if (from === to) return
+    if (this.#redirects.size >= MOST_REDIRECTS) this.#redirects.delete(this.#redirects.keys().next().value!)
+    this.#redirects.set(from, to)
+  }
+
+  /** Fills the free places; answers when to look again at the latest (epoch ms), null: when something happens. */
+  fill(): number | null {
+    const { runner, store, places, isTaken } = this.#deps
+    this.#leaveClosedQueues()
+    for (const task of store.forcedReady()) if (!isTaken(task.id)) this.#admit(task)
+    let free = places() - runner.runs.filter(({ forced }) => !forced).length
+    const contenders = this.#contenders()
+    const usage = this.#usage()
+    while (free > 0) {
+      const queue = nextQueue([...contenders.values()])
+      if (!queue) break
+      const full = this.#busyHosts(usage)
+      const [task] = store.nextReady(queue.id, 1, full, isTaken)
+      if (!task) {
+        contenders.delete(queue.id)
+        continue
+      }
+      this.#admit(task)
+      const host = this.#targetOf(hostOf(task))
+      usage.set(host, (usage.get(host) ?? 0) + 1)
+      queue.running++
+      free--
+    }
+    return this.#nextLook()
+  }
+
+  #admit(task: TaskRecord): void {
+    const { runner, clock } = this.#deps
+    runner.applyTo(task, { kind: 'admitted' }, task.startedAt === null ? { startedAt: clock.now() } : {})
+  }
+
+  #leaveClosedQueues(): void {
+    const { queues, runner, store } = this.#deps
+    for (const { id, queueId, forced } of runner.runs) {
+      if (forced || queues.holdOf(queueId) === null) continue
+      const task = store.getTask(id)
+      // What is finishing has all its bytes: it ends in a moment.
+      if (task?.state === 'active') runner.applyTo(task, { kind: 'drained' })
+    }
+  }
+
+  #contenders(): Map<number, Contender> {
+    const { queues, runner } = this.#deps
+    const running = Map.groupBy(runner.runs, ({ queueId }) => queues.resolve(queueId))
+    return new Map(
+      queues.records
+        .filter(({ id }) => queues.holdOf(id) === null)
+        .map(({ id, priority, weight, downloadsAtOnce }) => [
+          id,
+          { id, priority, weight, downloadsAtOnce, running: running.get(id)?.length ?? 0 },
+        ]),
+    )
+  }
+
+  /** downloads that run, by the host whose places they need */
+  #usage(): Map<string, number> {
+    const usage = new Map<string, number>()
+    for (const { host, closing } of this.#deps.runner.runs) {
+      // All its bytes are here: it needs the disk, not its host.
+      if (closing) continue
+      const target = this.#targetOf(host)
+      usage.set(target, (usage.get(target) ?? 0) + 1)
+    }
+    return usage
+  }
+
+  #targetOf(host: string): string {
+    return this.#redirects.get(host) ?? host
+  }
+
+  /** Hosts of links that have no room for another download. */
+  #busyHosts(usage: ReadonlyMap<string, number>): string[] {
+    const { hosts } = this.#deps
+    const isBusy = (host: string) => {
+      const { allowed, quietMs } = hosts.places(host)
+      return quietMs > 0 || (usage.get(host) ?? 0) >= allowed
+    }
+    const known = new Set([...usage.keys(), ...hosts.states().map(({ host }) => host)])
+    const busy = new Set([...known].filter(isBusy))
+    const links = [...this.#redirects].filter(([, to]) => busy.has(to)).map(([from]) => from)
+    return [...[...busy].filter((host) => !this.#redirects.has(host)), ...links]
+  }
+
+  /** The next opening or closing of a queue, or the end of a host's quiet, whichever comes first. */
+  #nextLook(): number | null {
+    const { queues, hosts } = this.#deps
+    const times = [
+      ...queues.records.map(({ id }) => queues.changesAt(id)),
+      ...hosts.states().map(({ notBefore }) => notBefore),
+    ]
+    return times.reduce<number | null>((first, at) => (at === null ? first : Math.min(first ?? at, at)), null)
+  }
+}
+
+/** The host that a task's next request goes to. */
+export function hostOf({ url, sourceUrl }: Pick<TaskRecord, 'url' | 'sourceUrl'>): string {
+  return URL.parse(sourceUrl ?? url)?.host ?? ''
+}
