@@ -14,6 +14,7 @@ import {
   retrySelected,
   undoRemove,
 } from '../../actions.ts'
+import { chooseImport, exportList } from '../../list-file.ts'
 import { taskList } from '../../session.ts'
 import { openAdd, openPage, useWindow } from '../../stores/window.ts'
 import { Icon, type IconName } from '../../ui/icon.tsx'
@@ -91,6 +92,15 @@ export function Toolbar() {
               <Menu.Item className="menu-item" onClick={undoRemove}>
                 <Icon name="undo" />
                 {t('toolbar.undoRemove')}
+              </Menu.Item>
+              <Menu.Separator className="menu-separator" />
+              <Menu.Item className="menu-item" onClick={chooseImport}>
+                <Icon name="import" />
+                {t('toolbar.importList')}
+              </Menu.Item>
+              <Menu.Item className="menu-item" onClick={() => void exportList()}>
+                <Icon name="export" />
+                {t('toolbar.exportList')}
               </Menu.Item>
               <Menu.Separator className="menu-separator" />
               <Menu.Item className="menu-item" onClick={() => useWindow.setState({ dialog: { kind: 'hosts' } })}>
