@@ -87,6 +87,7 @@ export const ERROR_KINDS = {
   store_corrupt: 'other',
   store_busy: 'other',
   backup_unusable: 'other',
+  list_file_invalid: 'usage',
   // tasks
   task_not_found: 'other',
   task_leased: 'other',

@@ -37,7 +37,7 @@ interface Schema<T> {
 
 /**
  * @returns what became of it, and the ids of the added
- * @throws `invalid_input` where it is no such file, or one of a newer Nighthaul; nothing was changed then
+ * @throws `list_file_invalid` where it is no such file, or one of a newer Nighthaul; nothing was changed then
  */
 export async function importList(
   { text, folder, paused }: ImportInput,
@@ -110,7 +110,7 @@ function parse(text: string): { head: ListHead; entries: readonly unknown[] } {
   if (!head.success) throw notAList(`it has no “format”: “${LIST_FORMAT}” with a version`)
   if (head.data.version > LIST_VERSION)
     throw new NighthaulError(
-      'invalid_input',
+      'list_file_invalid',
       `The file was written by a newer Nighthaul (version ${head.data.version} of the format). Nothing was imported; update this one.`,
       { version: head.data.version },
     )
@@ -119,7 +119,7 @@ function parse(text: string): { head: ListHead; entries: readonly unknown[] } {
 }
 
 function notAList(why: string): NighthaulError {
-  return new NighthaulError('invalid_input', `This is no exported list: ${why}. Nothing was imported.`)
+  return new NighthaulError('list_file_invalid', `This is no exported list: ${why}. Nothing was imported.`)
 }
 
 /** One sentence about the first fault. The value itself may be a secret and is not in it. */

@@ -14,12 +14,17 @@ export function isTrustedSender({ senderFrame }: Pick<IpcMainInvokeEvent, 'sende
 /** “Copy link” needs it; it can write text and cannot read. */
 const GRANTED = 'clipboard-sanitized-write'
 
-/** No permissions (camera, location, notifications, devices, …) but copying, no downloads by the browser itself. */
+/**
+ * No permissions (camera, location, notifications, devices, …) but copying; no downloads by the browser itself, except
+ * of what a page of ours made: the exported list.
+ */
 export function guardSession(session: Session): void {
   session.setPermissionRequestHandler((_contents, permission, answer) => answer(permission === GRANTED))
   session.setPermissionCheckHandler((_contents, permission) => permission === GRANTED)
   session.setDevicePermissionHandler(() => false)
-  session.on('will-download', (event) => event.preventDefault())
+  session.on('will-download', (event, item) => {
+    if (!item.getURL().startsWith(`blob:${APP_ORIGIN}/`)) event.preventDefault()
+  })
 }
 
 /** No new windows, no embedded web views, no navigation away from the app. */

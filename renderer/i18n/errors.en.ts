@@ -127,6 +127,7 @@ export const errorsEn: Record<ErrorCode, ErrorWords> = {
     title: 'The list was damaged',
     next: 'What could be read was saved; the damaged file was set aside.',
   },
+  list_file_invalid: { title: 'This is no exported list', next: 'Nothing was imported. Choose another file.' },
   backup_unusable: { title: 'This is no sound backup', next: 'Choose another one.' },
   store_busy: { title: 'The list is busy', next: 'Try again in a moment.' },
 

@@ -112,7 +112,7 @@ describe('the window', () => {
     const again = page.waitForEvent('filechooser')
     await menu('Import…')
     await (await again).setFiles(wrong)
-    await page.getByText('no exported list').waitFor()
+    await page.locator('.toast[data-kind=error]', { hasText: 'This is no exported list' }).waitFor()
   })
 })
 

@@ -181,7 +181,7 @@ describe('a file to import', () => {
     ['a newer version', fileOf([], { version: 2 })],
   ])('that is %s is refused, and nothing changes', async (_, text) => {
     await using engine = await startEngine()
-    await expect(engine.call('list.import', { text })).rejects.toMatchObject({ code: 'invalid_input' })
+    await expect(engine.call('list.import', { text })).rejects.toMatchObject({ code: 'list_file_invalid' })
   })
 
   it('is known by its content', () => {
