@@ -2,7 +2,13 @@
 import type { ErrorParams } from './errors.ts'
 import { formatCount } from './format.ts'
 
-export const NOTICE_CODES = ['list_salvaged', 'list_salvaged_unsure', 'list_missing', 'backup_failed'] as const
+export const NOTICE_CODES = [
+  'list_salvaged',
+  'list_salvaged_unsure',
+  'list_missing',
+  'log_damaged',
+  'backup_failed',
+] as const
 export type NoticeCode = (typeof NOTICE_CODES)[number]
 
 export interface Notice {
@@ -25,6 +31,8 @@ export const noticesEn: Record<NoticeCode, string> = {
     'The list was damaged and was put together again. Downloads kept: {{kept}}, taken from a backup: {{fromBackup}}. Some may be missing; how many cannot be told. The damaged file is {{setAside}}.',
   list_missing:
     'There was no list of downloads here, but backups of one, the newest {{backup}}. “nighthaul restore latest” brings it back once this Nighthaul has ended.',
+  log_damaged:
+    'The last changes to the list ({{changes}}) could not be read, because its log was damaged. Downloads added just before may be missing: “nighthaul backups” shows earlier lists, or add them again.',
   backup_failed: 'The daily backup of the list failed: {{reason}} Older backups are as they were; it is tried again.',
 }
 

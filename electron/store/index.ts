@@ -15,6 +15,7 @@ import {
 import { createHosts } from './hosts.ts'
 import { suspectMark } from './inspect.ts'
 import { createListTransfer } from './list-transfer.ts'
+import { lostTransactions, readLog } from './log-check.ts'
 import { migrate, newerStoreError } from './migrate.ts'
 import { MIGRATIONS } from './migrations/index.ts'
 import { createMirrors } from './mirrors.ts'
@@ -58,8 +59,10 @@ export function openStore(options: StoreOptions): { store: TaskStore; recovered:
     const { version, recovered } = ensureSound(path, { migrations: MIGRATIONS, now, logger, busyTimeoutMs })
     const known = MIGRATIONS.at(-1)?.version ?? 0
     if (version > known) throw newerStoreError(path, version, known)
+    const frames = recovered === null ? readLog(path) : null
     const connection = openConnection(path, { busyTimeoutMs, logger, groupCommits })
     try {
+      const cutOff = frames === null ? 0 : lostTransactions(frames, connection.db)
       migrate(connection, MIGRATIONS, { now, logger })
       const onDamage = () => markSuspect(path, logger)
       const methods = {
@@ -69,6 +72,10 @@ export function openStore(options: StoreOptions): { store: TaskStore; recovered:
       }
       const store: TaskStore = withTypedErrors(path, methods, onDamage)
       if (recovered !== null) store.addNotice({ at: now(), ...salvageNotice(recovered) })
+      if (cutOff > 0) {
+        logger.warn({ path, transactions: cutOff }, 'the end of the log of the store is damaged')
+        store.addNotice({ at: now(), code: 'log_damaged', params: { changes: cutOff } })
+      }
       const [lost] = version === 0 ? allBackups(path) : []
       if (lost !== undefined) store.addNotice({ at: now(), code: 'list_missing', params: { backup: lost.path } })
       return { store, recovered }

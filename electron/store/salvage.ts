@@ -113,7 +113,9 @@ function salvageFrom(setAside: string, path: string, options: SalvageOptions): S
   for (const suffix of SIDECARS) rmSync(path + suffix, { force: true })
   renameSync(fresh, path)
   rmSync(suspectMark(path), { force: true })
-  const tasksLost = tasksExpected === null ? null : Math.max(0, tasksExpected - tasksKept - tasksFromBackup)
+  const gap = tasksExpected === null ? null : Math.max(0, tasksExpected - tasksKept)
+  // More than were missing: some of them had been removed since, so it cannot be told how many are still missing.
+  const tasksLost = gap === null || tasksFromBackup > gap ? null : gap - tasksFromBackup
   const report: SalvageReport = {
     setAside,
     tasksKept,
