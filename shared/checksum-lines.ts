@@ -68,6 +68,22 @@ export function checksumOf(lines: readonly ChecksumLine[], name: string, path = 
   return rivals.length > 0 ? null : checksum(strongest)
 }
 
+/** The checksum among these of the file that a link leads to, by the name it will get or the one in the link. */
+export function checksumOfLink(lines: readonly ChecksumLine[], url: string, filename?: string): Checksum | null {
+  if (lines.length === 0) return null
+  const path = decoded(url.replace(/^[a-z]+:\/\/[^/?#]*\/?/i, '').replace(/[?#].*$/s, ''))
+  return (filename && checksumOf(lines, filename)) || checksumOf(lines, lastPart(path), path)
+}
+
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text)
+  } catch {
+    // A stray percent sign: the name is then as it is written.
+    return text
+  }
+}
+
 function lineOf(algorithm: ChecksumAlgorithm | undefined, value: string, name: string | null): ChecksumLine | null {
   if (algorithm === undefined || value.length !== 2 * DIGEST_BYTES[algorithm]) return null
   return { algorithm, value: value.toLowerCase(), name }

@@ -64,6 +64,21 @@ export const DIGEST_SOURCES = [
 ] as const
 export type DigestSource = (typeof DIGEST_SOURCES)[number]
 
+/** As people know them. */
+export const DIGEST_SOURCE_NAMES: Readonly<Record<DigestSource, string>> = {
+  user: 'you',
+  metalink: 'the Metalink',
+  'sums-file': 'a file of checksums beside it',
+  'repr-digest': 'the server (Repr-Digest)',
+  'content-digest': 'the server (Content-Digest)',
+  digest: 'the server (Digest)',
+  'x-goog-hash': 'the server (x-goog-hash)',
+  'x-amz-checksum': 'the server (x-amz-checksum)',
+  'x-checksum': 'the server (X-Checksum)',
+  'content-md5': 'the server (Content-MD5)',
+  etag: 'the server (ETag)',
+}
+
 /** A digest the whole file should have. `from`: the link of the file that named it, where it was one. */
 export const ExpectedDigest = z
   .object({

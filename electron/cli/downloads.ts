@@ -1,10 +1,11 @@
 /** What a command line asks to download: links, lists of links, Metalinks, cURL commands, each with what is its own. */
+import { type ChecksumLine, checksumOfLink, readChecksumLines } from '../../shared/checksum-lines.ts'
 import { NighthaulError } from '../../shared/errors.ts'
 import type { AddItem, MirrorInput, TaskOptions } from '../../shared/schemas.ts'
 import { readNamedBytes, readNamedFile } from './flags.ts'
 import { readTarget, readTaskOptions, type TransferFlags } from './options.ts'
 import { parseUrl, parseUrlList } from './parse.ts'
-import { printable, readStandardInput, say } from './terminal.ts'
+import { printable, printableLink, readStandardInput, say } from './terminal.ts'
 
 export interface Downloads {
   /** each once, in the order given */
@@ -21,16 +22,17 @@ export interface Downloads {
  * command says. Throws `usage`, `invalid_url`, `unsupported_scheme`, `invalid_input`, `invalid_metalink`.
  */
 export async function readDownloads(args: readonly string[], flags: TransferFlags): Promise<Downloads> {
-  if (flags.curl === '-' && flags.input === '-')
-    throw new NighthaulError('usage', '--curl - and -i - both want standard input: use one of them')
+  const readers = [flags.curl, flags.input, flags.checksumFile].filter((path) => path === '-')
+  if (readers.length > 1)
+    throw new NighthaulError('usage', '--curl -, -i - and --checksum-file - all want standard input: use one of them')
   const items: AddItem[] = []
   for (const argument of args) {
     if (isMetalinkFile(argument)) items.push(...(await metalinkItems(readNamedBytes('Metalink', argument), argument)))
     else items.push({ url: parseUrl(argument) })
   }
-  if (flags.input === '-') items.push(...parseUrlList(await readStandardInput(), 'standard input').map(itemOfLine))
-  else if (flags.input !== undefined)
-    items.push(...parseUrlList(readNamedFile('-i', flags.input), flags.input).map(itemOfLine))
+  const list = flags.input === undefined ? '' : await readText('-i', flags.input)
+  const listName = flags.input === '-' ? 'standard input' : (flags.input ?? '')
+  items.push(...parseUrlList(list, listName).map(itemOfLine))
   items.push(...(await readCurl(flags)))
   const urls = items.map(({ url }) => url)
   if (urls.length === 0) {
@@ -47,23 +49,53 @@ export async function readDownloads(args: readonly string[], flags: TransferFlag
   const { folder, filename } =
     flags.output === '-' ? { folder: '', filename: undefined } : readTarget(flags, distinct.length)
   const byUrl = new Map(items.toReversed().map((item) => [item.url, item]))
+  // A list of links may hold the checksums of some; a file of checksums is meant for all.
+  const listed = readChecksumLines(list)
+  const sums = await readChecksumFile(flags)
+  const nameOf = (url: string) => filename ?? byUrl.get(url)?.filename
+  const checksums = new Map(
+    distinct.map((url) => [
+      url,
+      checksumOfLink(sums ?? listed, url, nameOf(url)) ?? checksumOfLink(listed, url, nameOf(url)),
+    ]),
+  )
+  const without = sums && distinct.find((url) => !checksums.get(url))
+  if (without)
+    throw new NighthaulError(
+      'usage',
+      `--checksum-file: “${flags.checksumFile}” names no checksum for ${printableLink(without)}; nothing was started. Add a line for it, or download it without the file`,
+    )
   return {
     urls: distinct,
     folder,
     options,
     itemOf(url) {
       const item = byUrl.get(url)
-      const name = filename ?? item?.filename
+      const name = nameOf(url)
+      const checksum = options.checksum ? null : checksums.get(url)
+      const own = { ...(item?.options && over(item.options, options)), ...(checksum && { checksum }) }
       const all = [...mirrors.map(mirrorOf), ...(item?.mirrors ?? [])]
       return {
         url,
         ...(all.length > 0 && { mirrors: all }),
         ...(item?.pieces && { pieces: item.pieces }),
         ...(name !== undefined && { filename: name }),
-        ...(item?.options && { options: over(item.options, options) }),
+        ...(Object.keys(own).length > 0 && { options: own }),
       }
     },
   }
+}
+
+function readText(flag: string, path: string): string | Promise<string> {
+  return path === '-' ? readStandardInput() : readNamedFile(flag, path)
+}
+
+/** Null: there is none. */
+async function readChecksumFile({ checksumFile }: TransferFlags): Promise<ChecksumLine[] | null> {
+  if (checksumFile === undefined) return null
+  const lines = readChecksumLines(await readText('--checksum-file', checksumFile))
+  if (lines.length > 0) return lines
+  throw new NighthaulError('usage', `--checksum-file: there is no checksum in “${checksumFile}”: a line is HASH  NAME`)
 }
 
 function mirrorOf(url: string): MirrorInput {

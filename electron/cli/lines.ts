@@ -1,6 +1,7 @@
 /** The lines a person reads: progress, results, the list. Pure: rows in, text out, fitted to a terminal's columns. */
 import stringWidth from 'string-width'
 import { formatBytes, formatCount, formatDuration, formatPercent, formatRate } from '../../shared/format.ts'
+import { type ChecksumResult, DIGEST_SOURCE_NAMES } from '../../shared/integrity.ts'
 import type { MirrorView, TaskDetail, TaskRow } from '../../shared/schemas.ts'
 import { strategySentence } from '../../shared/task-strategy.en.ts'
 import type { VerifyProgress } from '../../shared/verification.ts'
@@ -116,17 +117,35 @@ export function doneSentence(done: {
   /** bytes that an earlier run had fetched */
   resumedFrom: number
   seconds: number
-  checksum: { algorithm: string; verified: boolean } | null
+  checksum: Pick<ChecksumResult, 'algorithm' | 'verified' | 'source'> | null
 }): string {
   const fetched = done.bytes - done.resumedFrom
   const rate = done.seconds > 0 ? ` (${formatRate(fetched / done.seconds)})` : ''
   return [
     `${printable(done.filename)}: ${formatBytes(done.bytes)} in ${formatDuration(done.seconds * 1000)}${rate}`,
     done.resumedFrom > 0 ? `continued from ${formatBytes(done.resumedFrom)}` : null,
-    done.checksum?.verified ? `${done.checksum.algorithm} verified` : null,
+    done.checksum?.verified ? `${done.checksum.algorithm} verified${foundIn(done.checksum)}` : null,
   ]
     .filter((part) => part !== null)
     .join(', ')
+}
+
+/** Where the digest was found; nothing for what the user gave. */
+function foundIn({ source }: Pick<ChecksumResult, 'source'>): string {
+  return source === 'user' ? '' : ` by ${DIGEST_SOURCE_NAMES[source]}`
+}
+
+/** What the file was verified by, or is going to be. Null: nothing is known of it yet. */
+function verifiedLine({ checksum, expected, state, error }: TaskDetail): string | null {
+  if (checksum) {
+    const from = checksum.from === null ? '' : `, ${checksum.from}`
+    return `${checksum.algorithm} ${checksum.value}${checksum.verified ? ` (verified${foundIn(checksum)}${from})` : ''}`
+  }
+  if (state === 'done') return 'nothing to verify it by'
+  const [first] = expected
+  if (!first) return null
+  const mismatch = error?.code === 'checksum_mismatch'
+  return `${first.algorithm} ${first.value} expected${foundIn(first)}${mismatch ? ', does not match' : ''}`
 }
 
 /** Columns of the list and their widths, the same on every page; the name comes last and takes what room there is. */
@@ -183,7 +202,6 @@ function mirrorLine({ url, state, error, location, bytes }: MirrorView): string 
 /** Everything about one task, one fact a line; what is not known is left out. `queue`: the name of its queue. */
 export function detailLines(task: TaskDetail, queue?: string): string[] {
   const time = (at: number | null) => (at === null ? null : new Date(at).toISOString())
-  const { checksum } = task
   const facts: [string, string | null][] = [
     ['ID', String(task.id)],
     ['Name', task.filename],
@@ -212,7 +230,7 @@ export function detailLines(task: TaskDetail, queue?: string): string[] {
     ['ETag', task.etag],
     ['Last modified', task.lastModified],
     ['HTTP', task.httpVersion],
-    ['Checksum', checksum && `${checksum.algorithm} ${checksum.value}${checksum.verified ? ' (verified)' : ''}`],
+    ['Checksum', verifiedLine(task)],
     ['Compared', compared(task)],
     ['Added', time(task.createdAt)],
     ['Started', time(task.startedAt)],

@@ -2,6 +2,7 @@
 import { randomBytes } from 'node:crypto'
 import { open, rename, rm } from 'node:fs/promises'
 import { isAbsolute } from 'node:path'
+import { checksumOfLink, readChecksumLines } from '../../shared/checksum-lines.ts'
 import { NighthaulError } from '../../shared/errors.ts'
 import { formatCount } from '../../shared/format.ts'
 import { type ImportResult, importFormat, listFileText, MOST_IMPORT_CHARACTERS } from '../../shared/list-file.ts'
@@ -76,7 +77,7 @@ export async function importFile(file: string, flags: ImportFlags): Promise<numb
         failed = await importList(queue, text, how, flags)
         break
       case 'links':
-        await importItems(queue, parseUrlList(text, nameOf(file)).map(itemOfLine), how, flags)
+        await importItems(queue, linksIn(text, nameOf(file)), how, flags)
         break
       case 'metalink':
         // Its first line says in which encoding it is.
@@ -116,6 +117,16 @@ function importLine({ added, duplicates, withProgress, queues, hostRules, settin
     settings > 0 && `${formatCount(settings)} settings`,
   ].filter((part) => part !== false)
   return `${downloads(added)} imported${parts.length > 0 ? ` (${parts.join(', ')})` : ''}`
+}
+
+/** Checksums in the list go with the links that have their names. */
+function linksIn(text: string, name: string): AddItem[] {
+  const lines = readChecksumLines(text)
+  return parseUrlList(text, name).map((line) => {
+    const item = itemOfLine(line)
+    const checksum = checksumOfLink(lines, item.url)
+    return { ...item, ...(checksum && { options: { checksum } }) }
+  })
 }
 
 async function importItems({ client }: Queue, given: AddItem[], how: How, flags: ImportFlags): Promise<void> {

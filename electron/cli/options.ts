@@ -5,6 +5,7 @@ import { type Command, Option } from 'commander'
 import { NighthaulError } from '../../shared/errors.ts'
 import type { Checksum } from '../../shared/integrity.ts'
 import { DEFAULT_SETTINGS, ON_CHANGE, ON_CONFLICT, type SettingsPatch, type TaskOptions } from '../../shared/schemas.ts'
+import { ranked } from '../engine/expectations.ts'
 import { type AccessFlags, addAccessOptions, given, readAccessOptions } from './access-options.ts'
 import { repeated, valued } from './flags.ts'
 import { parseChecksum, parseHostRate, parseRate, parseSpacing, parseUrl, parseWhole } from './parse.ts'
@@ -19,7 +20,11 @@ export interface TransferFlags extends AccessFlags {
   directory?: string
   connections?: number
   limitRate?: number
-  checksum?: Checksum
+  checksum?: Checksum[]
+  checksumFile?: string
+  findChecksums?: true
+  /** from --no-verify-found */
+  verifyFound?: boolean
   onConflict?: TaskOptions['onConflict']
   onChange?: TaskOptions['onChange']
   durable?: true
@@ -45,7 +50,10 @@ export function addTransferOptions(command: Command): Command {
     .option('-d, --directory <dir>', 'folder to save in')
     .addOption(valued('-x, --connections <n>', 'connections per download', (text) => parseWhole(text, 1, 64)))
     .addOption(valued('--limit-rate <rate>', 'bytes a second: 500K, 2M, 1.5M', parseRate))
-    .addOption(valued('--checksum <algorithm=hex>', 'expected digest, such as sha-256=…', parseChecksum))
+    .addOption(repeated('--checksum <algorithm=hex>', 'expected digest, such as sha-256=… (repeatable)', parseChecksum))
+    .option('--checksum-file <file>', 'checksums of the files by name, as sha256sum writes them; - for standard input')
+    .option('--find-checksums', 'ask for SHA256SUMS, NAME.sha256 and the like beside the file')
+    .addOption(new Option('--no-verify-found', 'do not verify by what the server says'))
   return addAccessOptions(command)
     .addOption(new Option('--on-conflict <how>', 'when a file of that name exists').choices(ON_CONFLICT))
     .addOption(new Option('--on-change <how>', 'when the remote file has changed since').choices(ON_CHANGE))
@@ -70,13 +78,23 @@ export function readTaskOptions(flags: TransferFlags): TaskOptions {
     ...readAccessOptions(flags),
     ...given<TaskOptions>({
       connections: flags.connections,
-      checksum: flags.checksum,
+      ...readChecksums(flags.checksum),
+      findChecksums: flags.findChecksums,
+      verifyFound: flags.verifyFound === false ? false : undefined,
       onConflict: flags.onConflict,
       onChange: flags.onChange,
       retries: flags.retries,
       acceptHtml: flags.acceptHtml,
     }),
   }
+}
+
+/** The strongest is the checksum, the others are expected as well: all of them have to match. */
+function readChecksums(given: readonly Checksum[] = []): Pick<TaskOptions, 'checksum' | 'expected'> {
+  const [checksum, ...others] = ranked(given.map((digest) => ({ ...digest, source: 'user' as const })))
+  if (!checksum) return {}
+  const { algorithm, value } = checksum
+  return { checksum: { algorithm, value }, ...(others.length > 0 && { expected: others }) }
 }
 
 /**

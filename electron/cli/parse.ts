@@ -1,4 +1,5 @@
 /** Reads the values of flags and lists of URLs. Pure: no file, no terminal; what is wrong is said in one sentence. */
+import { readChecksumLine } from '../../shared/checksum-lines.ts'
 import { NighthaulError } from '../../shared/errors.ts'
 import { formatBytes } from '../../shared/format.ts'
 import { CHECKSUM_ALGORITHMS, Checksum } from '../../shared/integrity.ts'
@@ -124,15 +125,15 @@ export function parseUrl(text: string, where?: string): string {
 }
 
 /**
- * One download a line, as its URL and, behind tabs, its mirrors (as aria2 reads them). Blank lines and lines that begin
- * with # are skipped. `name` is the list’s name in messages.
+ * One download a line, as its URL and, behind tabs, its mirrors (as aria2 reads them). Blank lines, lines that begin
+ * with # and checksums (readChecksumLines) are skipped. `name` is the list’s name in messages.
  */
 export function parseUrlList(text: string, name: string): [url: string, ...mirrors: string[]][] {
   return text
     .replace(/^\uFEFF/, '')
     .split(/\r?\n/)
     .map((line, index) => ({ line: line.trim(), number: index + 1 }))
-    .filter(({ line }) => line !== '' && !line.startsWith('#'))
+    .filter(({ line }) => line !== '' && !line.startsWith('#') && readChecksumLine(line) === null)
     .map(({ line, number }) => {
       const [url, ...mirrors] = line
         .split('\t')

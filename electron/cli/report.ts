@@ -18,7 +18,7 @@ export interface Done {
   seconds: number
   connections: number
   resumedFrom: number
-  checksum: ChecksumResult | null
+  checksum: Omit<ChecksumResult, 'from'> | null
 }
 
 /** The JSON of a failed download. */
@@ -46,7 +46,7 @@ export interface Report {
 export async function createReport(options: { json: boolean; output: 'paths' | 'stream' }): Promise<Report> {
   if (options.json) {
     return {
-      done: (done) => printJson({ type: 'done', ...done }),
+      done: (done) => printJson({ type: 'done', ...done, checksum: ofFour(done.checksum) }),
       failed: (failed) => printJson({ type: 'failed', ...failed }),
       progress: everySecond(printProgress),
       note: () => {},
@@ -58,6 +58,13 @@ export async function createReport(options: { json: boolean; output: 'paths' | '
   // Loaded where somebody looks: scripts start faster without what measures and draws.
   if (process.stderr.isTTY) return (await import('./terminal-report.ts')).terminalReport(done, complain)
   return { done, failed: complain, progress: () => {}, note: say, pauseFor: (ask) => ask(), close: () => {} }
+}
+
+/** What scripts are promised; the link of a file of checksums is `show`’s to tell. */
+function ofFour(checksum: Done['checksum']): Done['checksum'] {
+  if (checksum === null) return null
+  const { algorithm, value, verified, source } = checksum
+  return { algorithm, value, verified, source }
 }
 
 /** An interruption is no failure of each download: the run says it once. */

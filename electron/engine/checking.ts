@@ -3,7 +3,7 @@
  * or all of it is fetched again, a bounded number of times. Acts; what is compared is in mismatch.ts.
  */
 import { NighthaulError } from '../../shared/errors.ts'
-import { type ExpectedDigest, isStrong } from '../../shared/integrity.ts'
+import { DIGEST_BYTES, type ExpectedDigest } from '../../shared/integrity.ts'
 import type { TaskRecord } from '../../shared/records.ts'
 import type { Settings, TaskId } from '../../shared/schemas.ts'
 import { onDisk } from './disk-errors.ts'
@@ -88,7 +88,9 @@ export class Checking {
     const again = mayRetry && !tries.whole
     if (again) tries.whole = true
     else this.#bad.delete(id)
-    const keptPath = same && isStrong(algorithm) ? await this.#sameKept(before!.path, partPath, context) : null
+    // Equal CRCs may be of different bytes.
+    const isSame = same && DIGEST_BYTES[algorithm] >= DIGEST_BYTES.md5
+    const keptPath = isSame ? await this.#sameKept(before!.path, partPath, context) : null
     const path = keptPath ?? (await setAside(task, partPath, context))
     now.path = path
     const earlierPath = before && before.path !== path ? before.path : null

@@ -4,7 +4,13 @@
  */
 import { join } from 'node:path'
 import { NighthaulError } from '../../shared/errors.ts'
-import type { ChecksumAlgorithm, ChecksumResult, ExpectedDigest, PieceHashes } from '../../shared/integrity.ts'
+import {
+  type ChecksumAlgorithm,
+  type ChecksumResult,
+  DIGEST_SOURCE_NAMES,
+  type ExpectedDigest,
+  type PieceHashes,
+} from '../../shared/integrity.ts'
 import { BLOCK_BYTES, type TaskRecord } from '../../shared/records.ts'
 import { digestFile, digestPieces } from './checksum.ts'
 import { crc32OfBlocks } from './crc32-combine.ts'
@@ -109,20 +115,6 @@ export async function setAside(task: TaskRecord, partPath: string, { fs }: Pick<
   return partPath
 }
 
-const SOURCES: Readonly<Record<ExpectedDigest['source'], string>> = {
-  user: 'as you gave it',
-  metalink: 'as the Metalink says',
-  'sums-file': 'as the file of checksums beside it says',
-  'repr-digest': 'as the server says (Repr-Digest)',
-  'content-digest': 'as the server says (Content-Digest)',
-  digest: 'as the server says (Digest)',
-  'x-goog-hash': 'as the server says (x-goog-hash)',
-  'x-amz-checksum': 'as the server says (x-amz-checksum)',
-  'x-checksum': 'as the server says (X-Checksum)',
-  'content-md5': 'as the server says (Content-MD5)',
-  etag: 'as the server says (ETag)',
-}
-
 /** `next`: what happens with it now. `kept`: where the bad file is, and the one of the try before; null: it was passed on. */
 export function checksumMismatch(
   { expected, actual }: Mismatch,
@@ -130,7 +122,7 @@ export function checksumMismatch(
   next: 'again' | 'over' | 'same-again',
 ): NighthaulError {
   const { algorithm, value, source, from } = expected
-  const differs = `The file’s ${algorithm} is ${actual}, not ${value} ${SOURCES[source]}.`
+  const differs = `The file’s ${algorithm} is ${actual}, not ${value}, as expected by ${DIGEST_SOURCE_NAMES[source]}.`
   const then = {
     again: ' It is fetched anew.',
     over: ' Check the checksum, or try another link.',

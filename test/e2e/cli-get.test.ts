@@ -60,7 +60,7 @@ describe('get', () => {
       seconds: expect.any(Number),
       connections: expect.any(Number),
       resumedFrom: 0,
-      checksum: { algorithm: 'sha-256', value, verified: true },
+      checksum: { algorithm: 'sha-256', value, verified: true, source: 'user' },
     })
   })
 
@@ -307,5 +307,54 @@ describe('exit codes of get', () => {
     const { code, stderr } = await home.run('get', server.url('/file.bin'), '-d', 'file/folder')
     expect(code).toBe(6)
     expect(stderr).toContain(join(home.files, 'file/folder'))
+  })
+})
+
+describe('checksums', () => {
+  const value = contentSha256(1, MIB)
+  const wrong = '0'.repeat(64)
+  beforeEach(() => {
+    server.add('/a/one.bin', { size: MIB, seed: 1 })
+    server.add('/a/two.bin', { size: MIB, seed: 1 })
+  })
+
+  test('in a list of links go with the links of their names', async () => {
+    const list = join(home.files, 'links.txt')
+    writeFileSync(
+      list,
+      `${server.url('/a/one.bin')}\r\n${server.url('/a/two.bin')}\n${value} *two.bin\n${wrong}  three.bin\n`,
+    )
+    const { code, stdout } = await home.run('get', '-i', list, '--json')
+    expect(code).toBe(0)
+    const done = jsonLines(stdout).filter(({ type }) => type === 'done')
+    const of = (name: string) => done.find(({ url }) => url === server.url(`/a/${name}`))?.checksum
+    expect(of('one.bin')).toBeNull()
+    expect(of('two.bin')).toEqual({ algorithm: 'sha-256', value, verified: true, source: 'user' })
+  })
+
+  test('in a file of checksums are meant for every link; one that it does not name is an error', async () => {
+    const sums = join(home.files, 'SHA256SUMS')
+    writeFileSync(sums, `${wrong}  one.bin\n`)
+    const bad = await home.run('get', server.url('/a/one.bin'), '--checksum-file', sums)
+    expect(bad.code).toBe(5)
+    expect(bad.stderr).toContain(wrong)
+    expect(await readdir(home.files)).toContain('one.bin.bad')
+    const missing = await home.run('get', server.url('/a/two.bin'), '--checksum-file', sums)
+    expect(missing).toMatchObject({ code: 2 })
+    expect(missing.stderr).toContain('names no checksum for')
+    const empty = await home.run('get', server.url('/a/two.bin'), '--checksum-file', '-')
+    expect(empty).toMatchObject({ code: 2 })
+  })
+
+  test('several by hand have to match all; those of the server can be left aside', async () => {
+    const md5 = `md5=${'0'.repeat(32)}`
+    const both = ['--checksum', `sha-256=${value}`, '--checksum', md5]
+    expect((await home.run('get', server.url('/a/one.bin'), '--retries', '0', ...both)).code).toBe(5)
+    server.add('/a/lie.bin', { size: MIB, seed: 1, headers: { 'x-checksum-sha256': wrong } })
+    const lie = server.url('/a/lie.bin')
+    expect((await home.run('get', lie, '-o', '-')).code).toBe(5)
+    const left = await home.run('get', lie, '--json', '--no-verify-found')
+    expect(left.code).toBe(0)
+    expect(jsonLines(left.stdout).at(-1)).toMatchObject({ type: 'done', checksum: null })
   })
 })

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { checksumOf, readChecksumLine, readChecksumLines } from '../../shared/checksum-lines.ts'
+import { checksumOf, checksumOfLink, readChecksumLine, readChecksumLines } from '../../shared/checksum-lines.ts'
 
 const SHA256 = 'e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855'
 const MD5 = 'd41d8cd98f00b204e9800998ecf8427e'
@@ -65,4 +65,12 @@ describe('the checksum of a file', () => {
     expect(checksumOf(readChecksumLines(SHA256), 'a.iso')?.value).toBe(SHA256)
     expect(checksumOf(readChecksumLines(`${SHA256}\n${MD5}`), 'a.iso')).toBeNull()
   })
+})
+
+test('a link’s checksum is found by the name it will get, or the name in the link', () => {
+  const lines = readChecksumLines(`${SHA256}  two ä.iso\n${MD5}  mine.iso`)
+  expect(checksumOfLink(lines, 'https://h.example/x/two%20%C3%A4.iso?token=a/b#c')?.value).toBe(SHA256)
+  expect(checksumOfLink(lines, 'https://h.example/download?id=7', 'mine.iso')?.value).toBe(MD5)
+  expect(checksumOfLink(lines, 'https://h.example/')).toBeNull()
+  expect(checksumOfLink([], 'https://h.example/mine.iso')).toBeNull()
 })

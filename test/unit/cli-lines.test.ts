@@ -94,7 +94,7 @@ test('a finished download says what it fetched, and how fast that was', () => {
     bytes: 1_000_000_000,
     resumedFrom: 400_000_000,
     seconds: 12,
-    checksum: { algorithm: 'sha-256', verified: true },
+    checksum: { algorithm: 'sha-256', verified: true, source: 'user' },
   })
   expect(sentence).toBe('large.iso: 1.00 GB in 12s (50.0 MB/s), continued from 400 MB, sha-256 verified')
 })
@@ -171,5 +171,32 @@ describe('a link', () => {
     ['https://a.example/me@home', 'https://a.example/me@home'],
   ])('is shown without user and password: %s', (given, shown) => {
     expect(printableLink(given)).toBe(shown)
+  })
+})
+
+describe('the checksum among the details', () => {
+  const value = 'ab'.repeat(32)
+  const line = (task: Partial<TaskDetail>) =>
+    detailLines({ ...detail, ...task })
+      .find((text) => text.startsWith('Checksum'))
+      ?.replace(/^Checksum\s+/, '')
+
+  test('says by what a file was verified, or that there was nothing', () => {
+    const checksum = { algorithm: 'sha-256', value, verified: true, source: 'repr-digest', from: null } as const
+    expect(line({ state: 'done', checksum })).toBe(`sha-256 ${value} (verified by the server (Repr-Digest))`)
+    const from = 'https://example.org/SHA256SUMS'
+    expect(line({ state: 'done', checksum: { ...checksum, source: 'sums-file', from } })).toBe(
+      `sha-256 ${value} (verified by a file of checksums beside it, ${from})`,
+    )
+    expect(line({ state: 'done', checksum: { ...checksum, source: 'user' } })).toBe(`sha-256 ${value} (verified)`)
+    expect(line({ state: 'done' })).toBe('nothing to verify it by')
+    expect(line({ state: 'active' })).toBeUndefined()
+  })
+
+  test('says by what it is going to be verified, and whether that failed', () => {
+    const expected: TaskDetail['expected'] = [{ algorithm: 'sha-256', value, source: 'digest' }]
+    expect(line({ state: 'active', expected })).toBe(`sha-256 ${value} expected by the server (Digest)`)
+    const error = { code: 'checksum_mismatch', message: '', params: {} } as const
+    expect(line({ state: 'failed', expected, error })).toMatch(/, does not match$/)
   })
 })
