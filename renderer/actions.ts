@@ -1,6 +1,6 @@
 /** What buttons, menus and keys do: one function per action, failures told in a toast. */
 import { toErrorInfo } from '../shared/errors.ts'
-import { formatCount } from '../shared/format.ts'
+import { formatBytes, formatCount } from '../shared/format.ts'
 import type { AddTasksInput, Selection, TaskId } from '../shared/schemas.ts'
 import { en } from './i18n/en.ts'
 import { errorWords } from './i18n/error-words.ts'
@@ -54,6 +54,39 @@ export function decide(id: TaskId, decision: 'restart' | 'keep'): void {
 
 export function retry(id: TaskId): void {
   onSelection('tasks.retry', { ids: [id] })
+}
+
+/** What it found is shown in the details. One that was stopped needs no words: somebody wanted it. */
+export function verify(id: TaskId): void {
+  void attempt(call('tasks.verify', { id }).catch(unlessStopped))
+}
+
+/** Compares first where nothing is known yet. */
+export function repair(id: TaskId): void {
+  const work = async (): Promise<void> => {
+    const { repair: what, bytes } = await call('tasks.repair', { id })
+    if (what === 'nothing') toasts.add({ title: texts.t('verify.nothingToRepair') })
+    if (what === 'marked') toasts.add({ title: texts.t('verify.marked', { bytes: formatBytes(bytes) }) })
+  }
+  void attempt(work().catch(unlessStopped))
+}
+
+export function stopVerifying(id: TaskId): void {
+  void attempt(call('tasks.stopVerifying', { selection: { ids: [id] } }))
+}
+
+export function verifyAndShow(id: TaskId): void {
+  openDetails(id)
+  verify(id)
+}
+
+export function repairAndShow(id: TaskId): void {
+  openDetails(id)
+  repair(id)
+}
+
+function unlessStopped(error: unknown): void {
+  if (toErrorInfo(error).code !== 'interrupted') throw error
 }
 
 /** Asks first. */

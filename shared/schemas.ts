@@ -8,7 +8,7 @@ import { Checksum, type ChecksumResult, ExpectedDigest, PieceHashes } from './in
 import type { RequestFigures, TallyTotals } from './request-statistics.ts'
 import { TASK_STATES, type TaskState } from './task-state.ts'
 import type { TaskStrategyReason } from './task-strategy.ts'
-import type { Verification, VerifyProgress } from './verification.ts'
+import type { Verdict, Verification, VerifyProgress } from './verification.ts'
 
 export const TaskId = z.int().positive()
 export type TaskId = z.infer<typeof TaskId>
@@ -249,6 +249,8 @@ export interface TaskRow {
   finishedAt: number | null
   /** its file is being compared with its checksums, or waits for its turn */
   verifying: VerifyProgress | null
+  /** what the latest comparison of the present file found; null: none was made */
+  verified: { at: number; verdict: Verdict } | null
 }
 
 export interface TaskPage {

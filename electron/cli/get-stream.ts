@@ -76,5 +76,6 @@ function rowOf(url: string, progress: { bytes: number; total: number | null; byt
     createdAt: 0,
     finishedAt: null,
     verifying: null,
+    verified: null,
   }
 }

@@ -46,6 +46,7 @@ export function rowOf(
     createdAt: task.createdAt,
     finishedAt: task.finishedAt,
     verifying,
+    verified: task.verification && { at: task.verification.at, verdict: task.verification.verdict },
   }
 }
 

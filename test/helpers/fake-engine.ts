@@ -375,6 +375,7 @@ function makeTask(index: number, world: number, now: number): TaskRow {
     createdAt: now - (world - index) * 60_000,
     finishedAt: state === 'done' ? now - 120_000 : null,
     verifying: null,
+    verified: null,
   }
 }
 

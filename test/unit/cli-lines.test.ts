@@ -29,6 +29,7 @@ const row = (changes: Partial<TaskRow> = {}): TaskRow => ({
   createdAt: 0,
   finishedAt: null,
   verifying: null,
+  verified: null,
   ...changes,
 })
 

@@ -16,6 +16,7 @@ import { LimitField, QueueField, useQueues } from './detail-controls.tsx'
 import { MirrorList } from './mirror-list.tsx'
 import { SegmentMap } from './segment-map.tsx'
 import { useTaskDetail } from './use-task-detail.ts'
+import { FileCheck } from './verification.tsx'
 import './detail.css'
 
 function close(): void {
@@ -66,6 +67,7 @@ export function DetailPanel({ id }: { id: TaskId }) {
           <>
             <Problem detail={detail} />
             <SegmentMap detail={detail} />
+            <FileCheck detail={detail} />
             <Facts detail={detail} />
           </>
         )}

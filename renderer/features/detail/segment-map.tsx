@@ -1,7 +1,7 @@
 /** A bar of the whole file: what is written, what is in transfer, what is missing. */
 import { useTranslation } from 'react-i18next'
 import { formatPercent } from '../../../shared/format.ts'
-import type { SegmentView, TaskDetail } from '../../../shared/schemas.ts'
+import type { ByteRange, SegmentView, TaskDetail } from '../../../shared/schemas.ts'
 
 /** Width of the drawing in its own units. */
 const WIDTH = 1000
@@ -20,6 +20,17 @@ export function segmentShapes(
   }))
 }
 
+/** The least that can be seen of a bad block in a large file. */
+const LEAST_MARK = 4
+
+/** Where blocks that differ lie in a drawing `WIDTH` wide, each wide enough to be seen. Pure. */
+export function badMarks(ranges: readonly ByteRange[], sizeBytes: number): { start: number; width: number }[] {
+  return ranges.map((range) => {
+    const width = Math.max(LEAST_MARK, ((range.end - range.start) / sizeBytes) * WIDTH)
+    return { start: Math.min((range.start / sizeBytes) * WIDTH, WIDTH - width), width }
+  })
+}
+
 export function SegmentMap({ detail }: { detail: TaskDetail }) {
   const { t } = useTranslation()
   if (detail.sizeBytes === null || detail.sizeBytes === 0) return null
@@ -27,6 +38,9 @@ export function SegmentMap({ detail }: { detail: TaskDetail }) {
   const shapes = done
     ? [{ start: 0, written: WIDTH, end: WIDTH, active: false }]
     : segmentShapes(detail.segments, detail.sizeBytes)
+  const { verification } = detail
+  // What is being repaired is missing, and shown so.
+  const bad = verification && !verification.repairing ? badMarks(verification.badRanges, detail.sizeBytes) : []
   const label = t('detail.segmentsText', {
     percent: formatPercent(done ? 1 : detail.writtenBytes / detail.sizeBytes),
     count: shapes.length,
@@ -50,10 +64,14 @@ export function SegmentMap({ detail }: { detail: TaskDetail }) {
             {shape.start > 0 && <rect className="segment-edge" x={shape.start} width="1" height="10" />}
           </g>
         ))}
+        {bad.map((mark) => (
+          <rect key={mark.start} className="segment-bad" x={mark.start} width={mark.width} height="10" />
+        ))}
       </svg>
       <figcaption className="segments-legend" aria-hidden="true">
         <span className="legend-written">{t('detail.legendWritten')}</span>
         {shapes.some((shape) => shape.active) && <span className="legend-active">{t('detail.legendActive')}</span>}
+        {bad.length > 0 && <span className="legend-bad">{t('verify.legend')}</span>}
         {!done && <span className="legend-missing">{t('detail.legendMissing')}</span>}
       </figcaption>
     </figure>

@@ -16,6 +16,7 @@ export function useTaskDetail(id: TaskId): { detail: TaskDetail | null; error: E
   const connected = useConnection((state) => state.status.kind === 'open')
   const state = row?.state
   const errorCode = row?.error?.code
+  const verifiedAt = row?.verified?.at
   useEffect(() => {
     if (!connected) return
     let current = true
@@ -36,6 +37,6 @@ export function useTaskDetail(id: TaskId): { detail: TaskDetail | null; error: E
       current = false
       clearTimeout(timer)
     }
-  }, [id, state, errorCode, connected])
+  }, [id, state, errorCode, verifiedAt, connected])
   return shown.detail?.id === id ? shown : { detail: null, error: shown.error }
 }

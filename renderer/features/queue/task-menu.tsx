@@ -12,13 +12,17 @@ import {
   pauseSelected,
   refreshLink,
   removeSelected,
+  repairAndShow,
   resumeSelected,
   retrySelected,
   showInFolder,
+  stopVerifying,
+  verifyAndShow,
 } from '../../actions.ts'
 import { taskList } from '../../session.ts'
 import { selectedCount } from '../../stores/selection.ts'
 import { Icon, type IconName } from '../../ui/icon.tsx'
+import { canRepair, canVerify } from '../detail/verification-words.ts'
 import { abilitiesOf } from './abilities.ts'
 
 export function TaskMenu() {
@@ -54,6 +58,24 @@ function Items() {
           <Item icon="copy" label={t('menu.copyLink')} onClick={() => void copyLink(one.url)} />
           {isUnfinished(one.state) && (
             <Item icon="retry" label={t('menu.refreshLink')} onClick={() => refreshLink(one.id, one.filename)} />
+          )}
+          {one.verifying ? (
+            <Item icon="close" label={t('verify.stopMenu')} onClick={() => stopVerifying(one.id)} />
+          ) : (
+            <>
+              <Item
+                icon="verify"
+                label={t('verify.menu')}
+                disabled={!canVerify(one)}
+                onClick={() => verifyAndShow(one.id)}
+              />
+              <Item
+                icon="retry"
+                label={t('verify.repairMenu')}
+                disabled={!canRepair(one)}
+                onClick={() => repairAndShow(one.id)}
+              />
+            </>
           )}
           <ContextMenu.Separator className="menu-separator" />
           {one.state === 'changed' && (

@@ -62,6 +62,7 @@ export const TaskRow = memo(function TaskRow(props: {
       aria-selected={selected}
       data-focused={focused || undefined}
       data-state={task.state}
+      data-bad={isBad(task) || undefined}
       data-odd={index % 2 === 1 || undefined}
       onMouseDown={(event) => props.onPress(event, index, id)}
       onDoubleClick={() => props.onOpen(id)}
@@ -78,7 +79,7 @@ export const TaskRow = memo(function TaskRow(props: {
         {task.state === 'active' && task.etaMs !== null ? formatDuration(task.etaMs) : ''}
       </div>
       <div role="gridcell" className="cell-state">
-        <Icon name={STATE_ICONS[task.state]} />
+        <Icon name={isBad(task) ? 'failed' : STATE_ICONS[task.state]} />
         <span className="cell-state-text">
           <StateText task={task} />
         </span>
@@ -143,13 +144,23 @@ function ProgressCell({ task }: { task: Task }) {
 
 function StateText({ task }: { task: Task }) {
   const { t } = useTranslation()
+  if (task.verifying) {
+    const { checkedBytes, totalBytes } = task.verifying
+    return t('row.verifying', { percent: formatPercent(totalBytes === 0 ? 0 : checkedBytes / totalBytes) })
+  }
   if (task.state === 'waiting' && task.retryAt !== null) return <RetryCountdown at={task.retryAt} />
   if (task.state === 'active' && task.connections === 0) return t('row.connecting')
   // A connection that nothing comes through is not downloading, however long it is patient.
   if (task.state === 'active' && task.bytesPerSecond === 0) {
     return t(task.sizeBytes === null && task.writtenBytes === 0 ? 'row.asking' : 'row.noData')
   }
+  if (isBad(task)) return t(task.verified?.verdict === 'missing' ? 'row.missing' : 'row.damaged')
   return t(`state.${task.state}`)
+}
+
+/** It is done, and its file is known not to be what came. */
+function isBad({ state, verified }: Task): boolean {
+  return state === 'done' && (verified?.verdict === 'damaged' || verified?.verdict === 'missing')
 }
 
 function RetryCountdown({ at }: { at: number }) {
