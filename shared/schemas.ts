@@ -368,6 +368,8 @@ export const Settings = z.object({
   onChange: z.enum(ON_CHANGE),
   /** verify finished files by digests that their servers sent with them */
   verifyFound: z.boolean(),
+  /** take mirrors that a server names in Link headers (RFC 6249) */
+  serverMirrors: z.boolean(),
   /** ask for files of checksums (SHA256SUMS, NAME.sha256, …) beside a download that has no strong digest */
   findChecksums: z.boolean(),
   retries: z.int().min(0).max(10_000),
@@ -420,6 +422,7 @@ export const DEFAULT_SETTINGS: Omit<Settings, 'downloadFolder'> = {
   onConflict: 'rename',
   onChange: 'ask',
   verifyFound: true,
+  serverMirrors: true,
   findChecksums: false,
   retries: 10,
   connectTimeoutMs: 10_000,

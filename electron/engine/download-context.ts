@@ -2,7 +2,7 @@
 import type { NighthaulError } from '../../shared/errors.ts'
 import type { Digests } from './hashes.ts'
 import type { HostController } from './host-controller.ts'
-import type { Lane } from './lane/lane.ts'
+import type { Lane, LaneReply } from './lane/lane.ts'
 import type { PlaceContext } from './place.ts'
 import type { EngineDeps } from './ports.ts'
 import type { TokenBucket } from './rate-limiter.ts'
@@ -27,6 +27,8 @@ export interface DownloadContext extends PlaceContext, Pick<EngineDeps, 'clock' 
   connectionsUsually: () => number
   /** forget stored segments and blocks */
   forget: () => void
+  /** the first good reply of a fresh file came */
+  began: (reply: Pick<LaneReply, 'headers' | 'finalUrl'>, size: number | null) => void
   /** bytes came in: for the totals */
   received: (bytes: number) => void
 }

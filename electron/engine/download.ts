@@ -14,7 +14,7 @@ import type { DownloadContext, DownloadOutcome } from './download-context.ts'
 import { FileDigests } from './file-digests.ts'
 import type { LaneReply } from './lane/lane.ts'
 import { SpeedMeter } from './metrics.ts'
-import { beginPlace, checkSize, demandsOf, type Place, restorePlace } from './place.ts'
+import { beginPlace, checkSize, demandsOf, type Place, restorePlace, sizeExpected } from './place.ts'
 import { Progress, trustedSegments } from './progress.ts'
 import { Draw } from './rate-limiter.ts'
 import { type Accepted, notResumable, RemoteFile } from './remote-file.ts'
@@ -313,7 +313,7 @@ export class Download {
 
   /** The first good reply of a fresh file: what it is, what it is called, room for it. */
   async #begin(facts: ReplyFacts, reply: LaneReply, size: number | null, ranges: boolean): Promise<void> {
-    checkSize(size, this.#options.sizeBytes)
+    checkSize(size, sizeExpected(this.#task))
     this.#place = await beginPlace(this.#task, this.#context, this.#place, {
       contentDisposition: [reply.headers['content-disposition']].flat()[0],
       finalUrl: reply.finalUrl,
@@ -324,6 +324,7 @@ export class Download {
     })
     const digests = this.#digests.begin(facts, reply.headers)
     this.#context.learned({ ...this.#remote.begin(facts, reply, size, ranges), ...digests })
+    this.#context.began(reply, size)
     this.#progress.set(plan.freshPlan(size))
     this.#connections.look()
   }
@@ -333,13 +334,12 @@ export class Download {
     connection: Connection,
     body: { start: number; end: number | null; compare: number; decode: string | null; whole: boolean },
   ): Promise<void> {
-    const part = this.#place!.part
     const start = segmentOf(connection)
     // An empty file has no segment to write into.
     if (this.#progress.segments.length === 0) return reply.abort()
     const transfer = reply.receive(
       {
-        part,
+        part: this.#place!.part,
         start: body.start,
         compareBytes: body.compare,
         bodyEnd: body.end,
@@ -392,7 +392,7 @@ export class Download {
   }
 
   #endKnown(size: number): void {
-    checkSize(size, this.#options.sizeBytes)
+    checkSize(size, sizeExpected(this.#task))
     this.#progress.setSize(size)
     this.#remote.size = size
     this.#context.learned({ sizeBytes: size })

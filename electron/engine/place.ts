@@ -180,9 +180,14 @@ export interface FileFacts {
   html: boolean
 }
 
+/** The size that a file must have: as was said when it was added, or, at a mirror, as the server before it said. */
+export function sizeExpected({ options, sourceUrl, sizeBytes }: TaskRecord): number | null {
+  return options.sizeBytes ?? (sourceUrl === null ? null : sizeBytes)
+}
+
 /** Throws `size_mismatch` where the file is to have another size than it has. */
-export function checkSize(size: number | null, expected: number | undefined): void {
-  if (expected === undefined || size === null || size === expected) return
+export function checkSize(size: number | null, expected: number | null): void {
+  if (expected === null || size === null || size === expected) return
   throw new NighthaulError(
     'size_mismatch',
     `The file on the server has ${size} bytes, not ${expected} as expected: it is another one. Nothing of it was written.`,

@@ -18,6 +18,7 @@ import { publish } from './publish.ts'
 import { TokenBucket } from './rate-limiter.ts'
 import { Room } from './room.ts'
 import type { Run, RunnerDeps } from './run.ts'
+import { ServerMirrors } from './server-mirrors.ts'
 import { remembered } from './strategy.ts'
 import { SumsFiles } from './sums-files.ts'
 import { SyncLater } from './sync-later.ts'
@@ -36,6 +37,7 @@ export class Runner {
   readonly #syncLater: SyncLater
   readonly #room: Room
   readonly #mirrors: Mirrors
+  readonly #serverMirrors: ServerMirrors
   readonly #checking: Checking
 
   constructor(deps: RunnerDeps) {
@@ -43,6 +45,7 @@ export class Runner {
     this.#syncLater = new SyncLater(deps)
     this.#room = new Room(deps, () => deps.settings().keepFreeBytes)
     this.#mirrors = new Mirrors(deps)
+    this.#serverMirrors = new ServerMirrors(deps)
     this.#checking = new Checking({ ...deps, sums: new SumsFiles(deps) })
   }
 
@@ -204,6 +207,7 @@ export class Runner {
       buckets: (host) => this.#deps.limits.buckets(run.queueId, host, bucket),
       connectionsUsually: () => this.#deps.connectionsOf(this.#runs.get(id)?.queueId ?? task.queueId),
       forget: () => store.clearProgress(id),
+      began: (reply, size) => this.#serverMirrors.heard(task, reply, size),
     })
     const abort = new AbortController()
     const done = Promise.resolve()

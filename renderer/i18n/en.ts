@@ -360,6 +360,7 @@ export const en = {
     onConflictOptions: { rename: 'Keep both', overwrite: 'Replace it', skip: 'Do not download' },
     durability: 'Finished files',
     durabilityOptions: { strict: 'Safe before shown', background: 'Shown at once' },
+    serverMirrors: 'Use mirrors that a server names for its files',
     durabilityHint:
       '“Safe before shown” waits until the disk has really stored a file before it gets its name, so a power cut never leaves a broken one; “shown at once” does that afterwards.',
     downloadsAtOnce: 'Downloads at once',

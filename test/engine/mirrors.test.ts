@@ -272,6 +272,90 @@ describe('a task with mirrors', () => {
   })
 })
 
+describe('mirrors that a server names itself', () => {
+  /** The first server names the second, gives HELD bytes and is gone. */
+  async function named(two: Two, links: string): Promise<TaskDetail> {
+    const { first, engine } = two
+    first.fault('/file.bin', () => [faults.withHeaders({ link: links }), faults.stallAt(HELD)])
+    const id = await engine.add(first.url('/file.bin'), { connections: 1, retries: 1 })
+    await engine.untilTask(id, (task) => task.writtenBytes === HELD)
+    if (links.includes('describedby')) await engine.untilTask(id, (task) => task.mirrors.length > 1)
+    first.fault('/file.bin', () => faults.status(404))
+    first.disconnect()
+    return engine.until(id, 'done', 'failed', 'changed')
+  }
+
+  it('in Link headers are used where it fails', async () => {
+    await withTwo(async (two) => {
+      const task = await named(two, `<${two.second.url('/file.bin')}>; rel=duplicate; pri=1; geo=de`)
+      expect(task.state).toBe('done')
+      expect(sha256(task)).toBe(WHOLE)
+      expect(task.mirrors[1]).toMatchObject({ state: 'active', origin: 'link', location: 'de' })
+    })
+  })
+
+  it('in a Metalink that it names are used too, and its digest is verified', async () => {
+    await withTwo(async (two) => {
+      const document = `<metalink xmlns="urn:ietf:params:xml:ns:metalink"><file name="other"><size>1</size>
+        <url>http://127.0.0.1:9/other</url></file><file name="file.bin"><size>${SIZE}</size>
+        <hash type="sha-256">${WHOLE}</hash><url>${two.second.url('/file.bin')}</url></file></metalink>`
+      two.first.fault('/file.meta4', () => faults.html(document))
+      const task = await named(two, '</file.meta4>; rel=describedby; type="application/metalink4+xml"')
+      expect(task.state).toBe('done')
+      expect(sha256(task)).toBe(WHOLE)
+      expect(task.checksum).toMatchObject({ source: 'metalink', verified: true })
+    })
+  })
+
+  it('are not used where the settings forbid it, and a file of another size is not taken', async () => {
+    await withTwo(async (two) => {
+      const links = `<${two.second.url('/file.bin')}>; rel=duplicate`
+      two.second.add('/file.bin', { size: SIZE + 1, seed: SEED })
+      const other = await named(two, links)
+      expect(other).toMatchObject({ state: 'changed', error: { params: { reason: 'size' } } })
+      await two.engine.call('settings.set', { serverMirrors: false })
+      const asked = two.second.requests.length
+      expect((await named(two, links)).state).toBe('failed')
+      expect(two.second.requests.length).toBe(asked)
+    })
+  })
+})
+
+it('bad parts of a file are fetched again from another mirror where the hashes of its pieces tell them', async () => {
+  await withTwo(async ({ first, second, engine }) => {
+    const piece = 1024 * 1024
+    const values = Array.from({ length: Math.ceil(SIZE / piece) }, (_, index) => {
+      const start = index * piece
+      const bytes = contentBytes(SEED, start, Math.min(piece, SIZE - start))
+      return createHash('sha256').update(bytes).digest('hex')
+    })
+    const bad = contentBytes(SEED, 0, SIZE)
+    bad.fill(0, 2 * piece + 5, 2 * piece + 50)
+    first.fault('/file.bin', () => (reply) => {
+      const start = Number(/^bytes (\d+)-/.exec(reply.headers['content-range'] ?? '')?.[1] ?? 0)
+      reply.body = (offset, length) => bad.subarray(start + offset, start + offset + length)
+    })
+    const { items } = await engine.call('tasks.add', {
+      items: [
+        {
+          url: first.url('/file.bin'),
+          mirrors: [mirror(second.url('/file.bin'))],
+          pieces: { algorithm: 'sha-256', pieceBytes: piece, values },
+          options: {
+            connections: 1,
+            expected: [{ algorithm: 'sha-256', value: WHOLE, source: 'metalink' }],
+          },
+        },
+      ],
+    })
+    const task = await engine.until(items[0]!.id, 'done', 'failed', 'changed')
+    expect(task.state).toBe('done')
+    expect(sha256(task)).toBe(WHOLE)
+    expect(task.mirrors.map(({ state }) => state)).toEqual(['failed', 'active'])
+    expect(second.requests.reduce((sum, { bytesSent }) => sum + bytesSent, 0)).toBeLessThan(2 * piece)
+  })
+})
+
 describe('refreshing a link', () => {
   it('continues the partial at another server after comparing, without the old one’s credentials', async () => {
     await withTwo(async ({ first, second, engine }) => {

@@ -120,6 +120,14 @@ function Form({ settings }: { settings: Settings }) {
           />
         </div>
         <p className="field-hint">{t('settings.durabilityHint')}</p>
+        <label className="check">
+          <input
+            type="checkbox"
+            checked={form.serverMirrors}
+            onChange={(event) => set({ serverMirrors: event.target.checked })}
+          />
+          {t('settings.serverMirrors')}
+        </label>
       </fieldset>
       <fieldset className="settings-group">
         <legend>{t('settings.groups.speed')}</legend>

@@ -49,6 +49,7 @@ export interface SettingsForm extends Record<NumberField | OptionalField, string
   netrcFile: string
   onConflict: Settings['onConflict']
   onChange: Settings['onChange']
+  serverMirrors: boolean
   durability: Settings['durability']
   theme: Settings['theme']
 }
@@ -75,6 +76,7 @@ export function toForm(settings: Settings): SettingsForm {
     netrcFile: netrcFile ?? '',
     onConflict,
     onChange,
+    serverMirrors: settings.serverMirrors,
     durability,
     theme,
   }
@@ -94,6 +96,7 @@ export function readForm(
     netrcFile: form.netrcFile.trim() || null,
     onConflict: form.onConflict,
     onChange: form.onChange,
+    serverMirrors: form.serverMirrors,
     durability: form.durability,
     theme: form.theme,
   }
