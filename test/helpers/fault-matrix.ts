@@ -46,6 +46,10 @@ export interface MatrixFault {
   mostRequests?: number
   options?: TaskOptions
   tls?: boolean
+  /** at the probe it says what no other server can meet */
+  misleads?: boolean
+  /** another server has the file as well, and behaves */
+  mirror?: boolean
   /** the file that the server has afterwards */
   becomes?: Partial<Resource>
   /** what comes of it once the server behaves again and the task is tried again, or decided to begin anew */
@@ -79,11 +83,29 @@ interface Cell {
 function cellsOf(table: readonly MatrixFault[], place: Place): Cell[] {
   return table.flatMap((fault) =>
     (['always', 'once'] as const).flatMap((times) => {
-      const given = fault[times] ?? null
-      const expected = typeof given === 'object' ? ((given && (given[place] ?? given.else)) ?? null) : given
-      return expected === null || given?.[place as never] === null ? [] : [{ fault, place, times, expected }]
+      const expected = outcomeAt(fault[times], place)
+      return expected === null ? [] : [{ fault, place, times, expected }]
     }),
   )
+}
+
+function outcomeAt(expected: Expected | undefined, place: Place): Outcome | null {
+  if (typeof expected !== 'object' || expected === null) return expected ?? null
+  const { [place]: own = expected.else } = expected
+  return own ?? null
+}
+
+/** The faults that end a download, where another server has the file: then it ends well. */
+export function whereOthersHaveTheFile(table: readonly MatrixFault[]): MatrixFault[] {
+  return table.map((fault) => {
+    const failing = PLACES.flatMap((place) => {
+      const alone = outcomeAt(fault.always, place)
+      const outcome: Outcome | null = fault.misleads && place === 'probe' ? alone : 'done'
+      return alone === null || alone === 'done' ? [] : [[place, outcome]]
+    })
+    const always = Object.fromEntries(failing)
+    return { ...fault, mirror: true, always, once: null, becomes: undefined }
+  })
 }
 
 let cells = 0
@@ -92,6 +114,7 @@ let cells = 0
 class CellRun implements AsyncDisposable {
   readonly cell: Cell
   readonly #server: FaultServer
+  readonly #mirror: FaultServer | null
   readonly #path = `/${++cells}.bin`
   /** requests and connections before the fault */
   #before = 0
@@ -100,24 +123,29 @@ class CellRun implements AsyncDisposable {
   #held: TaskDetail | null = null
   #met = 0
 
-  private constructor(cell: Cell, server: FaultServer) {
+  private constructor(cell: Cell, server: FaultServer, mirror: FaultServer | null) {
     this.cell = cell
     this.#server = server
-    server.add(this.#path, { size: SIZE, seed: SEED })
+    this.#mirror = mirror
+    for (const each of [server, mirror]) each?.add(this.#path, { size: SIZE, seed: SEED })
   }
 
   static async start(cell: Cell): Promise<CellRun> {
-    return new CellRun(cell, await startFaultServer({ tls: cell.fault.tls }))
+    const { tls, mirror } = cell.fault
+    return new CellRun(cell, await startFaultServer({ tls }), mirror ? await startFaultServer({ tls }) : null)
   }
 
-  [Symbol.asyncDispose](): Promise<void> {
-    return this.#server.close()
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#server.close()
+    await this.#mirror?.close()
   }
 
   async #add(engine: TestEngine, connections: number): Promise<void> {
     const trust = this.cell.fault.tls ? { caPem: this.#server.caPem } : {}
     const options = { retries: 2, ...trust, ...this.cell.fault.options, connections }
-    this.#id = await engine.add(this.#server.url(this.#path), options)
+    const mirrors = this.#mirror ? [{ url: this.#mirror.url(this.#path) }] : undefined
+    const item = { url: this.#server.url(this.#path), options, ...(mirrors && { mirrors }) }
+    this.#id = (await engine.call('tasks.add', { items: [item] })).items[0]!.id
   }
 
   /** For `resume`: leaves a paused task with parts of several segments. */
@@ -149,7 +177,7 @@ class CellRun implements AsyncDisposable {
     expect(this.#met, 'the fault was met').toBeGreaterThan(0)
     const outcome = task.error?.code ?? task.state
     expect(outcome === 'remote_changed' ? task.state : outcome, JSON.stringify(task.error)).toBe(expected)
-    const asked = this.#server.requests.length - this.#before
+    const asked = this.#server.requests.length - this.#before + (this.#mirror?.requests.length ?? 0)
     expect(asked, 'requests').toBeLessThanOrEqual(this.cell.fault.mostRequests ?? MOST_REQUESTS)
     expect(this.#server.connections.total - base, 'connections').toBeLessThanOrEqual(
       this.cell.fault.mostRequests ?? MOST_REQUESTS,
