@@ -188,7 +188,7 @@ function http2Wire(session: ServerHttp2Session, stream: ServerHttp2Stream): Wire
       const { NGHTTP2_REFUSED_STREAM, NGHTTP2_INTERNAL_ERROR, NGHTTP2_NO_ERROR } = constants
       if (how === 'reset') stream.close(stream.headersSent ? NGHTTP2_INTERNAL_ERROR : NGHTTP2_REFUSED_STREAM)
       // This request and all after it were not looked at (RFC 9113 §6.8).
-      else if (how === 'goaway' && !stream.headersSent) session.goaway(NGHTTP2_NO_ERROR, Math.max(0, stream.id! - 2))
+      else if (how === 'goaway' && !stream.headersSent) session.goaway(NGHTTP2_NO_ERROR, stream.id! - 2)
       else if (how === 'goaway') session.destroy(undefined, NGHTTP2_INTERNAL_ERROR)
       else session.socket.destroy()
     },

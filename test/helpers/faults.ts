@@ -272,7 +272,7 @@ export const oneTime =
 export const goAway = (): Fault => (reply) => {
   reply.goAway = true
 }
-/** HTTP/2: GOAWAY that does not cover this request: it was not looked at. */
+/** HTTP/2: GOAWAY that does not cover this request: it was not looked at. Node cannot say that of a connection's first. */
 export const goAwayUnanswered = (): Fault => (reply) => {
   reply.status = null
   reply.cut = { at: 0, how: 'goaway' }

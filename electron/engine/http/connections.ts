@@ -64,8 +64,8 @@ export interface Connections {
   acquireShared(origin: string, profile: RequestProfile): Promise<Connection | null>
   /** gives a connection back after a reply that was read to its end */
   release(connection: Connection): void
-  /** closes a connection at once, whatever it is doing */
-  discard(connection: Connection): void
+  /** closes a connection at once, whatever it is doing; a shared one is only left. `broke`: its request failed on it */
+  discard(connection: Connection, broke: boolean): void
   /** closes idle connections, of one origin or of all */
   dropIdle(origin?: string): void
   setLimits(limits: PoolLimits): void
@@ -80,7 +80,7 @@ export function createConnections(clock: Clock, limits: PoolLimits, lookup?: Loo
   const contexts = new Map<string, SecureContext>()
   const pool = new ConnectionPool<Connection>(clock, limits, ({ dispatcher }) => void dispatcher.destroy())
 
-  const sharedConnections = createSharedConnections(() => pool.limits.keepAliveMs)
+  const sharedConnections = createSharedConnections(clock, () => pool.limits.keepAliveMs)
 
   // Node's default certificates need no context of our own; parsing all of them takes milliseconds, hence the cache.
   const contextOf = (trust: Trust) => {
@@ -162,12 +162,12 @@ export function createConnections(clock: Clock, limits: PoolLimits, lookup?: Loo
       }
     },
     release(connection) {
-      if (connection.shared) return sharedConnections.release(connection.shared)
+      if (connection.shared) return sharedConnections.release(connection.shared, false)
       connection.served++
       pool.release(connection)
     },
-    discard(connection) {
-      if (connection.shared) sharedConnections.release(connection.shared)
+    discard(connection, broke) {
+      if (connection.shared) sharedConnections.release(connection.shared, broke)
       else pool.discard(connection)
     },
     dropIdle(origin) {

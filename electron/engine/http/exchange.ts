@@ -59,6 +59,8 @@ export interface OpenRequest {
   readonly progress: number
   /** nothing comes because we ask for nothing */
   readonly heldBack: boolean
+  /** the reply's head has come */
+  readonly answered: boolean
   /** Ends everything with this error, at once. */
   fail(error: NighthaulError): void
 }
@@ -134,6 +136,10 @@ class ExchangeHandler implements Dispatcher.DispatchHandler, Exchange, OpenReque
 
   get isOver(): boolean {
     return this.#over
+  }
+
+  get answered(): boolean {
+    return this.#hasHead
   }
 
   get heldBack(): boolean {

@@ -200,15 +200,16 @@ export function createHttpClient(deps: HttpClientDeps): HttpClient {
         toError: (error) => (proxy ? toProxiedError(error, url.href, proxy.host) : toNetworkError(error, url.href)),
         onStart: (started) => {
           open = started
+          connection.shared?.requests.add(started)
           if (repeatable) openRequests.add(started)
         },
         now: () => clock.monotonic(),
         onDone: (reusable, end) => {
-          if (open) openRequests.delete(open)
+          if (open) for (const all of [openRequests, connection.shared?.requests]) all?.delete(open)
           const { setup } = connection
           connection.setup = null
           if (reusable) connections.release(connection)
-          else connections.discard(connection)
+          else connections.discard(connection, end.error !== null)
           const endedAt = clock.monotonic()
           const about = {
             host: url.host,
