@@ -340,12 +340,14 @@ export class Connections implements SlotHolder {
     for (const { racesFor, abort } of this.#open) if (racesFor === segment) abort.abort(LEFT.overtaken)
   }
 
-  /** A segment that was never proven goes back to the connection it was split from: one-time links serve only that. */
+  /** A segment of which nothing came, and nobody else is at, goes back to the connection it was split from. */
   #giveBack(connection: Connection): void {
-    if (connection.proven || connection.segment === null) return
+    const at = ({ segment, racesFor }: Connection) => segment ?? racesFor
+    const start = at(connection)
+    if (start === null || [...this.#open].some((c) => c !== connection && at(c) === start)) return
     const { progress } = this.#deps
-    const before = progress.segments.find((s) => s.end === connection.segment)
-    if (!before || before.written >= connection.segment) return
+    const before = progress.segments.find((s) => s.end === start)
+    if (!before || before.written >= start) return
     progress.absorb(before.start)
     this.#ownerOf(before.start)?.transfer?.setEnd(progress.at(before.start)!.end)
   }

@@ -64,8 +64,8 @@ export const AT = 700_000
 const HELD = 600_000
 const MOST_REQUESTS = 12
 const MIB = 1024 * 1024
-/** slow enough for others to be asked for the rest, and for seconds */
-const FIRST_BYTES_PER_SECOND = 1_500_000
+/** slow enough for others to be asked for the rest, and for all that befalls them */
+const FIRST_BYTES_PER_SECOND = 250_000
 
 export const matrixClock = clockOfHaste(20)
 
@@ -219,7 +219,9 @@ class CellRun implements AsyncDisposable {
             server.requests.some((request) => request.index > 0 && request.finished) ||
             (connection !== undefined && server.connections.total > base + 1 + (connection === 'late' ? 1 : 0)),
         )
-        .then(openFirst)
+        // What the fault means for the download is settled before the first connection can be done with everything.
+        .then(() => engine.untilTask(this.#id, ({ connections, state }) => connections <= 1 || state !== 'active'))
+        .then(openFirst, openFirst)
     server.fault(this.#path, (request, index) => {
       if (place === 'probe' || place === 'resume') return meet(request, index)
       if (index > 0) return meet(request, index)

@@ -299,17 +299,17 @@ export async function startFaultServer(
   }
 }
 
-function createPace(bytesPerSecond: () => number): { chunkBytes: number; wait(bytes: number): Promise<void> } {
-  const atFirst = bytesPerSecond()
+function createPace(bytesPerSecond: () => number): { readonly chunkBytes: number; wait(bytes: number): Promise<void> } {
   let due = performance.now()
-  if (atFirst === Number.POSITIVE_INFINITY) return { chunkBytes: CHUNK_BYTES, wait: async () => {} }
   return {
-    chunkBytes: Math.max(1, Math.min(CHUNK_BYTES, Math.floor(atFirst / 50))),
-    wait(bytes) {
+    get chunkBytes() {
+      return Math.max(1, Math.min(CHUNK_BYTES, Math.floor(bytesPerSecond() / 50)))
+    },
+    async wait(bytes) {
       const now = performance.now()
       // A timer that was late is made up for, so that a busy machine serves no slower.
       due = Math.max(due, now - LATENESS_MS) + (bytes / bytesPerSecond()) * 1000
-      return new Promise((resolve) => setTimeout(resolve, Math.max(0, due - now)))
+      if (due > now) await new Promise((resolve) => setTimeout(resolve, due - now))
     },
   }
 }

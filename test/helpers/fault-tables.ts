@@ -249,26 +249,26 @@ export const CONNECTION_FAULTS: readonly MatrixFault[] = [
   {
     name: 'closed right after the head',
     script: () => () => faults.closeAfterHeaders(),
-    always: 'connection_closed',
+    always: { later: 'done', else: 'connection_closed' },
     once: 'done',
   },
   {
     name: 'reset right after the head',
     script: () => () => faults.resetAt(0),
-    always: 'connection_reset',
+    always: { later: 'done', else: 'connection_reset' },
     once: 'done',
   },
   {
     name: 'stalled right after the head',
     script: () => () => faults.stallAt(0),
-    always: 'stalled',
+    always: { later: 'done', else: 'stalled' },
     once: 'done',
     options: IMPATIENT,
   },
   {
     name: 'a bad first chunk',
     script: () => () => faults.badChunk(0),
-    always: 'protocol_error',
+    always: { later: 'done', else: 'protocol_error' },
     once: 'done',
   },
   {
