@@ -4,7 +4,7 @@ import { existsSync } from 'node:fs'
 import { open, readFile, rename, truncate, unlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import Database from 'better-sqlite3'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import { createNodeFileSystem } from '../../electron/engine/node-fs.ts'
 import { openStore } from '../../electron/store/index.ts'
 import type { TaskOptions } from '../../shared/schemas.ts'
@@ -39,10 +39,10 @@ async function finished(engine: TestEngine, server: FaultServer, options: TaskOp
   return { id, path: path! }
 }
 
-/** As a file that came before checksums were kept. */
-function forgetBlocks(engine: TestEngine, id: number): void {
-  const db = new Database(join(engine.profile, 'nighthaul.db'))
-  db.prepare('DELETE FROM block_pages WHERE task_id = ?').run(id)
+/** As a file that came before checksums were kept. The engine may have a transaction open until its next turn. */
+async function forgetBlocks(engine: TestEngine, id: number): Promise<void> {
+  const db = new Database(join(engine.profile, 'nighthaul.db'), { timeout: 0 })
+  await vi.waitFor(() => db.prepare('DELETE FROM block_pages WHERE task_id = ?').run(id))
   db.close()
 }
 
@@ -101,7 +101,7 @@ describe('verify', () => {
       badRanges: [{ start: 8 * MIB, end: SIZE }],
     })
     await truncate(path, SIZE)
-    forgetBlocks(engine, id)
+    await forgetBlocks(engine, id)
     expect(await verify()).toMatchObject({ verdict: 'unknown', checkedBlocks: 0, uncheckedBlocks: 10 })
   })
 
@@ -113,7 +113,7 @@ describe('verify', () => {
     expect((await engine.call('tasks.verify', { id })).checksum).toEqual({
       ...{ algorithm: 'sha-256', expected: checksum.value, actual: checksum.value, matches: true },
     })
-    forgetBlocks(engine, id)
+    await forgetBlocks(engine, id)
     expect(await engine.call('tasks.verify', { id })).toMatchObject({ verdict: 'right', uncheckedBlocks: 10 })
     await flip(path, 5)
     expect(await engine.call('tasks.verify', { id })).toMatchObject({
@@ -163,7 +163,7 @@ describe('verify', () => {
     const blocks = 4096
     // A file that takes a moment: sparse, and the store believes that it is as long.
     await truncate(path, blocks * MIB)
-    const { store } = openStore({ path: join(engine.profile, 'nighthaul.db'), now: Date.now })
+    const { store } = await vi.waitFor(() => openStore({ path: join(engine.profile, 'nighthaul.db'), now: Date.now }))
     store.updateTask(id, { sizeBytes: blocks * MIB, writtenBytes: blocks * MIB })
     const page = Array.from({ length: blocks - 10 }, (_, n) => ({ index: n + 10, crc32: 1, bytes: MIB }))
     store.checkpoint([{ id, bootId: 'boot-1', writtenBytes: blocks * MIB, blocks: page }])
