@@ -19,7 +19,7 @@ import type { EngineDeps } from './ports.ts'
 import type { Runner } from './runner.ts'
 
 /** Tasks of one transaction; between two, the engine does its other work. */
-const BATCH = 1_000
+const BATCH = 400
 const FILES_A_STEP = 100
 const MAX_NUMBERED_NAMES = 10_000
 const DAY_MS = 86_400_000
@@ -64,12 +64,15 @@ export class Removal {
     for (const id of ids) this.#going.add(id)
     try {
       for (const batch of batches(ids)) {
-        const mine = this.#deps.mineOf(batch).map((task) => task.id)
-        const running = mine.filter((id) => runner.isRunning(id))
-        for (const id of running) runner.stop(id)
-        await runner.settled(running)
-        // A run that was just publishing may have ended in the meantime: look again.
-        const tasks = store.getTasks(mine)
+        let tasks = this.#deps.mineOf(batch)
+        const ids = tasks.map((task) => task.id)
+        const running = ids.filter((id) => runner.isRunning(id))
+        if (running.length > 0) {
+          for (const id of running) runner.stop(id)
+          await runner.settled(running)
+          // A run that was just publishing may have ended in the meantime: look again.
+          tasks = store.getTasks(ids)
+        }
         if (tasks.length > 0) {
           removal ??= store.beginRemoval(at)
           await this.#take(tasks, { removal, at, deleteFiles, dueAt: at + waitMs, atOnce: waitMs === 0 })
