@@ -26,14 +26,24 @@ export class Backups {
 
   /** A step of the clockwork. */
   step(): void {
-    const { clock, store } = this.#deps
+    const { clock } = this.#deps
     if (this.#running !== null || clock.monotonic() < this.#nextLook) return
     this.#nextLook = clock.monotonic() + LOOK_EVERY_MS
+    try {
+      this.#backUpWhenDue()
+    } catch (error) {
+      this.#failed(error)
+    }
+  }
+
+  #backUpWhenDue(): void {
+    const { clock, store } = this.#deps
     const { backupDays: days, backupWeeks: weeks } = this.#deps.settings()
+    if (days + weeks === 0) return
     const newest = store.newestBackupAt()
     const ageMs = newest === null ? DAY_MS : clock.now() - newest
     // Younger than now: the clock was wrong once, and would be believed for years.
-    if (days + weeks === 0 || (ageMs >= 0 && ageMs < DAY_MS)) return
+    if (ageMs >= 0 && ageMs < DAY_MS) return
     this.#running = store
       .backUp({ days, weeks })
       .then(() => this.#deps.notices.drop('backup_failed'))
