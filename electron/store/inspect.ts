@@ -3,6 +3,7 @@ import { existsSync, statSync } from 'node:fs'
 import Database from 'better-sqlite3'
 import { allBackups } from './backup-files.ts'
 import { type Migration, schemaVersion } from './migrate.ts'
+import { schemaByShape } from './schema-version.ts'
 import { isUnreadable } from './store-errors.ts'
 
 export type Finding = { kind: 'none' } | { kind: 'sound'; version: number } | { kind: 'damaged'; reason: string }
@@ -52,7 +53,12 @@ export function inspect(path: string, migrations: readonly Migration[], busyTime
     // SQLite writes whole pages. It reads what is missing of the last one as zeroes, and no check need notice.
     const isCut = bytes % (db.pragma('page_size', { simple: true }) as number) !== 0
     if (isCut && !bytesAt(`${path}-wal`)) return { kind: 'damaged', reason: 'the end of the file is missing' }
-    const fault = faultOf(db, version, known, existsSync(suspectMark(path)))
+    const fault =
+      faultOf(db, version, known, existsSync(suspectMark(path))) ??
+      // Migrating what has been migrated would fail, at every start.
+      (version > 0 && version < known.at(-1)! && schemaByShape(db, migrations) > version
+        ? `the tables are newer than schema ${version}`
+        : null)
     return fault === null ? { kind: 'sound', version } : { kind: 'damaged', reason: fault }
   } catch (error) {
     if (!isUnreadable(error)) throw error

@@ -9,8 +9,9 @@ import { TASK_STATES } from '../../shared/task-state.ts'
 import { allBackups } from './backup-files.ts'
 import { type Connection, createPrivateFile, openConnection, SIDECARS, type StoreLogger } from './database.ts'
 import { inspect, suspectMark } from './inspect.ts'
-import { backupsOf, latestVersion, type Migration, migrate, schemaVersion, stampedPath } from './migrate.ts'
+import { backupsOf, latestVersion, type Migration, migrate, stampedPath } from './migrate.ts'
 import { mergeMissing } from './salvage-merge.ts'
+import { schemaByShape } from './schema-version.ts'
 import { sealOf } from './segment-seal.ts'
 import { isConstraintViolation, isUnreadable } from './store-errors.ts'
 import { fold } from './task-row.ts'
@@ -170,7 +171,7 @@ export function fillFresh(fresh: string, source: string, { migrations, now, logg
   const from = openDamaged(source, logger)
   try {
     // Rows go into the schema they were written under; the migrations then treat them like any others.
-    const sourceVersion = from === null ? 0 : attempt(() => schemaVersion(from), 0)
+    const sourceVersion = from === null ? 0 : attempt(() => schemaByShape(from, migrations), 0)
     const schema = migrations.filter(({ version }) => version <= sourceVersion)
     migrate(target, schema.length === 0 ? migrations : schema, { now, logger })
     const filled =

@@ -15,6 +15,7 @@ import { dirname } from 'node:path'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { openStore } from '../../electron/store/index.ts'
 import { suspectMark } from '../../electron/store/inspect.ts'
+import { MIGRATIONS } from '../../electron/store/migrations/index.ts'
 import { NighthaulError } from '../../shared/errors.ts'
 import type { TaskStore } from '../../shared/records.ts'
 import {
@@ -141,6 +142,20 @@ describe('a store with damaged pages', { timeout: 60_000 }, () => {
     ])
     expect(store.blocks(5)).toEqual([{ index: 0, crc32: 5, bytes: 30 }])
   })
+
+  test.each(MIGRATIONS.slice(0, -1).map(({ version }) => version))(
+    'keeps everything where its version became %d, which is another one’s',
+    (version) => {
+      const path = filledStore()
+      const bytes = new Uint8Array(4)
+      new DataView(bytes.buffer).setUint32(0, version)
+      overwrite(path, 60, bytes)
+      const { store, recovered } = open(path)
+      expect(recovered).toMatchObject({ tasksKept: TASKS, tasksLost: 0 })
+      expect(store.getSettings()).toEqual({ downloadsAtOnce: 7 })
+      expect(store.segments(5)).toHaveLength(2)
+    },
+  )
 
   test('keeps the ids it has given even where their tasks are lost', () => {
     const path = filledStore()
