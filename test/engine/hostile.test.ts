@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs'
 import { expect, it } from 'vitest'
 import type { TaskDetail } from '../../shared/schemas.ts'
 import { contentSha256 } from '../helpers/bytes.ts'
-import { startEngine, type TestEngine, type TestEngineOptions } from '../helpers/engine.ts'
+import { hastyClock, startEngine, type TestEngine, type TestEngineOptions } from '../helpers/engine.ts'
 import { type FaultScript, type FaultServer, faults, type Resource, startFaultServer } from '../helpers/fault-server.ts'
 
 const MIB = 1024 * 1024
@@ -166,6 +166,47 @@ it('fewer connections take effect on what runs, for the download and for the hos
   await engine.call('settings.set', { connectionsPerHost: 2 })
   await server.until(() => server.held === 2)
   server.fault('/file.bin', null)
+  server.release()
+  complete(await engine.until(id, 'failed', 'done', 'changed'))
+})
+
+it('a server of one byte a second is not asked ever more: it stays slow, and what is here stays', async () => {
+  await using server = await startFaultServer()
+  await using engine = await startEngine()
+  server.add('/file.bin', { size: SIZE, seed: SEED })
+  server.fault('/file.bin', () => faults.slow(1))
+  const id = await engine.add(server.url('/file.bin'), { connections: 4 })
+  await engine.untilTask(id, ({ connections }) => connections > 1)
+  const from = hastyClock.monotonic()
+  const minutes = 4
+  await engine.untilTask(id, () => hastyClock.monotonic() - from > minutes * 60_000)
+  expect(server.requests.length).toBeLessThan(10 * minutes)
+  await engine.call('tasks.pause', { selection: { ids: [id] } })
+  await engine.untilTask(id, ({ state, connections }) => state === 'paused' && connections === 0)
+  server.fault('/file.bin', null)
+  await engine.call('tasks.resume', { selection: { ids: [id] } })
+  complete(await engine.until(id, 'failed', 'done', 'changed'))
+})
+
+for (const how of ['reset', 'close'] as const)
+  it(`goes on with the connections that a server takes, where it turns further ones away (${how})`, async () => {
+    await using server = await startFaultServer()
+    await using engine = await startEngine()
+    server.add('/file.bin', { size: SIZE, seed: SEED, rateBytesPerSecond: 8 * MIB })
+    server.faultConnections(faults.mostConnections(2, how))
+    const id = await engine.add(server.url('/file.bin'), { connections: 6, retries: 0 })
+    complete(await engine.until(id, 'failed', 'done', 'changed'))
+    expect(server.connections.total).toBeLessThan(30)
+  })
+
+it('waits for a TLS handshake that takes its time', async () => {
+  await using server = await startFaultServer({ tls: true })
+  await using engine = await startEngine()
+  server.add('/file.bin', { size: SIZE, seed: SEED })
+  server.faultConnections(({ index }) => (index === 0 ? 'late' : null))
+  const id = await engine.add(server.url('/file.bin'), { caPem: server.caPem, retries: 0 })
+  await server.until(() => server.held === 1)
+  expect(server.requests).toHaveLength(0)
   server.release()
   complete(await engine.until(id, 'failed', 'done', 'changed'))
 })
