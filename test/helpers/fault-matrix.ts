@@ -46,6 +46,8 @@ export interface MatrixFault {
   mostRequests?: number
   options?: TaskOptions
   tls?: boolean
+  /** what is special about the file from the beginning */
+  resource?: Partial<Resource>
   /** at the probe it says what no other server can meet */
   misleads?: boolean
   /** another server has the file as well, and behaves */
@@ -127,7 +129,7 @@ class CellRun implements AsyncDisposable {
     this.cell = cell
     this.#server = server
     this.#mirror = mirror
-    for (const each of [server, mirror]) each?.add(this.#path, { size: SIZE, seed: SEED })
+    for (const each of [server, mirror]) each?.add(this.#path, { size: SIZE, seed: SEED, ...cell.fault.resource })
   }
 
   static async start(cell: Cell): Promise<CellRun> {

@@ -31,6 +31,12 @@ export const REPLY_FAULTS: readonly MatrixFault[] = [
     once: 'done',
   },
   {
+    name: 'Content-Range shifted back',
+    script: () => () => faults.wrongContentRange({ shift: -512 }),
+    always: refused('range_mismatch'),
+    once: 'done',
+  },
+  {
     name: 'Content-Range shorter than the body',
     script: () => () => faults.wrongContentRange({ end: -5 }),
     always: refused('length_mismatch'),
@@ -113,6 +119,20 @@ export const REPLY_FAULTS: readonly MatrixFault[] = [
     script: () => () => faults.changeContent({ seed: 9, size: 1_900_000 }),
     always: { probe: 'done', else: 'changed' },
     becomes: { seed: 9, size: 1_900_000 },
+  },
+  {
+    name: 'a range of another file, whatever If-Range says',
+    script: () => () => [faults.withHeaders({ etag: '"other"' }), faults.lieAboutContent(99)],
+    always: { probe: null, else: 'changed' },
+    once: { probe: null, else: 'changed' },
+  },
+  {
+    name: 'a range of other bytes where nothing protects it',
+    resource: { etag: null, lastModified: null },
+    script: () => () => faults.lieAboutContent(99),
+    // Nothing is here to compare a new segment with.
+    always: { probe: null, later: null, else: 'changed' },
+    once: { probe: null, later: null, else: 'changed' },
   },
   {
     name: 'another file in mid-download',
