@@ -296,7 +296,7 @@ export interface TaskStore {
   /** intent; those that are there stay as they are, and there are never more than MOST_MIRRORS: how many were new */
   addMirrors(id: TaskId, mirrors: readonly NewMirror[]): number
   updateMirror(id: TaskId, mirror: MirrorRecord): void
-  /** intent; what was known of it stays but for its failures */
+  /** intent; what the replies of the old URL told of the file says nothing about the new one's */
   renameMirror(id: TaskId, from: string, to: string): void
   /** intent; every mirror gets another chance */
   forgiveMirrors(ids: readonly TaskId[]): void

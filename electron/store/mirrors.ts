@@ -46,7 +46,7 @@ export function createMirrors(connection: Connection, logger: StoreLogger): Mirr
     'DELETE FROM mirrors WHERE task_id = ? AND url = ? AND url <> ?',
   )
   const rename = db.prepare<[string, TaskId, string]>(
-    'UPDATE mirrors SET url = ?, error = NULL, failures = 0 WHERE task_id = ? AND url = ?',
+    'UPDATE mirrors SET url = ?, file = NULL, error = NULL, failures = 0 WHERE task_id = ? AND url = ?',
   )
   const forgive = db.prepare<[TaskId]>('UPDATE mirrors SET error = NULL, failures = 0 WHERE task_id = ?')
 

@@ -52,7 +52,13 @@ describe('mirrors', () => {
   test('can get another URL, also one that is there already', () => {
     const store = openTestStore({ path: storePath() })
     const [id = 0] = store.addTasks([{ ...newTask(), mirrors: [named('a.example'), named('b.example')] }])
+    const file = {
+      ...{ etag: '"a"', lastModified: null, lastModifiedStrong: false },
+      ...{ finalUrl: null, httpVersion: '1.1', acceptsRanges: true },
+    }
+    store.updateMirror(id, { ...store.mirrors(id)[0]!, file, failures: 1 })
     store.renameMirror(id, 'https://a.example/x.iso', 'https://c.example/x.iso')
+    expect(store.mirrors(id)[0]).toMatchObject({ url: 'https://c.example/x.iso', file: null, failures: 0 })
     store.renameMirror(id, 'https://c.example/x.iso', 'https://b.example/x.iso')
     expect(store.mirrors(id).map(({ url }) => url)).toEqual(['https://b.example/x.iso'])
   })
