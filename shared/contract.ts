@@ -10,6 +10,8 @@ import {
   type AddTasksResult,
   type AppInfo,
   ListTasksInput,
+  MoveTasksInput,
+  type MoveTasksResult,
   NETWORK_CHANGES,
   type ParsedCurl,
   type ParsedMetalink,
@@ -84,6 +86,8 @@ export const contract = {
   'tasks.repair': method(z.object({ id: TaskId }))<RepairResult>(),
   /** Comparisons that run or wait end with `interrupted`: how many. */
   'tasks.stopVerifying': method(z.object({ selection: Selection }))<{ count: number }>(),
+  /** Moves finished files and partials, or learns that somebody did. Answers when all are there; pausing calls it off. */
+  'tasks.move': method(MoveTasksInput)<MoveTasksResult>(),
   /** One request, no download. */
   'url.probe': method(ProbeInput)<ProbeResult>(),
   /** A command as browsers copy it (“Copy as cURL”); reads no files. */

@@ -213,6 +213,20 @@ export interface RemovedTask {
 export const RefreshLinkInput = z.object({ id: TaskId, url: HttpUrl })
 export type RefreshLinkInput = z.output<typeof RefreshLinkInput>
 
+/** Takes files to a folder, or one file to a path. */
+export const MoveTasksInput = z.object({
+  ids: z.array(TaskId).min(1).max(10_000),
+  /** absolute, on the engine’s machine. A folder, if it is one, ends with a separator, or there are several downloads */
+  to: z.string().min(1).max(4096),
+  /** somebody moved the file already: it is compared with what came, and believed */
+  alreadyThere: z.boolean().default(false),
+})
+export type MoveTasksInput = z.output<typeof MoveTasksInput>
+export interface MoveTasksResult {
+  moved: { id: TaskId; path: string }[]
+  failed: { id: TaskId; error: ErrorInfo }[]
+}
+
 export const SORT_KEYS = ['position', 'name', 'size', 'progress', 'state', 'created'] as const
 export const ListTasksInput = z.object({
   states: z.array(z.enum(TASK_STATES)).optional(),
@@ -235,6 +249,8 @@ export interface TaskRow {
   /** null: not known (yet) */
   sizeBytes: number | null
   writtenBytes: number
+  /** of its file, copied to another volume so far; null: it is not being copied */
+  copiedBytes: number | null
   bytesPerSecond: number
   /** null: cannot be told */
   etaMs: number | null

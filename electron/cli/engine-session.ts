@@ -12,7 +12,11 @@ export interface EngineSession {
 }
 
 /** An engine that works on tasks leased to this process alone, under settings of this run. Not started yet. */
-export async function openSession(flag: string | undefined, settingsOverride: SettingsPatch): Promise<EngineSession> {
+export async function openSession(
+  flag: string | undefined,
+  settingsOverride: SettingsPatch,
+  watchesDisk = false,
+): Promise<EngineSession> {
   const profile = profileFolder({ flag, env: process.env })
   return openEngine({
     profile,
@@ -21,5 +25,6 @@ export async function openSession(flag: string | undefined, settingsOverride: Se
     version: version(),
     logger: await commandLogger(),
     settingsOverride,
+    watchesDisk,
   })
 }

@@ -1,5 +1,5 @@
 /** One run of `get` over its URLs: adds them, follows them to their end, reports each exactly once. */
-import { exitCodeOf, NighthaulError, toErrorInfo } from '../../shared/errors.ts'
+import { exitCodeOf, MENDED_BY_THEMSELVES, NighthaulError, toErrorInfo } from '../../shared/errors.ts'
 import type { AddTasksInput, TaskDelta, TaskDetail, TaskId, TaskOptions, TaskRow } from '../../shared/schemas.ts'
 import type { EngineApi } from '../engine/api.ts'
 import type { Done, Report } from './report.ts'
@@ -15,6 +15,8 @@ interface RunOptions {
   /** a person can be asked what to do with a changed file */
   asksPerson: boolean
   onChange: TaskOptions['onChange']
+  /** what the disk stopped goes on by itself */
+  waitsForDisk: boolean
   /** aborted when the person wants to stop */
   signal: AbortSignal
 }
@@ -141,6 +143,8 @@ export class GetRun {
     const followed = this.#followed.get(id)!
     const state = followed.row?.state
     if (followed.ended || (state !== 'done' && state !== 'failed' && state !== 'changed' && state !== 'paused')) return
+    const { error } = followed.row!
+    if (state === 'paused' && this.#options.waitsForDisk && error && MENDED_BY_THEMSELVES.has(error.code)) return
     followed.ended = true
     const end = async () => {
       if (state === 'changed' && this.#options.asksPerson && (await this.#askForRestart(engine, followed))) return

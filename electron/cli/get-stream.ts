@@ -67,6 +67,7 @@ function rowOf(url: string, progress: { bytes: number; total: number | null; byt
     state: 'active',
     sizeBytes: total,
     writtenBytes: bytes,
+    copiedBytes: null,
     bytesPerSecond,
     etaMs: total === null || bytesPerSecond === 0 ? null : ((total - bytes) / bytesPerSecond) * 1000,
     connections: 1,

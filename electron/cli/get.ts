@@ -21,10 +21,11 @@ export async function get(args: string[], flags: GetFlags & GlobalFlags): Promis
   const run = new GetRun(urls, report, {
     asksPerson: atTerminal && !flags.json && flags.onChange === undefined,
     onChange: flags.onChange,
+    waitsForDisk: flags.waitForSpace === true,
     signal: interruption.signal,
   })
   try {
-    const session = await openSession(flags.profile, readSessionSettings(flags))
+    const session = await openSession(flags.profile, readSessionSettings(flags), flags.waitForSpace)
     try {
       interruption.signal.throwIfAborted()
       await session.engine.start()

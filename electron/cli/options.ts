@@ -18,6 +18,7 @@ export interface TransferFlags extends AccessFlags {
   mirror?: string[]
   output?: string
   directory?: string
+  tempDir?: string
   connections?: number
   limitRate?: number
   checksum?: Checksum[]
@@ -37,6 +38,7 @@ export interface GetFlags extends TransferFlags {
   maxHostConnections?: number
   hostRate?: number
   hostSpacing?: number
+  waitForSpace?: true
   json?: true
 }
 
@@ -48,6 +50,7 @@ export function addTransferOptions(command: Command): Command {
     .option('--curl <command>', 'what a cURL command would fetch; - reads it from standard input')
     .option('-o, --output <file>', 'save as this file')
     .option('-d, --directory <dir>', 'folder to save in')
+    .option('--temp-dir <dir>', 'folder for the part until it is complete')
     .addOption(valued('-x, --connections <n>', 'connections per download', (text) => parseWhole(text, 1, 64)))
     .addOption(valued('--limit-rate <rate>', 'bytes a second: 500K, 2M, 1.5M', parseRate))
     .addOption(repeated('--checksum <algorithm=hex>', 'expected digest, such as sha-256=… (repeatable)', parseChecksum))
@@ -69,6 +72,7 @@ export function addSessionOptions(command: Command): Command {
     .addOption(valued('--max-host-connections <n>', 'connections to one host', (text) => parseWhole(text, 1, 64)))
     .addOption(valued('--host-rate <n>', 'requests a second to one host', parseHostRate))
     .addOption(valued('--host-spacing <seconds>', 'the least time between two requests to one host', parseSpacing))
+    .option('--wait-for-space', 'wait where the disk is full or its folder is gone, instead of giving up')
     .option('--json', 'print JSON, one object a line')
 }
 
@@ -81,6 +85,7 @@ export function readTaskOptions(flags: TransferFlags): TaskOptions {
       ...readChecksums(flags.checksum),
       findChecksums: flags.findChecksums,
       verifyFound: flags.verifyFound === false ? false : undefined,
+      temporaryFolder: flags.tempDir === undefined ? undefined : callerPath(flags.tempDir),
       onConflict: flags.onConflict,
       onChange: flags.onChange,
       retries: flags.retries,

@@ -9,6 +9,7 @@ import type { BenchFlags } from './bench.ts'
 import { valued } from './flags.ts'
 import { addHostCommands } from './host-commands.ts'
 import { addListCommands } from './list-commands.ts'
+import type { MoveFlags } from './move.ts'
 import { addSessionOptions, addTransferOptions, type GetFlags, type TransferFlags } from './options.ts'
 import { parseBytes, parsePeriod, parseRateOrNone, parseSeconds, parseTaskId, parseUrl, parseWhole } from './parse.ts'
 import type { SetFlags } from './queue.ts'
@@ -161,6 +162,13 @@ export function buildProgram(finish: (code: number) => void): Command {
         run<[string[]], { json?: true }>(async (ids, flags) => (await import('./queue.ts')).move(name, ids, flags)),
       )
   }
+
+  command('move', 'take files of downloads to another place, finished or not')
+    .argument('<id...>', 'ids, as in the list')
+    .requiredOption('--to <path>', 'a folder, or for one download a file')
+    .option('--already-there', 'the file was moved by somebody: compare it, and believe that')
+    .option('--json', 'print JSON, one object a line')
+    .action(run<[string[]], MoveFlags>(async (ids, flags) => (await import('./move.ts')).moveFiles(ids, flags)))
 
   addListCommands(program, run)
   command('set', 'change downloads, at once for those that run')

@@ -32,6 +32,7 @@ import { exportPage } from './list-export.ts'
 import { importList } from './list-import.ts'
 import { ThroughputHistory } from './metrics.ts'
 import { mirrorReason, mirrorViews } from './mirrors.ts'
+import { Mover } from './mover.ts'
 import { onNetworkChange, openNetwork } from './network.ts'
 import { watchNetwork } from './network-watch.ts'
 import { Notices } from './notices.ts'
@@ -95,7 +96,11 @@ export function createEngine(deps: EngineDeps): EngineApi {
     rows: (ids) => store.getTasks(ids).map(shownRow),
     counts: () => store.countsByState(),
   })
-  const shownRow = (task: TaskRecord) => rowOf(task, runner.live(task.id), verifications.progressOf(task.id))
+  const workOn = (id: TaskId) => ({
+    verifying: verifications.progressOf(id),
+    copiedBytes: runner.relocator.copiedBytes(id),
+  })
+  const shownRow = (task: TaskRecord) => rowOf(task, runner.live(task.id), workOn(task.id))
   const verifications = new Verifications({
     ...deps,
     changes,
@@ -165,6 +170,15 @@ export function createEngine(deps: EngineDeps): EngineApi {
     retry: (tasks) => runner.applyAll(tasks, { kind: 'retry' }),
   })
 
+  const mover = new Mover({
+    ...deps,
+    runner,
+    changes,
+    heldElsewhere,
+    isChecked: (id) => verifications.isChecking(id),
+    settled: schedulePump,
+  })
+
   // ── the queue ──
 
   function schedulePump(): void {
@@ -185,9 +199,9 @@ export function createEngine(deps: EngineDeps): EngineApi {
     armRetryTimer(look)
   }
 
-  /** It runs, or is about to be removed, or is being checked. */
+  /** It runs, or is about to be removed, or is being moved or checked. */
   function isTaken(id: TaskId): boolean {
-    return runner.isRunning(id) || removal.isGoing(id) || verifications.isChecking(id)
+    return runner.isRunning(id) || removal.isGoing(id) || mover.isMoving(id) || verifications.isChecking(id)
   }
 
   /** `get` works through its own list in order, whatever the queues say. */
@@ -280,6 +294,7 @@ export function createEngine(deps: EngineDeps): EngineApi {
     adoptOrphans()
     await removal.recover()
     for (const task of store.tasksInStates(['active', 'finishing'])) runner.applyTo(task, { kind: 'recovered' })
+    mover.recover()
     for (const task of store.unsyncedDone())
       await runner.checkUnsynced(task).catch((error: unknown) => {
         logger.warn({ task: task.id, error: toErrorInfo(error).message }, 'a finished file could not be checked')
@@ -414,7 +429,7 @@ export function createEngine(deps: EngineDeps): EngineApi {
       return detailOf(task, live, {
         mirrors: mirrorViews(task, mirrors, live ? live.writtenBytes - live.resumedFromBytes : 0),
         segments: () => store.segments(id).map(viewOf),
-        verifying: verifications.progressOf(id),
+        work: workOn(id),
         strategy: [
           ...mirrorReason(task, mirrors),
           ...currentStrategy(task, live, {
@@ -427,16 +442,20 @@ export function createEngine(deps: EngineDeps): EngineApi {
         ],
       })
     },
-    'tasks.pause': ({ selection }) => applyAll(selection, { kind: 'pause' }),
+    'tasks.pause': ({ selection }) => {
+      const onTheWay = mover.pause(mineOf(selection))
+      return { count: onTheWay + applyAll(selection, { kind: 'pause' }).count }
+    },
     'tasks.resume': ({ selection }) => applyAll(selection, { kind: 'resume' }),
     'tasks.retry': ({ selection }) => ({ count: retry(mineOf(selection)) }),
     'tasks.remove': ({ selection, ...how }) => {
       adoptOrphans()
       const ids = idsOf(selection)
       verifications.stop(ids)
-      return removal.remove(ids, how)
+      return mover.stayed(ids).then(() => removal.remove(ids, how))
     },
     ...removal.handlers,
+    ...mover.handlers,
     ...notices.handlers,
     'list.export': (input) => exportPage(input, deps),
     'list.import': async (input) => {
@@ -522,6 +541,7 @@ export function createEngine(deps: EngineDeps): EngineApi {
     await diskWatch?.stop()
     retryTimer?.cancel()
     verifications.stop()
+    await mover.drain()
     const ids = runner.runningIds()
     await runner.syncMarks()
     // `get` was interrupted: its task waits, paused, for the next `get` or for the window.

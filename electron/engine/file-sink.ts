@@ -32,7 +32,7 @@ export class PartFile {
   }
 
   /** `create` fails with EEXIST (raw, so that callers can look for another name); other errors are typed. */
-  static async open(fs: FileSystem, path: string, mode: 'create' | 'open'): Promise<PartFile> {
+  static async open(fs: FileSystem, path: string, mode: 'create' | 'open' | 'read'): Promise<PartFile> {
     try {
       return new PartFile(path, fs, await fs.open(path, mode))
     } catch (error) {

@@ -2,7 +2,7 @@
  * A finished file against the digests it should have. Where they differ the file is set aside as NAME.bad; where hashes
  * of its pieces tell which part is bad, only that part is given up.
  */
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { NighthaulError } from '../../shared/errors.ts'
 import {
   type ChecksumAlgorithm,
@@ -104,7 +104,7 @@ export async function badBlocks(
 export async function setAside(task: TaskRecord, partPath: string, { fs }: Pick<PlaceContext, 'fs'>): Promise<string> {
   for (let n = 0; n < MAX_NUMBERED_NAMES; n++) {
     const name = `${n === 0 ? task.filename : numberedName(task.filename!, n)}.bad`
-    const path = join(task.folder, name)
+    const path = join(dirname(partPath), name)
     try {
       await fs.renameExclusive(partPath, path)
       return path

@@ -44,7 +44,9 @@ export function createNodeFileSystem(platform: NodeJS.Platform = process.platfor
       } catch (error) {
         const code = (error as NodeJS.ErrnoException).code ?? ''
         // A crash between link and unlink leaves both names on one file: then only the old name has to go.
-        if (code === 'EEXIST' && (await isSameFile(from, to))) return fs.unlink(from)
+        if (code === 'EEXIST' && (await isSameFile(from, to)))
+          // Or they are one name, where names that differ in case only are: there is nothing to unlink then.
+          return (await fs.stat(from)).nlink > 1 ? fs.unlink(from) : fs.rename(from, to)
         if (!NO_LINKS.has(code)) throw error
         const existing = await fs.stat(to).catch(ignoreMissing)
         if (existing) throw Object.assign(new Error(`EEXIST: file exists: ${to}`), { code: 'EEXIST', path: to })

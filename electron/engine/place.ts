@@ -1,7 +1,7 @@
 /**
- * Where a task's bytes live: NAME.part beside the name the file will get, or in the folder for temporary files. Finds the partial of an earlier run, or
- * reserves a name and makes room for a new one. A name is taken once: in the store against other tasks, on the disk
- * against other files.
+ * Where a task's bytes live: NAME.part beside the name the file will get, or in the folder for temporary files. Finds the
+ * partial of an earlier run, or reserves a name and makes room for a new one. A name is taken once: in the store against
+ * other tasks, on the disk against other files.
  */
 import { dirname, isAbsolute, join, resolve } from 'node:path'
 import { NighthaulError } from '../../shared/errors.ts'
@@ -151,7 +151,7 @@ async function isOursUnsynced(task: TaskRecord, path: string, context: PlaceCont
 }
 
 /** Indexes of blocks that differ from their stored checksums; null: checksums are missing, nothing can be said. */
-async function damagedBlocks(
+export async function damagedBlocks(
   path: string,
   sizeBytes: number,
   context: Pick<PlaceContext, 'fs' | 'storedBlocks'>,

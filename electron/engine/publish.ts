@@ -2,25 +2,56 @@
  * The last steps of a file that was verified: make it durable, give it its name. In `strict` durability the data is on the disk
  * before the name is, and the name before the task is done; in `background` the name comes first and the fsync after.
  */
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { NighthaulError } from '../../shared/errors.ts'
-import type { TaskPatch, TaskRecord } from '../../shared/records.ts'
+import type { Relocation, TaskPatch, TaskRecord } from '../../shared/records.ts'
 import { onDisk } from './disk-errors.ts'
 import { PartFile } from './file-sink.ts'
-import { numberedName } from './filename.ts'
+import { numberedName, shortened } from './filename.ts'
 import type { PlaceContext } from './place.ts'
 
 const MAX_NUMBERED_NAMES = 10_000
 
+export interface PublishContext extends PlaceContext {
+  /** takes the partial to another place; the store knows it there afterwards */
+  relocate: (relocation: Relocation, signal: AbortSignal) => Promise<void>
+}
+
 /** Of a file that was verified (checking.ts). Returns what the store should learn. Throws a disk error. */
-export async function publish(task: TaskRecord, partPath: string, context: PlaceContext): Promise<TaskPatch> {
+export async function publish(
+  task: TaskRecord,
+  partPath: string,
+  context: PublishContext,
+  signal: AbortSignal,
+): Promise<TaskPatch> {
   const { fs } = context
   const strict = (task.options.durability ?? context.settings().durability) === 'strict'
   await fs.markOrigin(partPath, task.finalUrl ?? task.sourceUrl ?? task.url, null)
   if (strict) await syncFile(partPath, context)
-  const filename = await giveName(task, partPath, context)
+  const filename = await bringHome(task, partPath, context, signal)
   if (strict) await onDisk(task.folder, () => fs.syncFolder(task.folder))
-  return { filename, partPath: task.partPath }
+  return { filename, partPath: null }
+}
+
+/** From a folder for temporary files on another volume the file comes in two steps: a copy beside its place, then its name. */
+async function bringHome(
+  task: TaskRecord,
+  partPath: string,
+  context: PublishContext,
+  signal: AbortSignal,
+): Promise<string> {
+  if (dirname(partPath) === task.folder) return giveName(task, partPath, context)
+  await onDisk(task.folder, () => context.fs.mkdir(task.folder))
+  try {
+    return await giveName(task, partPath, context)
+  } catch (error) {
+    if (!(error instanceof NighthaulError) || error.params.errno !== 'EXDEV') throw error
+  }
+  const near = `${join(task.folder, `.${shortened(task.filename!, 120)}`)}.${task.id}.part`
+  const place = { folder: task.folder, filename: task.filename!, partPath: near }
+  await context.relocate({ from: partPath, to: near, place }, signal)
+  await context.fs.markOrigin(near, task.finalUrl ?? task.sourceUrl ?? task.url, null)
+  return giveName(task, near, context)
 }
 
 /** fdatasync of a file that nobody has open. */

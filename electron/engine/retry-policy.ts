@@ -60,13 +60,15 @@ const BY_CODE: Partial<Record<ErrorCode, Handling>> = {
 const DOUBTFUL_CODES: ReadonlySet<ErrorCode> = new Set<ErrorCode>(['too_many_redirects', 'redirect_invalid'])
 
 /**
- * By code, with three finer points: `tls_failed` with params.certificate gives up (no retry mends a certificate),
+ * By code, with four finer points: `tls_failed` with params.certificate gives up (no retry mends a certificate),
+ * `blocks_damaged` with params.fetchedAgain fetches them,
  * `forbidden` with params.redirected resolves the original URL again, `http_status` goes by params.status: 408, 425,
  * 429 and 5xx are worth another try (RFC 9110 §15.5.9, RFC 8470 §5.2, RFC 6585 §4), nothing else is.
  */
 export function classify(error: ErrorInfo): Handling {
   const { code, params } = error
   if (code === 'tls_failed' && params.certificate === true) return 'give-up'
+  if (code === 'blocks_damaged' && params.fetchedAgain === true) return 'retry'
   if (code === 'forbidden' && params.redirected === true) return 'resolve-again'
   if (code === 'http_status') return isWorthRetrying(params.status) ? 'retry' : 'give-up'
   return BY_CODE[code] ?? BY_KIND[ERROR_KINDS[code]]

@@ -12,10 +12,10 @@ import { Download } from './download.ts'
 import type { DownloadOutcome, Transferred } from './download-context.ts'
 import { eventOfFailure, MAX_RESTARTS } from './failure-event.ts'
 import { type Ending, Mirrors } from './mirrors.ts'
-import type { PlaceContext } from './place.ts'
 import type { EngineDeps } from './ports.ts'
-import { publish } from './publish.ts'
+import { type PublishContext, publish } from './publish.ts'
 import { TokenBucket } from './rate-limiter.ts'
+import { Relocator } from './relocation.ts'
 import { Room } from './room.ts'
 import type { Run, RunnerDeps } from './run.ts'
 import { ServerMirrors } from './server-mirrors.ts'
@@ -35,7 +35,8 @@ export class Runner {
   /** how often a task began anew by itself since it was last done */
   readonly #restarts = new Map<TaskId, number>()
   readonly #syncLater: SyncLater
-  readonly #room: Room
+  readonly room: Room
+  readonly relocator: Relocator
   readonly #mirrors: Mirrors
   readonly #serverMirrors: ServerMirrors
   readonly #checking: Checking
@@ -43,14 +44,11 @@ export class Runner {
   constructor(deps: RunnerDeps) {
     this.#deps = deps
     this.#syncLater = new SyncLater(deps)
-    this.#room = new Room(deps, () => deps.settings().keepFreeBytes)
+    this.room = new Room(deps, () => deps.settings().keepFreeBytes)
+    this.relocator = new Relocator({ ...deps, room: this.room, progressed: (id) => deps.changes.progressed([id]) })
     this.#mirrors = new Mirrors(deps)
     this.#serverMirrors = new ServerMirrors(deps)
     this.#checking = new Checking({ ...deps, sums: new SumsFiles(deps) })
-  }
-
-  get room(): Pick<Room, 'lack' | 'make' | 'release'> {
-    return this.#room
   }
 
   get running(): number {
@@ -218,7 +216,7 @@ export class Runner {
     this.#runs.set(id, run)
   }
 
-  #placeContext(task: TaskRecord): PlaceContext & Pick<EngineDeps, 'clock'> {
+  #placeContext(task: TaskRecord): PublishContext & Pick<EngineDeps, 'clock'> {
     const { store, changes } = this.#deps
     return {
       fs: this.#deps.fs,
@@ -226,9 +224,10 @@ export class Runner {
       logger: this.#deps.logger,
       settings: this.#deps.settings,
       reserve: (filename) => store.reserveFilename(task.id, task.folder, filename),
-      makeRoom: (demands) => this.#room.make(task.id, demands),
+      makeRoom: (demands) => this.room.make(task.id, demands),
       startsOverWithoutPartial: this.#deps.lease !== null,
       bootId: this.#deps.bootId,
+      relocate: (relocation, signal) => this.relocator.relocate(store.getTask(task.id)!, relocation, signal),
       committed: () => store.committed(false),
       recorded: () => store.committed(true),
       learned: (patch) => {
@@ -265,7 +264,7 @@ export class Runner {
     if (ending) ending = this.#elsewhere(id, ending, run, beganAt)
     if (this.#runs.get(id) === run) {
       this.#runs.delete(id)
-      this.#room.release(id)
+      this.room.release(id)
     }
     if (ending) this.#tell(id, ending.event, ending.patch)
     this.#deps.moved([id])
@@ -315,7 +314,7 @@ export class Runner {
         return {
           event: this.#failed(
             id,
-            await this.#room.inNumbers(outcome.error, this.#deps.store.getTask(id)),
+            await this.room.inNumbers(outcome.error, this.#deps.store.getTask(id)),
             outcome.progressed,
           ),
           patch: {},
@@ -341,7 +340,7 @@ export class Runner {
       const compared = await this.#deps.verifications.beforeName(task, partPath, run.abort.signal)
       const checked = await this.#checking.check(task, partPath, digests, context, run.abort.signal)
       if (checked) return checked
-      const facts = await publish(task, partPath, context)
+      const facts = await publish(task, partPath, context, run.abort.signal)
       if (!strict) this.#syncLater.add({ ...task, ...facts })
       const now = clock.now()
       return {
@@ -350,7 +349,7 @@ export class Runner {
       }
     } catch (error) {
       if (run.abort.signal.aborted) return null
-      return { event: this.#failed(id, await this.#room.inNumbers(typed(error), task), false), patch: {} }
+      return { event: this.#failed(id, await this.room.inNumbers(typed(error), task), false), patch: {} }
     }
   }
 

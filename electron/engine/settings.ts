@@ -1,4 +1,5 @@
 /** Settings as the engine uses them: defaults, what is stored, and what holds for this process alone. */
+import { isAbsolute } from 'node:path'
 import { NighthaulError } from '../../shared/errors.ts'
 import { DEFAULT_SETTINGS, type Settings, type SettingsPatch } from '../../shared/schemas.ts'
 import type { HostRules } from './host-rules.ts'
@@ -26,6 +27,14 @@ export function shownSettings(settings: Settings): Settings {
  * `invalid_input` where another address is given with the credentials left out as they were shown.
  */
 export function storedPatch(patch: SettingsPatch, settings: Settings): SettingsPatch {
+  if (patch.temporaryFolder && !isAbsolute(patch.temporaryFolder))
+    throw new NighthaulError(
+      'invalid_input',
+      `“${patch.temporaryFolder}” is not an absolute folder. Nothing was changed.`,
+      {
+        field: 'temporaryFolder',
+      },
+    )
   const { proxy, ...rest } = patch
   if (!proxy) return patch
   if (proxy === shownSettings(settings).proxy) return rest

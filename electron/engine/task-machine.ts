@@ -36,7 +36,8 @@ export type TaskEvent =
   | { kind: 'suspended'; error: ErrorInfo }
   /** what suspended it is over */
   | { kind: 'mended' }
-  | { kind: 'pause' }
+  /** `copying`: a finishing task that is on its way to another volume, which may take long */
+  | { kind: 'pause'; copying?: true }
   | { kind: 'resume' }
   | { kind: 'retry' }
   | { kind: 'retryDue' }
@@ -111,8 +112,7 @@ export function transition(current: MachineState, event: TaskEvent): Transition 
     case 'pause':
       // A finishing task is about to be done; in `changed` somebody has to decide first. One that was suspended goes on
       // by itself no more.
-      if (state !== 'queued' && state !== 'active' && state !== 'waiting' && (state !== 'paused' || !current.error))
-        break
+      if (state === 'finishing' ? !event.copying : state === 'paused' ? !current.error : !isPausable(state)) break
       return to({ ...current, state: 'paused', error: null, retryAt: null }, ...leaving(state))
     case 'resume':
       if (state !== 'paused' && state !== 'failed') break
@@ -144,6 +144,10 @@ export function transition(current: MachineState, event: TaskEvent): Transition 
       return to({ ...QUEUED, error: event.error })
   }
   return { state: current, effects: [], ignored: true }
+}
+
+function isPausable(state: TaskState): boolean {
+  return state === 'queued' || state === 'active' || state === 'waiting'
 }
 
 /** What must be stopped when a state is left from outside, rather than by its own end. */

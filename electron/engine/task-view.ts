@@ -21,10 +21,17 @@ export interface LiveProgress {
   segmentViews(): SegmentView[]
 }
 
+/** What is being done with a file besides downloading it. */
+export interface FileWork {
+  verifying: VerifyProgress | null
+  /** to another volume */
+  copiedBytes: number | null
+}
+
 export function rowOf(
   task: TaskRecord,
   live: LiveProgress | undefined,
-  verifying: VerifyProgress | null = null,
+  { verifying, copiedBytes }: FileWork = { verifying: null, copiedBytes: null },
 ): TaskRow {
   const writtenBytes = live && live.writtenBytes > 0 ? live.writtenBytes : task.writtenBytes
   const bytesPerSecond = task.state === 'active' ? Math.round(live?.bytesPerSecond ?? 0) : 0
@@ -37,6 +44,7 @@ export function rowOf(
     state: task.state,
     sizeBytes: task.sizeBytes,
     writtenBytes,
+    copiedBytes,
     bytesPerSecond,
     etaMs: left !== null && bytesPerSecond > 0 ? Math.round((left / bytesPerSecond) * 1000) : null,
     connections: live?.openConnections ?? 0,
@@ -57,12 +65,12 @@ export function detailOf(
     segments: () => SegmentView[]
     strategy: TaskStrategyReason[]
     mirrors: MirrorView[]
-    verifying: VerifyProgress | null
+    work: FileWork
   },
 ): TaskDetail {
   const done = task.state === 'done'
   return {
-    ...rowOf(task, live, others.verifying),
+    ...rowOf(task, live, others.work),
     mirrors: others.mirrors,
     finalUrl: task.finalUrl,
     path: done && task.filename !== null ? join(task.folder, task.filename) : null,

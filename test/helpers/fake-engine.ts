@@ -196,6 +196,15 @@ export function createFakeEngine(options: { tasks: number; now?: number }): Fake
     ...createFakeVerifications(),
     'tasks.decide': ({ selection, decision }) =>
       move(selection, ['changed'], decision === 'restart' ? 'queued' : 'paused'),
+    'tasks.move': ({ ids, to, alreadyThere }) => {
+      const moving = tasks.filter((task) => ids.includes(task.id))
+      for (const task of moving) {
+        task.folder = to.replace(/\/$/, '')
+        if (alreadyThere && task.state === 'paused' && task.error) Object.assign(task, { state: 'queued', error: null })
+      }
+      report({ rows: moving.map(copy) })
+      return { moved: moving.map((task) => ({ id: task.id, path: `${task.folder}/${task.filename}` })), failed: [] }
+    },
     'url.probe': () => {
       throw new NighthaulError('internal', 'the fake engine has no network')
     },
@@ -366,6 +375,7 @@ function makeTask(index: number, world: number, now: number): TaskRow {
     state,
     sizeBytes,
     writtenBytes,
+    copiedBytes: null,
     bytesPerSecond: state === 'active' ? 18e6 : 0,
     etaMs: state === 'active' ? ((sizeBytes - writtenBytes) / 18e6) * 1000 : null,
     connections: state === 'active' ? 6 : 0,

@@ -20,6 +20,7 @@ const row = (changes: Partial<TaskRow> = {}): TaskRow => ({
   state: 'active',
   sizeBytes: 1_000_000_000,
   writtenBytes: 250_000_000,
+  copiedBytes: null,
   bytesPerSecond: 50_000_000,
   etaMs: 15_000,
   connections: 6,
