@@ -115,15 +115,20 @@ function mayNotRead(path: string): never {
 
 // ── words and flags ──
 
+/** Beyond it the work of reading them grows with its square, and no browser writes so many. */
+const MOST_PARTS = 10_000
+
 /** The words after `curl`. */
 function wordsOf(command: string): string[] {
   const text = fromCmd(command.replace(/\r\n?/g, '\n').trim())
+  if (text.split("$'", MOST_PARTS + 2).length > MOST_PARTS) throw refused('it is quoted in too many parts')
   let words: string[]
   try {
     words = split(text)
   } catch (error) {
     throw refused(`a quotation mark is not closed: ${(error as Error).message}`)
   }
+  if (words.length > MOST_PARTS) throw refused(`it has more than ${MOST_PARTS} words`)
   if (words[0] === '$') words.shift()
   if (!/^curl(\.exe)?$/.test(words.shift() ?? '')) throw refused('it does not begin with curl')
   // What stands between commands that were copied together.

@@ -182,3 +182,10 @@ describe('what cannot be done is named', () => {
     expect(only('curl "http://[::1]:8080/f"').url).toBe('http://[::1]:8080/f')
   })
 })
+
+test.each([
+  ['words', 'a '.repeat(500_000)],
+  ['quoted parts', "$'a'".repeat(400_000)],
+])('a command of very many %s is refused, rather than read for minutes', (_what, rest) => {
+  expect(() => parseCurl(`curl http://a.test ${rest}`)).toThrow(/too many parts|more than 10000 words/)
+})
