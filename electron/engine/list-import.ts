@@ -3,7 +3,7 @@
  * that were chosen here, rules and queues too. Entries that cannot be used are named one by one; the others are added
  * in one transaction. Progress is believed where the partial is here and its blocks have their checksums.
  */
-import { isAbsolute, resolve } from 'node:path'
+import { basename, isAbsolute, resolve } from 'node:path'
 import { NighthaulError } from '../../shared/errors.ts'
 import {
   type ImportInput,
@@ -162,7 +162,7 @@ function imported(entry: ListedTask, paused: boolean, now: number): ImportedTask
     // Its file is not ours to look after.
     fsyncedAt: state === 'done' ? (entry.finishedAt ?? now) : null,
     writtenBytes: state === 'done' ? (entry.sizeBytes ?? 0) : 0,
-    ...(state === 'failed' || state === 'changed' ? { error: entry.error as TaskPatch['error'] } : {}),
+    ...((state === 'failed' || state === 'changed') && entry.error ? { error: errorOf(entry.error) } : {}),
   }
   return {
     task: {
@@ -185,11 +185,19 @@ function imported(entry: ListedTask, paused: boolean, now: number): ImportedTask
   }
 }
 
+/** Why it failed. A file that an error names would go with the download when that is removed: none is believed. */
+function errorOf(error: NonNullable<ListedTask['error']>): TaskPatch['error'] {
+  const { path: _, earlierPath: __, ...params } = error.params
+  return { ...error, params } as TaskPatch['error']
+}
+
 /** Without its partial it begins anew. */
 async function withPartial(task: ImportedTask, moved: boolean, { fs }: Pick<EngineDeps, 'fs'>): Promise<ImportedTask> {
   if (task.task.state === 'done') return task
   const { folder } = task.task
-  const partPath = moved ? null : task.partPath
+  // A file says where partials lie, and may say anything: what is called otherwise is no partial of this file.
+  const isOurs = task.partPath !== null && basename(task.partPath) === `${task.filename}.part`
+  const partPath = moved || !isOurs ? null : task.partPath
   const path = partPathOf({ folder, filename: task.filename, partPath })
   const here =
     path !== null && isAbsolute(path) && task.segments.length > 0 && (await fs.stat(path).catch(() => null)) !== null

@@ -1,5 +1,5 @@
 /** The list as a file: out of one profile and into another, with progress, without secrets, nothing twice. */
-import { copyFile, mkdir, readFile } from 'node:fs/promises'
+import { copyFile, mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
@@ -225,4 +225,40 @@ it('block checksums survive the way through the file', () => {
 it('what is left out of an entry is simply not known', () => {
   const least: Partial<ListedTask> = { url: 'https://example.org/a', folder: '/downloads' }
   expect(importFormat(fileOf([least]))).toBe('list')
+})
+
+it('takes no file for a partial because a list says so: only what is called like one', async () => {
+  await using engine = await startEngine()
+  await mkdir(engine.folder, { recursive: true })
+  const precious = join(engine.folder, 'precious.txt')
+  await writeFile(precious, 'x'.repeat(16))
+  const task = {
+    url: 'http://127.0.0.1:9/x',
+    folder: engine.folder,
+    filename: 'x',
+    partPath: precious,
+    state: 'paused',
+  }
+  const text = fileOf([{ ...task, sizeBytes: 32, segments: [[0, 32, 16]] }])
+  expect(await engine.call('list.import', { text })).toMatchObject({ added: 1, withProgress: 0 })
+  const [row] = (await engine.call('tasks.list', {})).rows
+  expect((await engine.get(row!.id)).partPath).not.toBe(precious)
+  const selection = { ids: [row!.id] }
+  await engine.call('tasks.remove', { selection, deleteFiles: true, now: true })
+  expect(await readFile(precious, 'utf8')).toBe('x'.repeat(16))
+})
+
+it('deletes no file because the error of an imported download names it', async () => {
+  await using engine = await startEngine()
+  await mkdir(engine.folder, { recursive: true })
+  const precious = join(engine.folder, 'precious.txt')
+  await writeFile(precious, 'mine')
+  await writeFile(join(engine.folder, 'x.part'), 'x'.repeat(32))
+  const error = { code: 'checksum_mismatch', message: 'It differs.', params: { path: precious, earlierPath: precious } }
+  const task = { url: 'http://127.0.0.1:9/x', folder: engine.folder, filename: 'x', state: 'failed', error }
+  const text = fileOf([{ ...task, sizeBytes: 32, segments: [[0, 32, 16]] }])
+  expect(await engine.call('list.import', { text })).toMatchObject({ added: 1 })
+  const ids = (await engine.call('tasks.list', {})).rows.map(({ id }) => id)
+  await engine.call('tasks.remove', { selection: { ids }, deleteFiles: true, now: true })
+  expect(await readFile(precious, 'utf8')).toBe('mine')
 })
