@@ -234,7 +234,12 @@ const TOO_STEEP = 10
  * patterns backtrack and lists are searched again and again. It compares the processor time of one size with that of a
  * quarter of it, and looks again before it complains.
  */
-export function staysLinear(name: string, pieces: fc.Arbitrary<string>, act: (input: string) => unknown): void {
+export function staysLinear(
+  name: string,
+  pieces: fc.Arbitrary<string>,
+  act: (input: string) => unknown,
+  cases = 200,
+): void {
   const run = async (input: string) => {
     const before = process.cpuUsage()
     try {
@@ -262,6 +267,6 @@ export function staysLinear(name: string, pieces: fc.Arbitrary<string>, act: (in
           expect(cost / quarter, `${size} characters against ${size / 4}`).toBeLessThan(TOO_STEEP)
       }
     },
-    300,
+    cases,
   )
 }

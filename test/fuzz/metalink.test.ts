@@ -1,0 +1,109 @@
+/** Metalink documents from anybody: no entity is expanded, no name leads elsewhere, nothing grows without bound. */
+import fc from 'fast-check'
+import { expect, it } from 'vitest'
+import { sanitizeFilename } from '../../electron/engine/filename.ts'
+import { decodeMetalink, isMetalinkName, METALINK_BOUNDS, parseMetalink } from '../../electron/engine/metalink.ts'
+import { DIGEST_BYTES } from '../../shared/integrity.ts'
+import { AddItem } from '../../shared/schemas.ts'
+import { answerOrRefusal, digits, fuzz, listOf, nearly, sequence, staysLinear, token } from './fuzz.ts'
+
+const escaped = (text: string) => text.replace(/[<>&"]/g, (character) => `&#${character.codePointAt(0)};`)
+const name = fc
+  .constantFrom('a.iso', '../../etc/passwd', 'a/b/c.bin', '..\\x', 'C:\\x', 'CON', '.', '\u202egnp.exe', '文', '')
+  .map(escaped)
+const url = sequence(
+  fc.constantFrom('http://', 'https://user:pw@', 'ftp://', 'file:///', 'javascript:', 'magnet:?xt=', ''),
+  fc.oneof(fc.constantFrom('a.test/x', '127.0.0.1:9/', '[::1]/y'), token),
+)
+const hex = fc.constantFrom(32, 40, 64, 128, 7).map((length) => 'a1'.repeat(length).slice(0, length))
+const attribute = fc.oneof(
+  sequence(' priority="', digits, '"'),
+  sequence(' preference="', digits, '"'),
+  sequence(' location="', fc.constantFrom('de', 'DE', 'x', '…'), '"'),
+  sequence(' type="', fc.constantFrom('sha-256', 'md5', 'sha1', 'pgp', 'bittorrent'), '"'),
+  sequence(' length="', digits, '"'),
+  fc.constantFrom('', ' xml:lang="x"', ' a:b="c"'),
+)
+const child = fc.oneof(
+  sequence('<url', attribute, attribute, '>', url, '</url>'),
+  sequence('<metaurl mediatype="torrent">', url, '</metaurl>'),
+  sequence('<size>', digits, '</size>'),
+  sequence('<hash', attribute, '>', hex, '</hash>'),
+  sequence(
+    '<pieces type="sha-256" length="',
+    digits,
+    '">',
+    listOf(sequence('<hash>', hex, '</hash>'), ''),
+    '</pieces>',
+  ),
+  sequence('<resources>', sequence('<url', attribute, '>', url, '</url>'), '</resources>'),
+  sequence('<description><![CDATA[', token, ']]></description>'),
+  fc.constantFrom('<!-- x -->', '&lol;', '&#0;', '<?x y?>', '<a:b/>'),
+)
+const file = sequence('<file name="', name, '">', listOf(child, ''), '</file>')
+const entities = `<!DOCTYPE x [<!ENTITY a "${'lol'.repeat(10)}">${Array.from({ length: 9 }, (_, n) => `<!ENTITY ${'abcdefghij'[n + 1]} "${`&${'abcdefghij'[n]};`.repeat(10)}">`).join('')}]>`
+const document = sequence(
+  fc.constantFrom('', '<?xml version="1.0" encoding="UTF-8"?>\n', '\ufeff'),
+  fc.constantFrom('', '', '', entities, '<!DOCTYPE x SYSTEM "file:///etc/passwd">'),
+  '<metalink xmlns="',
+  fc.constantFrom('urn:ietf:params:xml:ns:metalink', 'http://www.metalinker.org/', 'x'),
+  '">',
+  listOf(file, '\n'),
+  '</metalink>',
+)
+
+function expectUsable(text: string): void {
+  const parsed = answerOrRefusal(() => parseMetalink(text))
+  for (const item of parsed?.items ?? []) {
+    // As it is: what the engine is given is what a client could give it.
+    const { url, filename, mirrors, options, pieces } = AddItem.parse(item)
+    for (const link of [url, ...(mirrors ?? []).map((mirror) => mirror.url)]) {
+      const at = new URL(link)
+      expect(at.protocol).toMatch(/^https?:$/)
+      expect(at.username + at.password).toBe('')
+    }
+    expect(sanitizeFilename(filename!)).toBe(filename)
+    expect(filename).not.toMatch(/[/\\]/)
+    for (const { algorithm, value } of options?.expected ?? []) expect(value.length).toBe(2 * DIGEST_BYTES[algorithm])
+    if (pieces && options?.sizeBytes !== undefined)
+      expect(pieces.values.length).toBe(Math.ceil(options.sizeBytes / pieces.pieceBytes))
+  }
+}
+
+fuzz('what a document names can be downloaded, or it is refused', [nearly(document)], expectUsable)
+
+fuzz('bytes are text or refused', [fc.oneof(fc.uint8Array({ maxLength: 300 }), document)], (given) => {
+  const bytes = typeof given === 'string' ? Buffer.from(given) : given
+  const text = answerOrRefusal(() => decodeMetalink(bytes))
+  if (text !== undefined) expectUsable(text)
+})
+
+staysLinear('a Metalink', fc.oneof(child, file, fc.constantFrom('<a>', '<', '&', ' ', '"', ']]>', '<!--')), (text) =>
+  parseMetalink(`<metalink xmlns="urn:ietf:params:xml:ns:metalink">${text}</metalink>`),
+)
+staysLinear('the encoding of a Metalink', fc.constantFrom(' ', '<?xml', 'encoding=', '"', 'a', '\n'), (text) =>
+  decodeMetalink(Buffer.from(text)),
+)
+
+const wrapped = (content: string) => `<metalink xmlns="urn:ietf:params:xml:ns:metalink">${content}</metalink>`
+it.each([
+  ['entities that grow', `${entities}${wrapped('<file name="&j;"><url>http://a.test</url></file>')}`],
+  ['very many files', wrapped('<file name="a"><url>http://a.test</url></file>'.repeat(METALINK_BOUNDS.files + 1))],
+  [
+    'very many links',
+    wrapped(`<file name="a">${'<url>http://a.test/</url>'.repeat(METALINK_BOUNDS.urlsOfFile + 1)}</file>`),
+  ],
+  ['a very deep one', wrapped('<a>'.repeat(100_000))],
+  ['a very long text', wrapped(`<file name="a"><url>${'x'.repeat(5_000_000)}</url></file>`)],
+  [
+    'pieces without end',
+    wrapped(`<file name="a"><size>${2 ** 52}</size><pieces type="md5" length="1"></pieces></file>`),
+  ],
+  ['one that is too large', wrapped(' '.repeat(METALINK_BOUNDS.bytes))],
+])('%s end the reading', (_what, text) => {
+  expect(answerOrRefusal(() => parseMetalink(text))).toBe(undefined)
+})
+
+it('only its own name makes a file one', () => {
+  expect(['a.meta4', 'A.METALINK', 'meta4', 'a.meta4.exe'].map(isMetalinkName)).toEqual([true, true, false, false])
+})
