@@ -11,8 +11,8 @@ const MIB = 1024 * KIB
 const SEEDS = [1, 2, 3]
 const MANY_TRIES = 200
 
-/** `moody`: the one that answers 429 and 503, which holds up all downloads of a host. */
-export type ServerName = 'plain' | 'tls' | 'moody'
+/** `http2`: over TLS, too; `moody`: the one that answers 429 and 503, which holds up all downloads of a host. */
+export type ServerName = 'plain' | 'tls' | 'http2' | 'moody'
 
 export interface Job {
   readonly path: string
@@ -156,7 +156,11 @@ export function makeJob(random: Random, number: number): Job {
   return {
     path,
     kind,
-    server: random.chance(0.2) ? 'tls' : 'plain',
+    server: random.weighted([
+      [6, 'plain'],
+      [2, 'tls'],
+      [2, 'http2'],
+    ] as const),
     resource: file,
     script: null,
     versions: [{ seed, size }],

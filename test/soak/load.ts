@@ -79,7 +79,7 @@ export function createLoad(
     const { caPem } = servers.tls
     const items = batch.map(([url, { job }]) => ({
       url,
-      options: { ...job.options, ...(job.server === 'tls' ? { caPem } : {}) },
+      options: { ...job.options, ...(servers[job.server].origin.startsWith('https:') ? { caPem } : {}) },
     }))
     const added = await engine.call('tasks.add', { items, folder: engine.files })
     added?.items.forEach(({ id, duplicate }, index) => {

@@ -13,7 +13,7 @@ export interface Mischief {
   meddle(): Promise<void>
   /** a server goes away for a while, or only cuts its connections */
   flap(pause: (ms: number) => Promise<void>): Promise<void>
-  /** kill -9 or a clean end, and a new start */
+  /** kill -9 or a clean end, and a new start; the load is to be reconciled then */
   restart(): Promise<void>
   /** undoes what would keep the rest from ending soon */
   calm(): Promise<void>
@@ -110,7 +110,6 @@ export function createMischief(
         counts.stops++
       }
       await engine.start()
-      await load.reconcile()
     },
     async calm() {
       await engine.call('settings.set', { limitBytesPerSecond: null, downloadsAtOnce: 8, connectionsPerHost: 8 })

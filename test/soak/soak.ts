@@ -14,6 +14,7 @@ import type { TaskDelta } from '../../shared/schemas.ts'
 import { type FaultServer, startFaultServer } from '../helpers/fault-server.ts'
 import { type EngineProcess, engineProcess } from './engine-process.ts'
 import { type Counts, type Figures, flatness, isGood, type Life, longestLife, loopDelay, table } from './figures.ts'
+import type { ServerName } from './jobs.ts'
 import { createLoad, type Load } from './load.ts'
 import { createMischief, type Mischief } from './mischief.ts'
 import { createRandom } from './random.ts'
@@ -84,14 +85,10 @@ class Soak {
   readonly #load: Load
   readonly #mischief: Mischief
   readonly #began = performance.now()
+  #queue: Promise<unknown> = Promise.resolve()
   #phase: 'kills' | 'calm life' | 'draining' | 'over' = 'kills'
 
-  constructor(
-    plan: Plan,
-    signal: AbortSignal,
-    engine: EngineProcess,
-    servers: Record<'plain' | 'tls' | 'moody', FaultServer>,
-  ) {
+  constructor(plan: Plan, signal: AbortSignal, engine: EngineProcess, servers: Record<ServerName, FaultServer>) {
     this.#plan = plan
     this.#signal = signal
     this.#engine = engine
@@ -113,7 +110,7 @@ class Soak {
     this.atRest.before = (await engine.metrics())?.('process_open_fds') ?? 0
     const loops = [
       this.#turns(),
-      this.#repeat('calm life', [MEDDLE_MS, MEDDLE_MS], () => this.#mischief.meddle()),
+      this.#repeat('calm life', [MEDDLE_MS, MEDDLE_MS], () => this.#alone(() => this.#mischief.meddle())),
       this.#repeat('calm life', FLAP_MS, () => this.#mischief.flap((ms) => this.#pause(ms))),
       this.#phases(),
       this.#samples(),
@@ -132,6 +129,7 @@ class Soak {
       this.lives.at(-1)!.end = 'killed'
       this.lives.push({ samples: [], end: 'running' })
       await this.#mischief.restart()
+      await this.#alone(() => this.#load.reconcile())
     }
     if (!this.#isOver) this.#phase = 'calm life'
     await this.#pause(loadMs - this.#elapsed)
@@ -144,13 +142,13 @@ class Soak {
     let before = -1
     let progressAt = 0
     while (!this.#isOver) {
-      if (this.#phase !== 'draining') await this.#load.fill(this.#plan.tasks)
+      if (this.#phase !== 'draining') await this.#alone(() => this.#load.fill(this.#plan.tasks))
       else if (this.#elapsed - calmedAt > CALM_MS) {
         calmedAt = this.#elapsed
         await this.#mischief.calm()
         if (this.#load.size <= 5) for (const line of await this.#load.left()) say(`still there: ${line}`)
       }
-      await this.#load.settle()
+      await this.#alone(() => this.#load.settle())
       if (this.#load.size !== before) {
         before = this.#load.size
         progressAt = this.#elapsed
@@ -183,6 +181,13 @@ class Soak {
         })
       await this.#pause(SAMPLE_MS)
     }
+  }
+
+  /** One at a time: a list that is compared with another must not change meanwhile. */
+  async #alone<T>(work: () => Promise<T>): Promise<T> {
+    const mine = this.#queue.then(work)
+    this.#queue = mine.catch(() => {})
+    return mine
   }
 
   /** Waits between two of them; goes on through this phase. */
@@ -253,6 +258,7 @@ async function main(): Promise<number> {
   for (const name of ['SIGINT', 'SIGTERM'] as const) process.on(name, () => interrupted.abort())
   await using plain = await startFaultServer()
   await using tls = await startFaultServer({ tls: true })
+  await using http2 = await startFaultServer({ http2: true })
   await using moody = await startFaultServer()
   let soak: Soak | null = null
   const retryAt = new Map<number, number>()
@@ -265,7 +271,7 @@ async function main(): Promise<number> {
     for (const id of removed) retryAt.delete(id)
   }
   await using engine = await engineProcess(onChange)
-  soak = new Soak(plan, interrupted.signal, engine, { plain, tls, moody })
+  soak = new Soak(plan, interrupted.signal, engine, { plain, tls, http2, moody })
   const news = setInterval(() => say(soak!.progress), 20_000)
   try {
     await soak.run()
