@@ -44,8 +44,8 @@ const list = fc.record({
   secrets: fc.boolean(),
   // What runs, and how, is not this test's.
   settings: fc.constant({}),
-  queues: fc.array(nearlyValue(valueFor(ListedQueue, root)), { maxLength: 2 }),
-  hostRules: fc.array(nearlyValue(valueFor(ListedHostRule, root)), { maxLength: 2 }),
+  queues: fc.array(nearlyValue(valueFor(ListedQueue, root)), { maxLength: 1 }),
+  hostRules: fc.array(nearlyValue(valueFor(ListedHostRule, root)), { maxLength: 1 }),
   tasks: fc.array(nearlyValue(task), { maxLength: 4 }),
 })
 const json = (value: unknown) => JSON.stringify(value) ?? ''
@@ -57,18 +57,24 @@ fuzzAsync(
     writeFileSync(`${root}/x.part`, 'x'.repeat(32))
     const result = await engine.call('list.import', { text, paused: true }).catch(expectRefusal)
     if (result) expect(result.refused.length).toBeLessThanOrEqual(result.refusedInAll)
-    const { rows } = await engine.call('tasks.list', { limit: 1000 })
-    for (const { id, filename } of rows) {
-      const { partPath } = await engine.get(id)
-      expect(filename).not.toMatch(/[/\\\0]/)
-      if (partPath !== null) expect(partPath).toMatch(/\.part$/)
-    }
-    const ids = rows.map(({ id }) => id)
-    await engine.call('tasks.remove', { selection: { ids }, deleteFiles: true, now: true })
-    expect(readFileSync(precious, 'utf8')).toBe('of somebody else')
-    expect(readdirSync(root).filter((name) => name !== 'x.part')).toEqual(['precious'])
+    // What came of several, because each removal is written to the disk.
+    if (++imports % 10 === 0) await expectHarmless()
   },
 )
+
+let imports = 0
+async function expectHarmless(): Promise<void> {
+  const { rows } = await engine.call('tasks.list', { limit: 1000 })
+  for (const { id, filename } of rows) {
+    const { partPath } = await engine.get(id)
+    expect(filename).not.toMatch(/[/\\\0]/)
+    if (partPath !== null) expect(partPath).toMatch(/\.part$/)
+  }
+  const ids = rows.map(({ id }) => id)
+  if (ids.length > 0) await engine.call('tasks.remove', { selection: { ids }, deleteFiles: true, now: true })
+  expect(readFileSync(precious, 'utf8')).toBe('of somebody else')
+  expect(readdirSync(root).filter((name) => name !== 'x.part')).toEqual(['precious'])
+}
 
 fuzz('settings of a list are within their bounds', [nearlyValue(valueFor(ListedSettings, root))], (value) => {
   const parsed = ListedSettings.safeParse(value)
