@@ -18,10 +18,7 @@ export function ThroughputChart(props: { label: string; onPoint: (sample: Throug
   useEffect(() => {
     const element = holder.current
     if (element === null) return
-    const minutes = (at: number): string => {
-      const now = useThroughput.getState().samples.at(-1)?.at ?? 0
-      return t('throughput.minutesAgo', { count: Math.round((now / 1000 - at) / MINUTE_SECONDS) })
-    }
+    const minutes = (seconds: number) => t('throughput.minutesAgo', { count: Math.round(seconds / MINUTE_SECONDS) })
     const plot = new uPlot(
       rateGraph(element, {
         scale: { range: (_, __, max) => [(max ?? 0) - WINDOW_MS / 1000, max ?? 0] },
@@ -29,7 +26,8 @@ export function ThroughputChart(props: { label: string; onPoint: (sample: Throug
           // Counted back from now, so that the marks stand still while the line moves.
           splits: ({ width }, __, ___, max) =>
             (width < NARROW_WIDTH ? [4, 2] : [4, 3, 2, 1]).map((count) => max - count * MINUTE_SECONDS),
-          values: (_, splits) => splits.map(minutes),
+          // Before the first sample there is no now; the end of the scale stands for it.
+          values: ({ scales }, splits) => splits.map((at) => minutes((scales.x?.max ?? 0) - at)),
         },
         onPoint: (index) => onPoint(index === null ? null : (useThroughput.getState().samples[index] ?? null)),
       }),
