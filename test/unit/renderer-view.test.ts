@@ -1,7 +1,13 @@
 /** The window's pure parts: pages and deltas, selection, keys, links, forms, words. */
 import { describe, expect, it } from 'vitest'
 import { retryDelayMs } from '../../renderer/connect.ts'
-import { findLinks, readChecksum, readLinks } from '../../renderer/features/add/links.ts'
+import {
+  findChecksums,
+  findLinks,
+  readChecksum,
+  readLinks,
+  readPastedChecksums,
+} from '../../renderer/features/add/links.ts'
 import { abilitiesOf } from '../../renderer/features/queue/abilities.ts'
 import { listCommand } from '../../renderer/features/queue/list-keys.ts'
 import { readForm, toForm } from '../../renderer/features/settings/settings-form.ts'
@@ -237,6 +243,22 @@ describe('links', () => {
     expect(findLinks(`see http://a.example/${'.'.repeat(20_000)}x?!`)).toEqual([
       `http://a.example/${'.'.repeat(20_000)}x`,
     ])
+  })
+
+  it('gives lines HASH  NAME to the links of those names, and counts those that are left', () => {
+    const value = 'ab'.repeat(32)
+    const text = `https://a.example/x.iso?t=1\n${value}  x.iso\r\n${value.replace('a', 'c')} *y.iso\nhttps://a.example/z.iso`
+    const lines = readLinks(text)
+    expect(lines.map(({ text, problem }) => [text, problem])).toEqual([
+      ['https://a.example/x.iso?t=1', null],
+      ['https://a.example/z.iso', null],
+    ])
+    const { byLink, left } = readPastedChecksums(text, lines)
+    expect([...byLink]).toEqual([['https://a.example/x.iso?t=1', { algorithm: 'sha-256', value }]])
+    expect(left).toBe(1)
+    expect(findChecksums(`See\n${value}  x.iso\nhttps://a.example/x.iso\n${value}`)).toEqual([`${value}  x.iso`])
+    // Without a name nobody can tell whose it is.
+    expect(readLinks(value)).toMatchObject([{ problem: 'invalid' }])
   })
 
   it('reads checksums as people write them', () => {

@@ -12,7 +12,7 @@ import { type AddDraft, closeDialog, EMPTY_ACCESS, useWindow } from '../../store
 import { Dialog } from '../../ui/dialog.tsx'
 import { Field, FolderInput } from '../../ui/field.tsx'
 import { type CurlMeaning, splitCurl, useCurl } from './curl.ts'
-import { type LinkLine, mirrorOf, readChecksum, readLinks } from './links.ts'
+import { type LinkLine, mirrorOf, readChecksum, readLinks, readPastedChecksums } from './links.ts'
 import { MetalinkFiles } from './metalink.tsx'
 import './add.css'
 
@@ -29,6 +29,7 @@ export function AddDialog() {
   const { commands, rest } = useMemo(() => splitCurl(draft.links), [draft.links])
   const meanings = useCurl(commands)
   const lines = useMemo(() => readLinks(rest), [rest])
+  const pasted = useMemo(() => readPastedChecksums(rest, lines), [rest, lines])
   const good = lines.filter((line) => line.problem === null)
   const problems = lines.filter((line) => line.problem !== null)
   const wrong = problems.filter((line) => line.problem !== 'repeated')
@@ -64,9 +65,10 @@ export function AddDialog() {
     setFailure(null)
     try {
       await add({
-        items: [...good.map((line) => itemOf(line, mirrors)), ...requests, ...documents].map((item) =>
-          checksum ? { ...item, options: { ...item.options, checksum } } : item,
-        ),
+        items: [...good.map((line) => itemOf(line, mirrors)), ...requests, ...documents].map((item) => {
+          const expected = checksum ?? pasted.byLink.get(item.url)
+          return expected ? { ...item, options: { ...item.options, checksum: expected } } : item
+        }),
         folder: draft.folder.trim() || undefined,
         options: {
           ...(connections !== undefined && { connections }),
@@ -123,6 +125,16 @@ export function AddDialog() {
                   ? t('add.linksHint')
                   : t('add.count', { count: found, formatted })}
               </p>
+              {pasted.byLink.size > 0 && (
+                <p className="field-hint">
+                  {t('add.sums', { count: pasted.byLink.size, formatted: formatCount(pasted.byLink.size) })}
+                </p>
+              )}
+              {pasted.left > 0 && (
+                <p className="field-problem">
+                  {t('add.sumsLeft', { count: pasted.left, formatted: formatCount(pasted.left) })}
+                </p>
+              )}
               {meanings.slice(0, SHOWN_PROBLEMS).map((meaning, index) => (
                 <CurlLine key={commands[index]} meaning={meaning} />
               ))}

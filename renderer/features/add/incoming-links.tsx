@@ -3,7 +3,7 @@ import { useEffect, useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import { openAdd, useWindow } from '../../stores/window.ts'
 import { hasCurl } from './curl.ts'
-import { findLinks } from './links.ts'
+import { findChecksums, findLinks } from './links.ts'
 import { chooseMetalinks, isMetalink } from './metalink.tsx'
 
 function isEditable(target: EventTarget | null): boolean {
@@ -15,7 +15,8 @@ function linksIn(data: DataTransfer | null): string[] {
   const text = data.getData('text/plain')
   if (hasCurl(text)) return [text]
   // text/uri-list may carry comment lines; they hold no links.
-  return findLinks(data.getData('text/uri-list') || text)
+  const links = findLinks(data.getData('text/uri-list') || text)
+  return links.length > 0 ? [...links, ...findChecksums(text)] : []
 }
 
 export function IncomingLinks() {

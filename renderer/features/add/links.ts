@@ -1,4 +1,5 @@
 /** Reads links out of typed, pasted or dropped text. Pure. */
+import { type ChecksumLine, checksumOfLink, readChecksumLine } from '../../../shared/checksum-lines.ts'
 import { CHECKSUM_ALGORITHMS, Checksum } from '../../../shared/integrity.ts'
 import { HttpUrl, type MirrorInput } from '../../../shared/schemas.ts'
 
@@ -12,7 +13,26 @@ export interface LinkLine {
   problem: 'invalid' | 'scheme' | 'repeated' | null
 }
 
-/** One entry per line that is not empty; a link that came before is `repeated`. */
+export interface PastedChecksums {
+  /** by link */
+  byLink: ReadonlyMap<string, Checksum>
+  /** how many lines of checksums go with no link */
+  left: number
+}
+
+/** Lines `HASH  NAME` among the links, given to the links of those names. `text` is what `readLinks` gets. */
+export function readPastedChecksums(text: string, links: readonly LinkLine[]): PastedChecksums {
+  const lines = checksumLinesIn(text)
+  const byLink = new Map<string, Checksum>()
+  for (const { text: link, problem } of links) {
+    const checksum = problem === null ? checksumOfLink(lines, link) : null
+    if (checksum) byLink.set(link, checksum)
+  }
+  const used = new Set([...byLink.values()].map(({ value }) => value))
+  return { byLink, left: lines.filter(({ value }) => !used.has(value)).length }
+}
+
+/** One entry per line that is neither empty nor a checksum; a link that came before is `repeated`. */
 export function readLinks(text: string): LinkLine[] {
   const seen = new Set<string>()
   return text.split(/\r?\n/).flatMap((raw, index) => {
@@ -20,7 +40,7 @@ export function readLinks(text: string): LinkLine[] {
       .split('\t')
       .map((part) => part.trim())
       .filter((part) => part !== '')
-    if (link === '') return []
+    if (link === '' || isChecksum(raw)) return []
     const wrong = [link, ...mirrors].find((part) => !HttpUrl.safeParse(part).success)
     const repeated = seen.has(link)
     seen.add(link)
@@ -36,6 +56,20 @@ export function readLinks(text: string): LinkLine[] {
       { line: index + 1, text: problem === 'invalid' || problem === 'scheme' ? raw.trim() : link, mirrors, problem },
     ]
   })
+}
+
+/** A bare digest says of which link it is nowhere: it stays to be seen as what it is, no link. */
+function isChecksum(line: string): boolean {
+  return (readChecksumLine(line)?.name ?? null) !== null
+}
+
+/** The lines of any text that are checksums with names. */
+export function findChecksums(text: string): string[] {
+  return text.split(/\r?\n/).filter(isChecksum)
+}
+
+function checksumLinesIn(text: string): ChecksumLine[] {
+  return findChecksums(text).map((line) => readChecksumLine(line)!)
 }
 
 /** Another link of a file, as the engine takes it. */

@@ -17,6 +17,7 @@ import { MirrorList } from './mirror-list.tsx'
 import { SegmentMap } from './segment-map.tsx'
 import { useTaskDetail } from './use-task-detail.ts'
 import { FileCheck } from './verification.tsx'
+import { VerifiedBy } from './verified-by.tsx'
 import './detail.css'
 
 function close(): void {
@@ -199,31 +200,9 @@ function Facts({ detail }: { detail: TaskDetail }) {
         </Fact>
       )}
       <Fact name={t('detail.checksum')} wide>
-        <ChecksumText detail={detail} />
+        <VerifiedBy detail={detail} />
       </Fact>
     </dl>
-  )
-}
-
-function ChecksumText({ detail }: { detail: TaskDetail }) {
-  const { t } = useTranslation()
-  const given = detail.checksum ?? detail.options.checksum
-  if (!given) return t('detail.checksumNone')
-  const result =
-    detail.error?.code === 'checksum_mismatch'
-      ? t('detail.checksumFailed')
-      : detail.checksum?.verified
-        ? t('detail.checksumVerified')
-        : detail.state === 'done'
-          ? t('detail.checksumUnverified')
-          : t('detail.checksumPending')
-  return (
-    <>
-      <span>
-        {given.algorithm}: {result}
-      </span>
-      <Mono text={given.value} />
-    </>
   )
 }
 

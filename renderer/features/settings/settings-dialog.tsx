@@ -128,6 +128,12 @@ function Form({ settings }: { settings: Settings }) {
           />
           {t('settings.serverMirrors')}
         </label>
+        {(['verifyFound', 'findChecksums'] as const).map((key) => (
+          <label key={key} className="check">
+            <input type="checkbox" checked={form[key]} onChange={(event) => set({ [key]: event.target.checked })} />
+            {t(`settings.${key}`)}
+          </label>
+        ))}
       </fieldset>
       <fieldset className="settings-group">
         <legend>{t('settings.groups.speed')}</legend>

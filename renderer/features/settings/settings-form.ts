@@ -51,6 +51,8 @@ export interface SettingsForm extends Record<NumberField | OptionalField, string
   onChange: Settings['onChange']
   serverMirrors: boolean
   durability: Settings['durability']
+  verifyFound: boolean
+  findChecksums: boolean
   theme: Settings['theme']
 }
 
@@ -78,6 +80,8 @@ export function toForm(settings: Settings): SettingsForm {
     onChange,
     serverMirrors: settings.serverMirrors,
     durability,
+    verifyFound: settings.verifyFound,
+    findChecksums: settings.findChecksums,
     theme,
   }
 }
@@ -98,6 +102,8 @@ export function readForm(
     onChange: form.onChange,
     serverMirrors: form.serverMirrors,
     durability: form.durability,
+    verifyFound: form.verifyFound,
+    findChecksums: form.findChecksums,
     theme: form.theme,
   }
   if (next.downloadFolder === '') problems.downloadFolder = 'required'
