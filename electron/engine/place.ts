@@ -99,7 +99,7 @@ export async function restorePlace(task: TaskRecord, context: PlaceContext): Pro
   const finalPath = join(task.folder, task.filename!)
   if (await isPublished(task, finalPath, context)) return { kind: 'published', path: finalPath }
   if (await isOursUnsynced(task, finalPath, context)) {
-    await onDisk(partPath, () => fs.renameExclusive(finalPath, partPath))
+    await onDisk(partPath, () => takeBack(finalPath, partPath, fs))
     return { kind: 'place', place: { part: await PartFile.open(fs, partPath, 'open') } }
   }
   if (task.writtenBytes === 0) return { kind: 'nothing', lost: false }
@@ -128,6 +128,15 @@ function partialMissing(task: TaskRecord, path: string): NighthaulError {
     `The partial ${path} with ${task.writtenBytes} bytes is not there (was it moved, or is its drive not mounted?). The download goes on by itself when it is back; say where it is now, or retry to start over.`,
     { path, bytes: task.writtenBytes },
   )
+}
+
+/**
+ * A file that turned out to be damaged becomes a partial again, for good: once it is on record as incomplete, it would
+ * not be known for ours under its name.
+ */
+export async function takeBack(path: string, partPath: string, fs: FileSystem): Promise<void> {
+  await fs.renameExclusive(path, partPath)
+  for (const folder of new Set([dirname(partPath), dirname(path)])) await fs.syncFolder(folder)
 }
 
 /** Proven by the checksums of every block, not by the name alone. */

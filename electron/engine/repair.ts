@@ -71,6 +71,8 @@ export async function takeBack(
     await store.committed(true)
     await onDisk(path, () => fs.renameExclusive(path, partPath))
     moved = true
+    // For good: in a task that is not done, an incomplete file would not be known for ours under its name.
+    await onDisk(task.folder, () => fs.syncFolder(task.folder))
     queue()
     return bytes
   } catch (error) {

@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import { NighthaulError } from '../../shared/errors.ts'
 import type { TaskRecord } from '../../shared/records.ts'
 import { PartFile } from './file-sink.ts'
-import { type PlaceContext, takenBackPath } from './place.ts'
+import { type PlaceContext, takeBack, takenBackPath } from './place.ts'
 import type { EngineDeps } from './ports.ts'
 import { believed } from './progress.ts'
 import { isComplete, writtenBytes } from './segment-plan.ts'
@@ -55,7 +55,7 @@ export async function checkUnsynced(task: TaskRecord, context: UnsyncedContext):
   )
   if (isComplete(segments) && !known) return { kind: 'sound' }
   store.checkpoint([{ id, bootId, segments, writtenBytes: writtenBytes(segments) }])
-  await fs.renameExclusive(path, partPath)
+  await takeBack(path, partPath, fs)
   return { kind: 'damaged', missingBytes: missing(segments) }
 }
 
