@@ -6,7 +6,7 @@ import { en } from './i18n/en.ts'
 import { errorWords } from './i18n/error-words.ts'
 import { texts } from './i18n/index.ts'
 import { call, taskList, useSettings } from './session.ts'
-import { selectedCount, toContract } from './stores/selection.ts'
+import { isSelected, selectedCount, toContract } from './stores/selection.ts'
 import { useWindow } from './stores/window.ts'
 import { toasts } from './ui/toasts.tsx'
 
@@ -207,4 +207,26 @@ export function openFile(id: TaskId): void {
 /** Only in Electron. */
 export function showInFolder(id: TaskId): void {
   if (window.nighthaul) void attempt(window.nighthaul.showInFolder(id))
+}
+
+/** Asks where to. Rows that are not loaded are not in sight: of “all” those that are. */
+export function askWhereTo(alreadyThere: boolean): void {
+  const { selection, view } = taskList.store.getState()
+  const rows = [...view.rows.values()].filter((row) => isSelected(selection, row.id))
+  const first = rows[0]
+  if (!first) return
+  const ids = selection.chosen === 'all' ? rows.map((row) => row.id) : [...selection.chosen]
+  const name = ids.length === 1 ? first.filename : null
+  useWindow.setState({ dialog: { kind: 'move', ids, name, folder: first.folder, alreadyThere } })
+}
+
+/** Takes as long as the files take; how far they are is in the list. */
+export async function moveFiles(ids: TaskId[], to: string, alreadyThere: boolean): Promise<void> {
+  try {
+    const { moved, failed } = await call('tasks.move', { ids, to, alreadyThere })
+    if (failed[0]) tellError(failed[0].error)
+    else toasts.add({ title: texts.t('move.moved', { count: moved.length, formatted: formatCount(moved.length) }) })
+  } catch (error) {
+    tellError(error)
+  }
 }

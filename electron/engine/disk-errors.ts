@@ -24,7 +24,7 @@ const CODES: Readonly<Record<string, ErrorCode>> = {
 
 const SENTENCES: Partial<Record<ErrorCode, (path: string) => string>> = {
   disk_full: (path) =>
-    `The disk is full: ${path} cannot grow. What is downloaded is kept; it goes on by itself once there is room.`,
+    `The disk is full: ${path} cannot grow. What is downloaded is kept; make room, and the queue goes on by itself.`,
   file_too_large: (path) =>
     `${path} is too large for its file system (FAT takes 4 GiB at most). What is downloaded is kept; move the download to another disk.`,
   folder_not_writable: (path) => `No permission to write ${path}. Choose another folder or change its permissions.`,

@@ -36,6 +36,7 @@ export type OpenDialog =
   | { kind: 'settings' }
   | { kind: 'hosts' }
   | { kind: 'refreshLink'; id: TaskId; name: string }
+  | { kind: 'move'; ids: TaskId[]; name: string | null; folder: string; alreadyThere: boolean }
   | { kind: 'remove'; selection: Selection; count: number; name: string | null }
 
 export type Page = 'downloads' | 'statistics'

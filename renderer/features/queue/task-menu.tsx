@@ -4,6 +4,7 @@ import { useTranslation } from 'react-i18next'
 import { useShallow } from 'zustand/react/shallow'
 import { isUnfinished } from '../../../shared/task-state.ts'
 import {
+  askWhereTo,
   copyLink,
   decide,
   focusedId,
@@ -77,6 +78,7 @@ function Items() {
               />
             </>
           )}
+          <Item icon="search" label={t('menu.locate')} onClick={() => askWhereTo(true)} />
           <ContextMenu.Separator className="menu-separator" />
           {one.state === 'changed' && (
             <>
@@ -91,6 +93,7 @@ function Items() {
       <Item icon="resume" label={t('toolbar.resume')} shortcut="R" disabled={!can.resume} onClick={resumeSelected} />
       <Item icon="retry" label={t('toolbar.retry')} shortcut="R" disabled={!can.retry} onClick={retrySelected} />
       <ContextMenu.Separator className="menu-separator" />
+      <Item icon="folder" label={t('menu.move')} disabled={!can.remove} onClick={() => askWhereTo(false)} />
       <Item icon="all" label={t('menu.selectAll')} shortcut="Ctrl+A" onClick={() => taskList.selectAll()} />
       <Item icon="remove" label={t('toolbar.remove')} shortcut="Del" disabled={!can.remove} onClick={removeSelected} />
     </>

@@ -3,6 +3,7 @@
 // biome-ignore-all lint/a11y/useFocusableInteractive: the grid keeps the focus and names the active row (ARIA activedescendant)
 import { type MouseEvent, memo } from 'react'
 import { useTranslation } from 'react-i18next'
+import { MENDED_BY_THEMSELVES } from '../../../shared/errors.ts'
 import { formatBytes, formatDuration, formatPercent, formatRate } from '../../../shared/format.ts'
 import type { TaskRow as Task, TaskId } from '../../../shared/schemas.ts'
 import { en } from '../../i18n/en.ts'
@@ -148,6 +149,10 @@ function StateText({ task }: { task: Task }) {
     const { checkedBytes, totalBytes } = task.verifying
     return t('row.verifying', { percent: formatPercent(totalBytes === 0 ? 0 : checkedBytes / totalBytes) })
   }
+  if (task.copiedBytes !== null)
+    return t('row.copying', { percent: formatPercent(task.copiedBytes / (task.sizeBytes || task.copiedBytes || 1)) })
+  if (task.state === 'paused' && task.error !== null && MENDED_BY_THEMSELVES.has(task.error.code))
+    return t('row.waitsForDisk')
   if (task.state === 'waiting' && task.retryAt !== null) return <RetryCountdown at={task.retryAt} />
   if (task.state === 'active' && task.connections === 0) return t('row.connecting')
   // A connection that nothing comes through is not downloading, however long it is patient.
