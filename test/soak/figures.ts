@@ -35,8 +35,10 @@ export interface Counts {
   kills: number
   stops: number
   flaps: number
-  /** files in the folder after all tasks were removed */
+  /** files in the folder after all tasks were removed, but for those below */
   leftover: number
+  /** bad files (NAME.bad) that a kill came between: they are kept beside, and no task knows them any more */
+  setAside: number
 }
 
 export interface Flatness {
@@ -125,6 +127,7 @@ export function table(figures: Figures): string {
     ['failed as they had to', `${refusals}${refusals > 0 ? ` (${refusedCodes.join(', ')})` : ''}`],
     ['failed otherwise', String(figures.unexpected)],
     ['files left over', String(figures.leftover)],
+    ['bad ones kept aside', String(figures.setAside)],
     ['removed by the user', String(figures.removed)],
     ['removed and restored', String(figures.restored)],
     ['requests', String(figures.requests)],

@@ -76,6 +76,7 @@ class Soak {
     stops: 0,
     flaps: 0,
     leftover: 0,
+    setAside: 0,
   }
   readonly lives: Life[] = []
   atRest = { before: 0, after: 0 }
@@ -205,8 +206,10 @@ class Soak {
     await this.#pause(REST_MS)
     this.atRest.after = (await this.#engine.metrics())?.('process_open_fds') ?? 0
     await this.#engine.call('removed.clear')
-    const left = await readdir(this.#engine.files)
+    const names = await readdir(this.#engine.files)
+    const left = names.filter((name) => !name.endsWith('.bad'))
     this.counts.leftover = left.length
+    this.counts.setAside = names.length - left.length
     for (const name of left.slice(0, 20)) say(`LEFT OVER: ${name}`)
     await this.#engine.stop()
   }
