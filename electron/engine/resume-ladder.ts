@@ -165,6 +165,8 @@ function judgePartial(known: KnownFile, request: RangeRequest, reply: ReplyFacts
   if (reply.contentLength !== null && reply.contentLength !== bytes) {
     return refuse('length_mismatch', { ...got, contentLength: reply.contentLength })
   }
+  // An If-Range that was understood is answered with the validator (§15.3.7.1); otherwise the bytes have to speak.
+  if (request.ifRange !== null && validators !== 'same') return { kind: 'ask-again', rung: 'overlap' }
   // A server may send less than asked (§15.3.7), but nothing beyond the overlap would mean asking for ever.
   if (bytes <= request.overlap && range.end !== total) return refuse('range_mismatch', got)
   return { kind: 'append', ...got, total, compare: Math.min(request.overlap, bytes) }
