@@ -3,6 +3,7 @@ import { z } from 'zod'
 import { HostPattern, HostRulePatch, type HostRuleView, type HostView } from './host-schemas.ts'
 import { ExportInput, type ExportPage, ImportInput, type ImportResult } from './list-file.ts'
 import type { Notice } from './notices.ts'
+import { PROFILE_NAMES, ProfilePatch, type ProfilesView, UseProfileInput } from './profiles.ts'
 import { AddQueueInput, QueuePatch, type QueueView } from './queues.ts'
 import { event, method } from './rpc.ts'
 import {
@@ -67,13 +68,13 @@ export const contract = {
   'tasks.decide': method(z.object({ selection: Selection, decision: z.enum(['restart', 'keep']) }))<{
     count: number
   }>(),
-  /** Changes limits, connections or the queue of tasks, of running ones at once. */
   /** Runs tasks now: whatever their queue, its window and the number of places say. Paused and failed ones too. */
   'tasks.force': method(z.object({ selection: Selection }))<{ count: number }>(),
   /** Puts tasks before another one, first of all or (null) last, in the order in which they were. */
   'tasks.reorder': method(
     z.object({ selection: Selection, before: z.union([TaskId, z.literal('first')]).nullable() }),
   )<{ count: number }>(),
+  /** Changes limits, connections, the queue or the start of tasks, of running ones at once. */
   'tasks.update': method(UpdateTasksInput)<{ count: number }>(),
   /** Gives a task a new link in place of one that expired; the partial stays, and the task goes on from there. */
   'tasks.refreshLink': method(RefreshLinkInput)<{ id: TaskId }>(),
@@ -113,6 +114,11 @@ export const contract = {
   'queues.update': method(z.object({ id: QueueId, patch: QueuePatch }))<QueueView>(),
   /** Its tasks go to the default queue, which cannot be removed. Answers how many they were. */
   'queues.remove': method(z.object({ id: QueueId }))<{ moved: number }>(),
+  /** Which profile holds, and what each says. */
+  'profiles.list': method(Nothing)<ProfilesView>(),
+  'profiles.set': method(z.object({ name: z.enum(PROFILE_NAMES), patch: ProfilePatch }))<ProfilesView>(),
+  /** Chooses one by hand, for a while. */
+  'profiles.use': method(UseProfileInput)<ProfilesView>(),
   /** Hosts in use, and those that complained within the last day. */
   'hosts.list': method(Nothing)<HostView[]>(),
   /** Forgets what a host was seen to take: it is asked again as if it had never complained. */
@@ -136,6 +142,8 @@ export const contract = {
   'throughput.tick': event<ThroughputSample>(),
   'settings.changed': event<Settings>(),
   'notices.changed': event<Notice[]>(),
+  /** another profile holds, or says something else */
+  'profiles.changed': event<ProfilesView>(),
 }
 
 export type Contract = typeof contract

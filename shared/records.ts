@@ -9,6 +9,7 @@ import type { ImportedTask, KeptRemoval, OtherName, RemovedFiles, TaskName } fro
 import type { Notice, NoticeCode } from './notices.ts'
 import type { AddQueueInput, QueuePatch, QueueSettings } from './queues.ts'
 import type { Tally } from './request-statistics.ts'
+import type { ScheduleState } from './schedule-state.ts'
 import type {
   HourFigures,
   ListTasksInput,
@@ -353,6 +354,11 @@ export interface TaskStore {
     hostRules: readonly HostRule[]
     settings: SettingsPatch
   }): { ids: TaskId[]; withProgress: number; queues: number; hostRules: number; settings: number }
+
+  /** what is unreadable of it is as if it had never been */
+  scheduleState(): ScheduleState
+  /** intent unless told otherwise; what is left out stays */
+  setScheduleState(patch: Partial<ScheduleState>, options?: { intent?: boolean }): void
 
   /** what people have to be told, in order */
   notices(): Notice[]

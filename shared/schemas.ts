@@ -183,6 +183,8 @@ export const UpdateTasksInput = z.object({
   limitBytesPerSecond: z.int().positive().nullable().optional(),
   connections: z.int().min(1).max(64).nullable().optional(),
   queueId: QueueId.optional(),
+  /** epoch ms: not before, also for those that run, are paused or have failed; null, or past: as their queue says */
+  startAt: z.int().positive().nullable().optional(),
 })
 export type UpdateTasksInput = z.output<typeof UpdateTasksInput>
 
@@ -336,6 +338,8 @@ export interface TaskDetail extends TaskRow {
   /** true once the finished file and its name were fsynced */
   durable: boolean
   queueId: QueueId
+  /** epoch ms: not before; null: whenever its queue works */
+  startAt: number | null
   /** the options with secrets left out (passwords, cookies, Authorization) */
   options: TaskOptions
 }

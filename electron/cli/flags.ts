@@ -1,7 +1,8 @@
 /** How commander hears a flag whose value has to be read, and files that a flag names. */
 import { readFileSync } from 'node:fs'
-import { Option } from 'commander'
+import { type Command, Option } from 'commander'
 import { NighthaulError } from '../../shared/errors.ts'
+import { parseDuration } from './parse.ts'
 import { callerPath } from './terminal.ts'
 
 /** An option whose value `parse` reads; what is wrong with it is said with the flag's name. */
@@ -23,6 +24,14 @@ function named<T>(option: Option, read: () => T): T {
     if (!(error instanceof NighthaulError)) throw error
     throw new NighthaulError('usage', `${option.long ?? option.short}: ${error.message}`)
   }
+}
+
+/** Adds the flags that say when a download starts. */
+export function addStartOptions(command: Command): Command {
+  return command
+    .option('--start-at <time>', 'not before: 23:00 (the next), 2026-11-27T01:30, or now')
+    .addOption(valued('--start-in <span>', 'not before so long from now: 2h, 90m, 1h30m', parseDuration))
+    .option('--tz <zone>', 'time zone of --start-at, such as Europe/Berlin (default: the system’s)')
 }
 
 /** The bytes of a file, meant from where the person called. Throws `usage`, naming the flag. */

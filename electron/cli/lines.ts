@@ -219,6 +219,7 @@ export function detailLines(task: TaskDetail, queue?: string): string[] {
     ['Speed', task.state === 'active' ? formatRate(task.bytesPerSecond) : null],
     ['Time left', task.etaMs === null ? null : formatDuration(task.etaMs)],
     ['Queue', queue ?? null],
+    ['Starts', task.startAt !== null && task.startedAt === null ? new Date(task.startAt).toISOString() : null],
     ['Limit', task.options.limitBytesPerSecond ? formatRate(task.options.limitBytesPerSecond) : null],
     ['Connections', task.state === 'active' ? String(task.connections) : null],
     ...task.strategy.map((reason, index): [string, string] => [

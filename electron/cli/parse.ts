@@ -154,6 +154,18 @@ export function parsePeriod(text: string): number | null {
   return ms
 }
 
+const SPAN_UNITS_MS: Record<string, number> = { d: 86_400_000, h: 3_600_000, m: 60_000, s: 1_000 }
+const MOST_SPAN_MS = 366 * 86_400_000
+
+/** `2h`, `90m`, `1h30m`, `2d` in ms. Throws `usage`. */
+export function parseDuration(text: string): number {
+  const parts = [...text.trim().matchAll(/(\d+(?:\.\d+)?)\s*([dhms])\s*/gi)]
+  const ms = parts.reduce((sum, [, count, unit]) => sum + Number(count) * SPAN_UNITS_MS[unit!.toLowerCase()]!, 0)
+  const whole = parts.map(([part]) => part).join('') === text.trim()
+  if (!whole || !(ms > 0 && ms <= MOST_SPAN_MS)) throw usage(`“${text}” is not a time span: write 2h, 90m, 1h30m or 2d`)
+  return Math.round(ms)
+}
+
 /** The id of a task. Throws `usage`. */
 export function parseTaskId(text: string): TaskId {
   const parsed = TaskId.safeParse(/^\d+$/.test(text) ? Number(text) : text)

@@ -6,13 +6,13 @@ import { Command, type CommanderError, Option } from 'commander'
 import { NighthaulError } from '../../shared/errors.ts'
 import { type AccessFlags, addAccessOptions, caOption, headerOption, userOption } from './access-options.ts'
 import type { BenchFlags } from './bench.ts'
-import { valued } from './flags.ts'
+import { addStartOptions, valued } from './flags.ts'
 import { addHostCommands } from './host-commands.ts'
 import { addListCommands } from './list-commands.ts'
 import type { MoveFlags } from './move.ts'
-import { addSessionOptions, addTransferOptions, type GetFlags, type TransferFlags } from './options.ts'
+import { addSessionOptions, addTransferOptions, type GetFlags } from './options.ts'
 import { parseBytes, parsePeriod, parseRateOrNone, parseSeconds, parseTaskId, parseUrl, parseWhole } from './parse.ts'
-import type { SetFlags } from './queue.ts'
+import type { AddFlags, SetFlags } from './queue.ts'
 import { addScheduleCommands } from './schedule-commands.ts'
 import { callerPath } from './terminal.ts'
 import { addVerifyCommands } from './verify-commands.ts'
@@ -38,6 +38,13 @@ Examples:
   nighthaul get large.iso.meta4
   nighthaul get https://example.org/source.tar.gz -o - | tar xz
 ${EXIT_CODE_HELP}`
+
+const ADD_HELP = `
+Examples:
+  nighthaul add --queue Night https://example.org/large.iso
+  nighthaul add --start-at 23:00 https://example.org/large.iso
+  nighthaul add --start-at 2026-11-27T01:30 --tz Europe/Berlin -i links.txt
+  nighthaul add --start-in 2h https://example.org/large.iso`
 
 const BENCH_HELP = `
 It says beforehand what it is going to send, goes one way after the other, saves nothing, and stops at once when the
@@ -114,16 +121,13 @@ export function buildProgram(finish: (code: number) => void): Command {
       ),
     )
 
-  addTransferOptions(command('add', 'put downloads in the queue'))
+  addStartOptions(addTransferOptions(command('add', 'put downloads in the queue')))
     .option('--paused', 'do not start them yet')
     .option('--queue <name>', 'the queue to put them in (default: the default one)')
     .option('--json', 'print JSON, one object a line')
     .argument('[url...]', 'what to download: links, or Metalink files')
-    .action(
-      run<[string[]], TransferFlags & { paused?: true; queue?: string; json?: true }>(async (urls, flags) =>
-        (await import('./queue.ts')).add(urls, flags),
-      ),
-    )
+    .addHelpText('after', ADD_HELP)
+    .action(run<[string[]], AddFlags>(async (urls, flags) => (await import('./queue.ts')).add(urls, flags)))
 
   command('list', 'show the queue')
     .option('--json', 'print JSON, one object a line')
@@ -171,7 +175,7 @@ export function buildProgram(finish: (code: number) => void): Command {
     .action(run<[string[]], MoveFlags>(async (ids, flags) => (await import('./move.ts')).moveFiles(ids, flags)))
 
   addListCommands(program, run)
-  command('set', 'change downloads, at once for those that run')
+  addStartOptions(command('set', 'change downloads, at once for those that run'))
     .argument('<id...>', 'ids, as in the list')
     .addOption(valued('--limit-rate <rate>', 'bytes a second: 500K, 2M, or “none”', parseRateOrNone))
     .addOption(

@@ -10,17 +10,18 @@ import type { TransferFlags } from './options.ts'
 import { parseTaskId } from './parse.ts'
 import type { GlobalFlags } from './program.ts'
 import { type Queue, queueNamed, sayWhenItStarts, withQueue } from './queue-session.ts'
+import { readStart, type StartFlags } from './start-time.ts'
 import { print, printable, printableLink, printJson, say } from './terminal.ts'
 
 const PAGE = 1000
 
 type Flags = GlobalFlags & { json?: true }
 
-export async function add(
-  args: string[],
-  flags: TransferFlags & Flags & { paused?: true; queue?: string },
-): Promise<number> {
+export type AddFlags = TransferFlags & StartFlags & Flags & { paused?: true; queue?: string }
+
+export async function add(args: string[], flags: AddFlags): Promise<number> {
   if (flags.output === '-') throw new NighthaulError('usage', '-o - needs “nighthaul get”: the queue saves to files')
+  const startAt = readStart(flags) ?? undefined
   const { urls, folder, options: given, itemOf } = await readDownloads(args, flags)
   const options = {
     ...given,
@@ -33,6 +34,7 @@ export async function add(
       folder: flags.directory === undefined && flags.output === undefined ? undefined : folder,
       options,
       paused: flags.paused === true,
+      startAt,
       queueId: flags.queue === undefined ? undefined : (await queueNamed(queue.client, flags.queue)).id,
     })
     for (const [index, { id, duplicate }] of items.entries()) {
@@ -92,19 +94,25 @@ export async function refreshLink(id: TaskId, url: string, flags: Flags): Promis
   })
 }
 
-export type SetFlags = Flags & { limitRate?: number | 'none'; connections?: number | 'default'; queue?: string }
+export type SetFlags = Flags &
+  StartFlags & { limitRate?: number | 'none'; connections?: number | 'default'; queue?: string }
 
 /** Changes tasks, also while they run. */
 export async function set(args: string[], flags: SetFlags): Promise<number> {
   const ids = args.map(parseTaskId)
   const { limitRate, connections, queue: name } = flags
-  if (limitRate === undefined && connections === undefined && name === undefined)
-    throw new NighthaulError('usage', 'Say what to change: --limit-rate, --connections or --queue')
+  const startAt = readStart(flags)
+  if (limitRate === undefined && connections === undefined && name === undefined && startAt === undefined)
+    throw new NighthaulError(
+      'usage',
+      'Say what to change: --limit-rate, --connections, --queue, --start-at or --start-in',
+    )
   return withQueue(flags, async (queue) => {
     const { count } = await queue.client.call('tasks.update', {
       selection: await existing(queue, ids),
       limitBytesPerSecond: limitRate === 'none' ? null : limitRate,
       connections: connections === 'default' ? null : connections,
+      startAt,
       queueId: name === undefined ? undefined : (await queueNamed(queue.client, name)).id,
     })
     answer(flags, count, 'changed')

@@ -8,6 +8,7 @@ import { dirname, join } from 'node:path'
 import type { Contract } from '../../shared/contract.ts'
 import { toErrorInfo } from '../../shared/errors.ts'
 import type { Notice } from '../../shared/notices.ts'
+import type { ProfilesView } from '../../shared/profiles.ts'
 import type { TaskRecord } from '../../shared/records.ts'
 import type { EventHub, EventNames, Handlers, PayloadOf, Subscription } from '../../shared/rpc.ts'
 import {
@@ -39,11 +40,13 @@ import { Notices } from './notices.ts'
 import { demandsOf, partFolderOf, partPathOf } from './place.ts'
 import type { EngineDeps, Timer } from './ports.ts'
 import { probeUrl } from './probe.ts'
+import { Profiles } from './profiles.ts'
 import { Queues } from './queues.ts'
 import { refreshedLink } from './refresh-link.ts'
 import { Removal } from './removal.ts'
 import { Runner } from './runner.ts'
 import { httpSettings, readSettings, shownSettings, storedPatch } from './settings.ts'
+import { resume, setStart } from './starts.ts'
 import { Statistics } from './statistics.ts'
 import { heldByAnother, stopped, taskNotFound } from './task-errors.ts'
 import type { TaskEvent } from './task-machine.ts'
@@ -60,7 +63,11 @@ const MOST_WATCHED = 1_000
 
 export function createEngine(deps: EngineDeps): EngineApi {
   const { store, clock, logger } = deps
-  let settings = readSettings(deps)
+  let stored = readSettings(deps)
+  // What `get` does in the foreground is as its flags say, whatever profile holds.
+  const appliedSettings = () => (deps.lease === null ? profiles.applied(stored) : stored)
+  const profiles = new Profiles({ ...deps, settings: () => stored, changed: () => settingsApplied() })
+  let settings = appliedSettings()
   const hosts = new Hosts({ store, clock, settings: () => settings, changed: () => limitsChanged() })
   const queues = new Queues({
     ...deps,
@@ -248,6 +255,7 @@ export function createEngine(deps: EngineDeps): EngineApi {
       guard('hosts', () => hosts.save())
       guard('statistics', () => statistics.flush())
       if (deps.lease === null) {
+        guard('profiles', () => profiles.look())
         guard('removed', () => removal.step())
         guard('backups', () => backups.step())
       }
@@ -323,14 +331,19 @@ export function createEngine(deps: EngineDeps): EngineApi {
     schedulePump()
   }
 
+  /** Another profile holds, or the stored settings are others. */
+  function settingsApplied(): void {
+    settings = appliedSettings()
+    limitsChanged()
+  }
+
   /** The stored settings are others now. */
   function settingsStored(): Settings {
-    settings = readSettings(deps)
-    limitsChanged()
+    stored = readSettings(deps)
+    profiles.reload()
     statistics.setKeepDays(settings.statisticsDays)
-    const shown = shownSettings(settings)
+    const shown = shownSettings(stored)
     for (const listener of settingsListeners) listener(shown)
-    schedulePump()
     return shown
   }
 
@@ -342,11 +355,13 @@ export function createEngine(deps: EngineDeps): EngineApi {
 
   /** Whoever tries again although the partial is gone starts over. */
   function retry(tasks: readonly TaskRecord[]): number {
+    // It is the user's word that they start now.
+    const now = { startAt: null }
     const lost = tasks.filter((task) => task.error?.code === 'partial_missing')
     const others = tasks.filter((task) => task.error?.code !== 'partial_missing')
     return (
-      runner.applyAll(lost, { kind: 'startOver' }, { ...FORGOTTEN, partPath: null }) +
-      runner.applyAll(others, { kind: 'retry' })
+      runner.applyAll(lost, { kind: 'startOver' }, { ...FORGOTTEN, ...now, partPath: null }) +
+      runner.applyAll(others, { kind: 'retry' }, now)
     )
   }
 
@@ -388,6 +403,7 @@ export function createEngine(deps: EngineDeps): EngineApi {
     schedulePump()
   }
 
+  const starts = { clock, runner, retry }
   const handlers: Handlers<Contract> = {
     'app.info': async () => ({
       version: deps.version,
@@ -446,7 +462,7 @@ export function createEngine(deps: EngineDeps): EngineApi {
       const onTheWay = mover.pause(mineOf(selection))
       return { count: onTheWay + applyAll(selection, { kind: 'pause' }).count }
     },
-    'tasks.resume': ({ selection }) => applyAll(selection, { kind: 'resume' }),
+    'tasks.resume': ({ selection }) => ({ count: resume(mineOf(selection), starts) }),
     'tasks.retry': ({ selection }) => ({ count: retry(mineOf(selection)) }),
     'tasks.remove': ({ selection, ...how }) => {
       adoptOrphans()
@@ -471,15 +487,16 @@ export function createEngine(deps: EngineDeps): EngineApi {
       decision === 'restart'
         ? applyAll(selection, { kind: 'decideRestart' }, FORGOTTEN)
         : applyAll(selection, { kind: 'decideKeep' }),
-    'tasks.update': ({ selection, ...change }) => {
+    'tasks.update': ({ selection, startAt, ...change }) => {
       if (change.queueId !== undefined) queues.check(change.queueId)
       const tasks = mineOf(selection).filter((task) => isUnfinished(task.state))
       runner.update(tasks, change)
+      if (startAt !== undefined) setStart(store.getTasks(tasks.map(({ id }) => id)), startAt, starts)
       return { count: tasks.length }
     },
     'tasks.force': ({ selection }) => {
       const tasks = mineOf(selection).filter((task) => isUnfinished(task.state) && task.state !== 'changed')
-      store.updateTasks(tasks.map(({ id }) => ({ id, patch: { forced: true } })))
+      store.updateTasks(tasks.map(({ id }) => ({ id, patch: { forced: true, startAt: null } })))
       for (const run of runner.runs) if (tasks.some(({ id }) => id === run.id)) run.forced = true
       runner.applyAll(tasks, { kind: 'retry' })
       schedulePump()
@@ -502,13 +519,14 @@ export function createEngine(deps: EngineDeps): EngineApi {
     'curl.parse': async ({ command }) => ({ items: (await import('./curl-command.ts')).parseCurl(command) }),
     'metalink.parse': async ({ document, name }) => (await import('./metalink.ts')).parseMetalink(document, name),
     'network.changed': ({ reason }) => ({ retried: networkChanged(reason) }),
-    'settings.get': () => shownSettings(settings),
+    'settings.get': () => shownSettings(stored),
     'settings.set': (shown) => {
-      store.setSettings(storedPatch(shown, settings))
+      store.setSettings(storedPatch(shown, stored))
       return settingsStored()
     },
     ...verifications.handlers,
     ...queues.handlers,
+    ...profiles.handlers,
     ...hosts.handlers,
     'throughput.history': () => ({ samples: history.samples }),
     'stats.summary': (input) => statistics.summary(input),
@@ -527,6 +545,8 @@ export function createEngine(deps: EngineDeps): EngineApi {
           return changes.subscribe(listener as Parameters<Changes['subscribe']>[0], options)
         case 'throughput.tick':
           return member(throughputListeners, listener as (sample: ThroughputSample) => void)
+        case 'profiles.changed':
+          return member(profiles.listeners, listener as (view: ProfilesView) => void)
         case 'notices.changed':
           return member(notices.listeners, listener as (notices: Notice[]) => void)
         default:

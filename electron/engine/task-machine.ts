@@ -38,6 +38,8 @@ export type TaskEvent =
   | { kind: 'mended' }
   /** `copying`: a finishing task that is on its way to another volume, which may take long */
   | { kind: 'pause'; copying?: true }
+  /** the user wants it to start then and not before (epoch ms) */
+  | { kind: 'postponed'; retryAt: number }
   | { kind: 'resume' }
   | { kind: 'retry' }
   | { kind: 'retryDue' }
@@ -109,6 +111,9 @@ export function transition(current: MachineState, event: TaskEvent): Transition 
     case 'mended':
       if (state !== 'paused' || current.error === null) break
       return to({ ...current, state: 'queued' })
+    case 'postponed':
+      if (state === 'finishing' || state === 'changed' || state === 'done') break
+      return to({ ...QUEUED, state: 'waiting', retryAt: event.retryAt }, ...leaving(state), 'scheduleRetry')
     case 'pause':
       // A finishing task is about to be done; in `changed` somebody has to decide first. One that was suspended goes on
       // by itself no more.

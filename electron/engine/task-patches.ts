@@ -29,7 +29,8 @@ export function isUsersWord({ kind }: TaskEvent): boolean {
     kind === 'retry' ||
     kind === 'startOver' ||
     kind === 'decideRestart' ||
-    kind === 'decideKeep'
+    kind === 'decideKeep' ||
+    kind === 'postponed'
   )
 }
 
@@ -39,7 +40,7 @@ export function withdrawn({ kind }: TaskEvent): TaskPatch {
 }
 
 /** What the user may change of a task at any time. */
-export type TaskChange = Omit<UpdateTasksInput, 'selection'>
+export type TaskChange = Omit<UpdateTasksInput, 'selection' | 'startAt'>
 
 /** The record's part after a change; `null` takes an option back, what is left out stays. */
 export function changedTask(task: TaskRecord, change: TaskChange): { options: TaskOptions; queueId: number } {

@@ -90,6 +90,7 @@ export function detailOf(
     resumedFromBytes: live?.resumedFromBytes ?? task.resumedFromBytes,
     durable: task.fsyncedAt !== null,
     queueId: task.queueId,
+    startAt: task.startAt,
     options: withoutSecrets(task.options),
   }
 }

@@ -46,6 +46,27 @@ export function localInstantAfter(text: string, days: number, zone: string): num
   return instantOf(localOf(text).add({ days }), timeZone(zone))
 }
 
+/** A time of the week: local, in minutes since midnight, on these days (1 is Monday, 7 Sunday). */
+export interface WeekTime {
+  days: readonly number[]
+  at: number
+}
+
+/** The first instant after `after` at which the clock on the wall shows one of the times; null: there are none. */
+export function nextWeekTime(times: readonly WeekTime[], zone: string, after: number): number | null {
+  let next: number | null = null
+  const first = dateOf(after, zone).subtract({ days: 1 })
+  for (let n = 0; n <= ALWAYS_DAYS; n++) {
+    const date = first.add({ days: n })
+    for (const time of times) {
+      if (!time.days.includes(date.dayOfWeek)) continue
+      const instant = at(date, time.at, zone)
+      if (instant > after && (next === null || instant < next)) next = instant
+    }
+  }
+  return next
+}
+
 function localOf(text: string): Temporal.PlainDateTime {
   try {
     return Temporal.PlainDateTime.from(text.trim(), { overflow: 'reject' })

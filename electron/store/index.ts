@@ -26,6 +26,7 @@ import { createQueue } from './queue.ts'
 import { createQueues } from './queues.ts'
 import { createRemoved } from './removed.ts'
 import { ensureSound, type SalvageReport } from './salvage.ts'
+import { createScheduleState } from './schedule-state.ts'
 import { createSettings } from './settings.ts'
 import { createStatistics } from './statistics.ts'
 import { toStoreError, withTypedErrors } from './store-errors.ts'
@@ -117,6 +118,7 @@ function assemble(connection: Connection, logger: StoreLogger): Omit<TaskStore, 
     ...createRemoved(connection),
     ...createMirrors(connection, logger),
     ...createNotices(connection),
+    ...createScheduleState(connection, logger),
     ...createStatistics(connection, logger),
     dataVersion: () => connection.db.pragma('data_version', { simple: true }) as number,
     committed: (durable) => connection.committed(durable),

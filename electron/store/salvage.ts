@@ -239,6 +239,8 @@ const TABLES: Readonly<Record<string, (row: Row) => Row | null>> = {
   removals: (row) => row,
   removed_tasks: repairRemoved,
   notices: (row) => row,
+  schedule_state: (row) => row,
+  repeats: (row) => row,
 }
 
 function repairTask(row: Row): Row | null {

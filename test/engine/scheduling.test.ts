@@ -1,28 +1,16 @@
 /** Which downloads run: queues, windows, force, order, start times, and hosts without room. */
 import { readFile } from 'node:fs/promises'
 import { expect, it } from 'vitest'
-import type { Clock } from '../../electron/engine/ports.ts'
 import type { QueuePatch } from '../../shared/queues.ts'
 import { contentBytes } from '../helpers/bytes.ts'
-import { hastyClock, startEngine, type TestEngine } from '../helpers/engine.ts'
+import { startEngine, type TestEngine } from '../helpers/engine.ts'
 import { faults, startFaultServer } from '../helpers/fault-server.ts'
+import { clockAt } from '../helpers/jumping-clock.ts'
 
 const SIZE = 300_000
 const HOUR = 3_600_000
 /** Time is hasty: a server that is silent on purpose must not be given up. */
 const PATIENT = { timeoutMs: HOUR, connections: 1 }
-
-/** The hasty clock at a time of day (UTC), and jumping. */
-function clockAt(iso: string): Clock & { jump(ms: number): void } {
-  let offset = Date.parse(iso) - hastyClock.now()
-  return {
-    ...hastyClock,
-    now: () => hastyClock.now() + offset,
-    jump: (ms) => {
-      offset += ms
-    },
-  }
-}
 
 const addQueue = (engine: TestEngine, name: string, patch: QueuePatch = {}) =>
   engine.call('queues.add', { name, timeZone: 'UTC', ...patch })

@@ -4,9 +4,11 @@
  * Long because: it stands in for the whole contract.
  */
 import { parseMetalink } from '../../electron/engine/metalink.ts'
+import { Profiles } from '../../electron/engine/profiles.ts'
 import { type Contract, contract } from '../../shared/contract.ts'
 import { NighthaulError } from '../../shared/errors.ts'
 import type { Client, EventHub, EventNames, Handlers, MethodNames, PayloadOf } from '../../shared/rpc.ts'
+import { NO_SCHEDULE_STATE } from '../../shared/schedule-state.ts'
 import type {
   ListTasksInput,
   SegmentView,
@@ -112,6 +114,21 @@ export function createFakeEngine(options: { tasks: number; now?: number }): Fake
     return { count: moved.length }
   }
 
+  // The engine's own, over a store that forgets.
+  let remembered = NO_SCHEDULE_STATE
+  const profiles = new Profiles({
+    clock: { now: () => now, monotonic: () => now, setTimeout: () => ({ cancel() {} }) },
+    store: {
+      scheduleState: () => remembered,
+      setScheduleState: (patch) => {
+        remembered = { ...remembered, ...patch }
+      },
+    },
+    settings: () => settings,
+    changed: () => {},
+  })
+  profiles.listeners.add((view) => emit('profiles.changed', view))
+
   const handlers: Handlers<Contract> = {
     'app.info': () => ({ version: '0.1.0', host: 'headless', platform: 'linux', profile: '/profile', freeBytes: 4e11 }),
     'tasks.add': (input) => {
@@ -189,6 +206,7 @@ export function createFakeEngine(options: { tasks: number; now?: number }): Fake
     'list.import': () => {
       throw new NighthaulError('internal', 'the fake engine imports nothing')
     },
+    ...profiles.handlers,
     'notices.list': () => [],
     'notices.dismiss': () => ({ dismissed: false }),
     'removed.list': () => ({ total: 0, rows: [] }),
@@ -472,6 +490,7 @@ function detail(task: TaskRow): TaskDetail {
     resumedFromBytes: 0,
     durable: task.state === 'done',
     queueId: DEFAULT_QUEUE_ID,
+    startAt: null,
     options: {},
   }
 }

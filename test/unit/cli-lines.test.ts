@@ -135,6 +135,7 @@ const detail: TaskDetail = {
   verification: null,
   resumedFromBytes: 0,
   durable: false,
+  startAt: null,
   queueId: 1,
   options: {},
 }

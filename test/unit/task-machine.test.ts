@@ -22,6 +22,7 @@ const EVENTS: readonly TaskEvent[] = [
   { kind: 'remoteChanged', error },
   { kind: 'suspended', error },
   { kind: 'mended' },
+  { kind: 'postponed', retryAt: 2000 },
   { kind: 'pause' },
   { kind: 'resume' },
   { kind: 'retry' },
@@ -39,7 +40,7 @@ const after = (state: TaskState, event: TaskEvent) => transition(at(state, { err
 
 /** Every move there is: state -> event (`failed+retry` with a time) -> state. What is missing is ignored. */
 const MOVES: Record<TaskState, Record<string, TaskState>> = {
-  queued: { admitted: 'active', pause: 'paused', suspended: 'paused' },
+  queued: { admitted: 'active', postponed: 'waiting', pause: 'paused', suspended: 'paused' },
   active: {
     progressed: 'active',
     transferred: 'finishing',
@@ -47,12 +48,13 @@ const MOVES: Record<TaskState, Record<string, TaskState>> = {
     'failed+retry': 'waiting',
     remoteChanged: 'changed',
     suspended: 'paused',
+    postponed: 'waiting',
     pause: 'paused',
     drained: 'queued',
     recovered: 'queued',
   },
-  waiting: { pause: 'paused', suspended: 'paused', retry: 'queued', retryDue: 'queued' },
-  paused: { resume: 'queued', retry: 'queued', startOver: 'queued' },
+  waiting: { postponed: 'waiting', pause: 'paused', suspended: 'paused', retry: 'queued', retryDue: 'queued' },
+  paused: { postponed: 'waiting', resume: 'queued', retry: 'queued', startOver: 'queued' },
   changed: { decideRestart: 'queued', decideKeep: 'paused' },
   finishing: {
     published: 'done',
@@ -63,7 +65,7 @@ const MOVES: Record<TaskState, Record<string, TaskState>> = {
     recovered: 'queued',
   },
   done: { damaged: 'queued' },
-  failed: { resume: 'queued', retry: 'queued', startOver: 'queued' },
+  failed: { postponed: 'waiting', resume: 'queued', retry: 'queued', startOver: 'queued' },
 }
 
 describe('one event', () => {
@@ -189,7 +191,9 @@ describe('any sequence of events', () => {
           expect(current.retryAt !== null).toBe(current.state === 'waiting')
           expect(shell.stored).toEqual(current)
           expect(shell.said).toBe(current.state)
-          if (['waiting', 'failed', 'changed'].includes(current.state)) expect(current.error).not.toBeNull()
+          if (['failed', 'changed'].includes(current.state)) expect(current.error).not.toBeNull()
+          // Whoever waits without a failure was put off by the user.
+          if (current.state === 'waiting' && current.error === null) expect(current.attempts).toBe(0)
           if (['active', 'finishing', 'done'].includes(current.state)) expect(current.error).toBeNull()
         }
       }),

@@ -10,6 +10,7 @@ import { migration0080 } from './0080-mirrors.ts'
 import { migration0090 } from './0090-places.ts'
 import { migration0100 } from './0100-safe-list.ts'
 import { migration0110 } from './0110-scheduling.ts'
+import { migration0120 } from './0120-times.ts'
 
 export const MIGRATIONS: readonly Migration[] = [
   migration0010,
@@ -22,4 +23,5 @@ export const MIGRATIONS: readonly Migration[] = [
   migration0090,
   migration0100,
   migration0110,
+  migration0120,
 ]

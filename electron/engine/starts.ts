@@ -1,0 +1,31 @@
+/** When single tasks start: the user's word, which a pause in between does not take back. */
+import type { TaskRecord } from '../../shared/records.ts'
+import type { EngineDeps } from './ports.ts'
+import type { Runner } from './runner.ts'
+
+export interface StartsDeps extends Pick<EngineDeps, 'clock'> {
+  runner: Pick<Runner, 'applyAll'>
+  /** lets them go on now: how many */
+  retry: (tasks: readonly TaskRecord[]) => number
+}
+
+/** `startAt` in epoch ms: not before, also for what runs; null, or past: as their queue says. */
+export function setStart(tasks: readonly TaskRecord[], startAt: number | null, deps: StartsDeps): void {
+  if (startAt !== null && startAt > deps.clock.now()) postpone(tasks, startAt, deps)
+  else deps.retry(tasks)
+}
+
+/** Lets paused and failed tasks go on: those whose start is still to come, at that time. Answers how many. */
+export function resume(tasks: readonly TaskRecord[], deps: StartsDeps): number {
+  const held = tasks.filter(({ state }) => state === 'paused' || state === 'failed')
+  const now = deps.clock.now()
+  const byStart = Map.groupBy(held, ({ startAt }) => (startAt !== null && startAt > now ? startAt : null))
+  let count = 0
+  for (const [startAt, group] of byStart)
+    count += startAt === null ? deps.runner.applyAll(group, { kind: 'resume' }) : postpone(group, startAt, deps)
+  return count
+}
+
+function postpone(tasks: readonly TaskRecord[], startAt: number, { runner }: StartsDeps): number {
+  return runner.applyAll(tasks, { kind: 'postponed', retryAt: startAt }, { startAt, forced: false })
+}

@@ -1,0 +1,99 @@
+/** What time decides: starts of single downloads, and which profile holds. */
+import { expect, it } from 'vitest'
+import type { ProfilesView } from '../../shared/profiles.ts'
+import { startEngine } from '../helpers/engine.ts'
+import { faults, startFaultServer } from '../helpers/fault-server.ts'
+import { clockAt } from '../helpers/jumping-clock.ts'
+
+const SIZE = 300_000
+const HOUR = 3_600_000
+const PATIENT = { timeoutMs: HOUR, connections: 1 }
+
+it('a download that runs can be put off; it keeps its bytes, and a pause, and a restart do not take its time back', async () => {
+  await using server = await startFaultServer()
+  const clock = clockAt('2026-11-26T20:00:00Z')
+  await using engine = await startEngine({ clock })
+  server.add('/a.bin', { size: 4_000_000, seed: 1 })
+  server.fault('/a.bin', (_request, index) => (index === 0 ? faults.stallAt(1_500_000) : null))
+  const id = await engine.add(server.url('/a.bin'), PATIENT)
+  await engine.untilTask(id, ({ writtenBytes }) => writtenBytes >= 1_000_000)
+  const startAt = Date.parse('2026-11-26T23:00:00Z')
+  const selection = { ids: [id] }
+  await engine.call('tasks.update', { selection, startAt })
+  const put = await engine.until(id, 'waiting')
+  expect(put).toMatchObject({ startAt, retryAt: startAt, error: null, strategy: [{ code: 'waiting_for_start' }] })
+  await engine.call('tasks.pause', { selection })
+  await engine.call('tasks.resume', { selection })
+  expect(await engine.get(id)).toMatchObject({ state: 'waiting', retryAt: startAt })
+  await engine.stop()
+
+  clock.jump(HOUR)
+  await using next = await startEngine({ from: engine, clock })
+  expect(await next.get(id)).toMatchObject({ state: 'waiting', retryAt: startAt })
+  clock.jump(2 * HOUR)
+  const done = await next.until(id, 'done', 'failed')
+  expect(done).toMatchObject({ state: 'done', attempts: 0 })
+  expect(done.resumedFromBytes).toBeGreaterThanOrEqual(1_000_000)
+})
+
+it('whoever says now, or retries, or forces, does not wait for the start', async () => {
+  await using server = await startFaultServer()
+  const clock = clockAt('2026-11-26T20:00:00Z')
+  await using engine = await startEngine({ clock })
+  const ids: number[] = []
+  for (const n of [1, 2, 3]) {
+    server.add(`/${n}.bin`, { size: SIZE, seed: n })
+    const items = [{ url: server.url(`/${n}.bin`) }]
+    const added = await engine.call('tasks.add', { items, options: PATIENT, startAt: clock.now() + 9 * HOUR })
+    ids.push(added.items[0]!.id)
+  }
+  const [a, b, c] = ids as [number, number, number]
+  await engine.call('tasks.update', { selection: { ids: [a] }, startAt: null })
+  await engine.call('tasks.retry', { selection: { ids: [b] } })
+  await engine.call('tasks.force', { selection: { ids: [c] } })
+  for (const id of ids) {
+    const done = await engine.until(id, 'done', 'failed')
+    expect(done).toMatchObject({ state: 'done', startAt: null })
+  }
+})
+
+it('profiles change what holds by their times and by hand, at once and through jumps of the clock', async () => {
+  await using server = await startFaultServer()
+  const clock = clockAt('2026-11-26T09:00:00Z')
+  await using engine = await startEngine({ clock, settings: { downloadsAtOnce: 2 } })
+  const heard: ProfilesView['current'][] = []
+  engine.engine.events.subscribe('profiles.changed', ({ current }) => heard.push(current), { visible: true })
+  for (const n of [1, 2]) {
+    server.add(`/${n}.bin`, { size: SIZE, seed: n })
+    server.fault(`/${n}.bin`, () => faults.stallAt(1000))
+  }
+  const day = { windows: '08:00-18:00', timeZone: 'utc', downloadsAtOnce: 1 }
+  const set = await engine.call('profiles.set', { name: 'day', patch: day })
+  const until = Date.parse('2026-11-26T18:00:00Z')
+  expect(set.current).toEqual({ name: 'day', by: 'schedule', until })
+  expect(set.effective.downloadsAtOnce).toBe(1)
+  // What people set is still what the settings say.
+  expect(await engine.call('settings.get')).toMatchObject({ downloadsAtOnce: 2 })
+  const first = await engine.add(server.url('/1.bin'), PATIENT)
+  const second = await engine.add(server.url('/2.bin'), PATIENT)
+  await engine.untilTask(first, ({ writtenBytes }) => writtenBytes > 0)
+  expect((await engine.get(second)).state).toBe('queued')
+
+  expect((await engine.call('profiles.use', { name: 'full' })).current).toEqual({ name: 'full', by: 'hand', until })
+  await engine.untilTask(second, ({ writtenBytes }) => writtenBytes > 0)
+  // The day ends, and with it what was chosen until then; the machine slept through the night.
+  clock.jump(24 * HOUR)
+  await expect.poll(() => heard.at(-1)?.name).toBe('day')
+  expect(heard.at(-1)).toMatchObject({ by: 'schedule' })
+  const calls = await engine.call('profiles.use', { name: 'calls', until: clock.now() + 2 * HOUR })
+  expect(calls.current).toMatchObject({ name: 'calls', by: 'hand' })
+  expect(calls.scheduled).toBe('day')
+  await engine.stop()
+
+  await using next = await startEngine({ from: engine, clock })
+  expect((await next.call('profiles.list')).current).toMatchObject({ name: 'calls', by: 'hand' })
+  expect((await next.call('profiles.use', { name: null })).current).toMatchObject({ name: 'day', by: 'schedule' })
+  await expect(next.call('profiles.set', { name: 'day', patch: { timeZone: 'Mars/Olympus' } })).rejects.toMatchObject({
+    code: 'invalid_input',
+  })
+})
