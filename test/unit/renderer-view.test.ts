@@ -189,6 +189,12 @@ describe('selection', () => {
       retry: false,
       remove: true,
     })
+    const error = { code: 'partial_missing' as const, message: '', params: {} }
+    const stopped = { ...view, rows: new Map(view.rows).set(1, { ...active, state: 'paused' as const, error }) }
+    expect(abilitiesOf(stopped, selectOnly({ index: 0, id: 1 }), BY_POSITION)).toMatchObject({
+      pause: true,
+      retry: true,
+    })
     expect(abilitiesOf(view, selectOnly({ index: 0, id: 999 }), BY_POSITION).resume).toBe(true)
     expect(abilitiesOf(view, NOTHING_SELECTED, BY_POSITION).remove).toBe(false)
   })

@@ -17,6 +17,8 @@ const RETRIABLE: readonly TaskState[] = ['failed', 'waiting']
 export function abilitiesOf(view: TaskView, selection: TaskSelection, query: ListQuery): Abilities {
   const states = new Set<TaskState>()
   let unknown = false
+  // The disk stopped it: that can be left at a pause, or begun anew.
+  let suspended = false
   if (selection.chosen === 'all') {
     const all = Object.keys(view.counts) as TaskState[]
     for (const state of query.states ?? all) if (view.counts[state] > 0) states.add(state)
@@ -26,14 +28,15 @@ export function abilitiesOf(view: TaskView, selection: TaskSelection, query: Lis
       if (!isSelected(selection, row.id)) continue
       loaded += 1
       states.add(row.state)
+      suspended ||= row.state === 'paused' && row.error !== null
     }
     unknown = loaded < selection.chosen.size
   }
   const some = (wanted: readonly TaskState[]): boolean => unknown || wanted.some((state) => states.has(state))
   return {
-    pause: some(PAUSABLE),
+    pause: suspended || some(PAUSABLE),
     resume: some(['paused']),
-    retry: some(RETRIABLE),
+    retry: suspended || some(RETRIABLE),
     remove: unknown || states.size > 0,
   }
 }
