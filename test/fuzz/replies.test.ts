@@ -8,13 +8,17 @@ import { join } from 'node:path'
 import fc from 'fast-check'
 import { afterAll, beforeAll, expect } from 'vitest'
 import { ERROR_KINDS, isErrorCode } from '../../shared/errors.ts'
+import type { TaskDetail } from '../../shared/schemas.ts'
 import { startEngine, type TestEngine } from '../helpers/engine.ts'
 import { type FaultServer, faults, startFaultServer } from '../helpers/fault-server.ts'
 import { asHeaderValue, digits, fuzzAsync, listOf, nearly, sequence, token } from './fuzz.ts'
 
 const AT_ONCE = 10
 const ROUNDS = 30
-const SETTLED = ['done', 'failed', 'changed', 'paused', 'waiting'] as const
+/** It waits because the server said so, for as much as a day, or it is over. */
+const isSettled = ({ state, strategy }: TaskDetail) =>
+  (state !== 'queued' && state !== 'active' && state !== 'finishing') ||
+  (state === 'queued' && strategy.some(({ code }) => code === 'waiting_retry_after'))
 
 /** Deep enough that a way out of the folder ends where it is seen. */
 const root = realpathSync(mkdtempSync(join(tmpdir(), 'nighthaul-fuzz-replies-')))
@@ -122,7 +126,7 @@ fuzzAsync(
       onDuplicate: 'add',
     })
     for (const [index, { id }] of items.entries()) {
-      const task = await engine.until(id, ...SETTLED).catch((error: Error) => {
+      const task = await engine.untilTask(id, isSettled).catch((error: Error) => {
         throw new Error(`${error.message}: ${JSON.stringify(replies[index])}`)
       })
       // Nothing a server says is the disk's fault.
