@@ -155,27 +155,6 @@ export function AddDialog() {
           </>
         )}
       </Field>
-      <MetalinkFiles />
-      {lone && (
-        <Field
-          label={t('add.mirrors')}
-          hint={t('add.mirrorsHint')}
-          problem={wrongMirror ? t('add.mirrorsInvalid', { line: wrongMirror.line }) : null}
-        >
-          {(control) => (
-            <textarea
-              {...control}
-              className="input add-mirrors"
-              rows={2}
-              value={draft.mirrors}
-              spellCheck={false}
-              autoComplete="off"
-              wrap="off"
-              onChange={(event) => set({ mirrors: event.target.value })}
-            />
-          )}
-        </Field>
-      )}
       <Field label={t('add.folder')}>
         {(control) => (
           <FolderInput
@@ -224,6 +203,27 @@ export function AddDialog() {
           </Field>
         )}
       </div>
+      {lone && (
+        <Field
+          label={t('add.mirrors')}
+          hint={t('add.mirrorsHint')}
+          problem={wrongMirror ? t('add.mirrorsInvalid', { line: wrongMirror.line }) : null}
+        >
+          {(control) => (
+            <textarea
+              {...control}
+              className="input add-mirrors"
+              rows={2}
+              value={draft.mirrors}
+              spellCheck={false}
+              autoComplete="off"
+              wrap="off"
+              onChange={(event) => set({ mirrors: event.target.value })}
+            />
+          )}
+        </Field>
+      )}
+      <MetalinkFiles />
       <details>
         <summary>{t('add.login')}</summary>
         <p className="field-hint">{t('add.loginHint')}</p>
