@@ -5,6 +5,7 @@ import { ExportInput, type ExportPage, ImportInput, type ImportResult } from './
 import type { Notice } from './notices.ts'
 import { PROFILE_NAMES, ProfilePatch, type ProfilesView, UseProfileInput } from './profiles.ts'
 import { AddQueueInput, QueuePatch, type QueueView } from './queues.ts'
+import { AddRepeatInput, RepeatId, RepeatPatch, type RepeatView } from './repeats.ts'
 import { event, method } from './rpc.ts'
 import {
   AddTasksInput,
@@ -119,6 +120,15 @@ export const contract = {
   'profiles.set': method(z.object({ name: z.enum(PROFILE_NAMES), patch: ProfilePatch }))<ProfilesView>(),
   /** Chooses one by hand, for a while. */
   'profiles.use': method(UseProfileInput)<ProfilesView>(),
+  'repeats.list': method(Nothing)<RepeatView[]>(),
+  'repeats.add': method(AddRepeatInput)<RepeatView>(),
+  'repeats.update': method(z.object({ id: RepeatId, patch: RepeatPatch }))<RepeatView>(),
+  /** What its runs brought stays. */
+  'repeats.remove': method(z.object({ id: RepeatId }))<{ removed: boolean }>(),
+  /** Runs it now, also where a missed run waits for an answer. Answers once its download has begun, or why not. */
+  'repeats.run': method(z.object({ id: RepeatId }))<RepeatView>(),
+  /** Leaves a missed run out that waits for an answer. */
+  'repeats.skip': method(z.object({ id: RepeatId }))<RepeatView>(),
   /** Hosts in use, and those that complained within the last day. */
   'hosts.list': method(Nothing)<HostView[]>(),
   /** Forgets what a host was seen to take: it is asked again as if it had never complained. */
@@ -142,6 +152,7 @@ export const contract = {
   'throughput.tick': event<ThroughputSample>(),
   'settings.changed': event<Settings>(),
   'notices.changed': event<Notice[]>(),
+  'repeats.changed': event<RepeatView[]>(),
   /** another profile holds, or says something else */
   'profiles.changed': event<ProfilesView>(),
 }

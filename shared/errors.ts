@@ -94,6 +94,7 @@ export const ERROR_KINDS = {
   task_state: 'other',
   // queues and hosts
   queue_not_found: 'other',
+  repeat_not_found: 'other',
   queue_exists: 'other',
   queue_is_default: 'other',
   // the channel

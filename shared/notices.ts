@@ -8,6 +8,7 @@ export const NOTICE_CODES = [
   'list_missing',
   'log_damaged',
   'backup_failed',
+  'repeat_missed',
 ] as const
 export type NoticeCode = (typeof NOTICE_CODES)[number]
 
@@ -33,6 +34,8 @@ export const noticesEn: Record<NoticeCode, string> = {
     'There was no list of downloads here, but backups of one, the newest {{backup}}. “nighthaul restore latest” brings it back once this Nighthaul has ended.',
   log_damaged:
     'The last changes to the list ({{changes}}) could not be read, because its log was damaged. Downloads added just before may be missing: “nighthaul backups” shows earlier lists, or add them again.',
+  repeat_missed:
+    'The repeating download {{id}} ({{url}}) was missed, because the machine slept or was off. It runs in ten minutes: “nighthaul schedule repeat run {{id}}” runs it at once, “nighthaul schedule repeat skip {{id}}” leaves it out.',
   backup_failed: 'The daily backup of the list failed: {{reason}} Older backups are as they were; it is tried again.',
 }
 

@@ -9,7 +9,7 @@ import type { ImportedTask, KeptRemoval, OtherName, RemovedFiles, TaskName } fro
 import type { Notice, NoticeCode } from './notices.ts'
 import type { AddQueueInput, QueuePatch, QueueSettings } from './queues.ts'
 import type { Tally } from './request-statistics.ts'
-import type { ScheduleState } from './schedule-state.ts'
+import type { ScheduleStore } from './schedule-state.ts'
 import type {
   HourFigures,
   ListTasksInput,
@@ -214,7 +214,7 @@ export interface ReceivedBytes {
  * The store as the engine sees it. All calls are synchronous (SQLite). Methods marked intent commit with
  * synchronous=FULL: they survive a power cut once they return; the others may lose the last seconds but never order.
  */
-export interface TaskStore {
+export interface TaskStore extends ScheduleStore {
   /** intent; one transaction; ids in the order given */
   addTasks(tasks: readonly NewTask[]): TaskId[]
   getTask(id: TaskId): TaskRecord | null
@@ -354,11 +354,6 @@ export interface TaskStore {
     hostRules: readonly HostRule[]
     settings: SettingsPatch
   }): { ids: TaskId[]; withProgress: number; queues: number; hostRules: number; settings: number }
-
-  /** what is unreadable of it is as if it had never been */
-  scheduleState(): ScheduleState
-  /** intent unless told otherwise; what is left out stays */
-  setScheduleState(patch: Partial<ScheduleState>, options?: { intent?: boolean }): void
 
   /** what people have to be told, in order */
   notices(): Notice[]

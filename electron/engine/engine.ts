@@ -10,8 +10,11 @@ import { toErrorInfo } from '../../shared/errors.ts'
 import type { Notice } from '../../shared/notices.ts'
 import type { ProfilesView } from '../../shared/profiles.ts'
 import type { TaskRecord } from '../../shared/records.ts'
+import type { RepeatView } from '../../shared/repeats.ts'
 import type { EventHub, EventNames, Handlers, PayloadOf, Subscription } from '../../shared/rpc.ts'
 import {
+  type AddTasksInput,
+  type AddTasksResult,
   DEFAULT_QUEUE_ID,
   type Selection,
   type Settings,
@@ -44,6 +47,7 @@ import { Profiles } from './profiles.ts'
 import { Queues } from './queues.ts'
 import { refreshedLink } from './refresh-link.ts'
 import { Removal } from './removal.ts'
+import { Repeats } from './repeats.ts'
 import { Runner } from './runner.ts'
 import { httpSettings, readSettings, shownSettings, storedPatch } from './settings.ts'
 import { resume, setStart } from './starts.ts'
@@ -133,6 +137,7 @@ export function createEngine(deps: EngineDeps): EngineApi {
     },
     moved: (ids) => {
       leased.moved(ids)
+      if (deps.lease === null && started) repeats.moved(ids)
       schedulePump()
     },
     suspended: () => diskWatch?.arm(),
@@ -256,6 +261,7 @@ export function createEngine(deps: EngineDeps): EngineApi {
       guard('statistics', () => statistics.flush())
       if (deps.lease === null) {
         guard('profiles', () => profiles.look())
+        guard('repeats', () => repeats.look())
         guard('removed', () => removal.step())
         guard('backups', () => backups.step())
       }
@@ -403,7 +409,33 @@ export function createEngine(deps: EngineDeps): EngineApi {
     schedulePump()
   }
 
+  function add(input: AddTasksInput): AddTasksResult {
+    if (draining) throw stopped()
+    if (input.queueId !== undefined) queues.check(input.queueId)
+    const result = addTasks(input, {
+      ...deps,
+      defaultFolder: () => queues.of(input.queueId ?? DEFAULT_QUEUE_ID).folder ?? settings.downloadFolder,
+      adopted: (task) => {
+        runner.applyTo(task, { kind: 'recovered' })
+        if (!input.paused) runner.apply(task.id, { kind: 'retry' }) || runner.apply(task.id, { kind: 'resume' })
+      },
+    })
+    if (deps.lease !== null) for (const item of result.items) leased.add(item.id)
+    changes.changed(result.items.map((item) => item.id))
+    schedulePump()
+    return result
+  }
+
   const starts = { clock, runner, retry }
+  const repeats = new Repeats({
+    ...deps,
+    ask: (request) => lane.request({ ...request, buckets: [] }),
+    addTasks: (input) => add({ ...input, queueId: input.queueId && queues.resolve(input.queueId) }),
+    retry,
+    removal,
+    notices,
+  })
+
   const handlers: Handlers<Contract> = {
     'app.info': async () => ({
       version: deps.version,
@@ -412,22 +444,7 @@ export function createEngine(deps: EngineDeps): EngineApi {
       profile: deps.profile,
       freeBytes: await deps.fs.freeBytes(settings.downloadFolder),
     }),
-    'tasks.add': (input) => {
-      if (draining) throw stopped()
-      if (input.queueId !== undefined) queues.check(input.queueId)
-      const result = addTasks(input, {
-        ...deps,
-        defaultFolder: () => queues.of(input.queueId ?? DEFAULT_QUEUE_ID).folder ?? settings.downloadFolder,
-        adopted: (task) => {
-          runner.applyTo(task, { kind: 'recovered' })
-          if (!input.paused) runner.apply(task.id, { kind: 'retry' }) || runner.apply(task.id, { kind: 'resume' })
-        },
-      })
-      if (deps.lease !== null) for (const item of result.items) leased.add(item.id)
-      changes.changed(result.items.map((item) => item.id))
-      schedulePump()
-      return result
-    },
+    'tasks.add': add,
     'tasks.list': (query) => {
       const { total, rows } = store.listTasks(query)
       return {
@@ -527,6 +544,7 @@ export function createEngine(deps: EngineDeps): EngineApi {
     ...verifications.handlers,
     ...queues.handlers,
     ...profiles.handlers,
+    ...repeats.handlers,
     ...hosts.handlers,
     'throughput.history': () => ({ samples: history.samples }),
     'stats.summary': (input) => statistics.summary(input),
@@ -545,6 +563,8 @@ export function createEngine(deps: EngineDeps): EngineApi {
           return changes.subscribe(listener as Parameters<Changes['subscribe']>[0], options)
         case 'throughput.tick':
           return member(throughputListeners, listener as (sample: ThroughputSample) => void)
+        case 'repeats.changed':
+          return member(repeats.listeners, listener as (views: RepeatView[]) => void)
         case 'profiles.changed':
           return member(profiles.listeners, listener as (view: ProfilesView) => void)
         case 'notices.changed':
@@ -575,6 +595,7 @@ export function createEngine(deps: EngineDeps): EngineApi {
       runner.applyAll(store.getTasks(leased.ids), { kind: 'pause' })
       for (const id of leased.ids) store.releaseLease(id, deps.lease)
     }
+    await repeats.stop()
     await removal.settled()
     await backups.settled()
     guard('hosts', () => hosts.save())
@@ -590,6 +611,7 @@ export function createEngine(deps: EngineDeps): EngineApi {
       await recover()
       if (draining) return
       started = true
+      if (deps.lease === null) repeats.recover()
       startTicking()
       const { networkInterfaces } = deps
       if (networkInterfaces)

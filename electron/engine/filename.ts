@@ -136,7 +136,7 @@ export function isKnownBinaryName(name: string): boolean {
 }
 
 /** With its dot, double where it belongs together; '' where there is none. */
-function extensionOf(name: string): string {
+export function extensionOf(name: string): string {
   const match = /\.[\p{L}\p{N}_+~-]{1,16}$/u.exec(name)
   // A name that begins with its only dot is all name; a number after a dot is a version, unless it is known (.7z, .001).
   if (!match || match.index === 0 || (/^\.\d+$/.test(match[0]) && match[0].length !== 4)) return ''

@@ -13,6 +13,20 @@ export class Notices {
     this.#deps = deps
   }
 
+  /** Beside others of this kind. */
+  add(code: NoticeCode, params: ErrorParams): void {
+    this.#deps.store.addNotice({ at: this.#deps.clock.now(), code, params })
+    this.#tell()
+  }
+
+  /** Those of a kind that say this are over. */
+  dropWhere(code: NoticeCode, params: ErrorParams): void {
+    const says = (notice: Notice) => Object.entries(params).every(([key, value]) => notice.params[key] === value)
+    const over = this.#deps.store.notices().filter((notice) => notice.code === code && says(notice))
+    for (const { id } of over) this.#deps.store.dismissNotice(id)
+    if (over.length > 0) this.#tell()
+  }
+
   /** In place of earlier ones of this kind. */
   replace(code: NoticeCode, params: ErrorParams): void {
     const { store, clock } = this.#deps

@@ -11,6 +11,39 @@ import { coversWhole, parseReply } from './reply.ts'
 /** Asks and hands over the head: an HTTP client, or a lane. */
 export type Ask = (request: HttpRequest) => Promise<Omit<HttpReply, 'consume' | 'pause' | 'resume'>>
 
+/** What a file is told by from one time to the next. */
+export interface Validators {
+  etag: string | null
+  lastModified: string | null
+}
+
+/** As `probeUrl`; null: the server says that it is still the file with these validators (RFC 9110 §13.1.2, §13.1.3). */
+export async function probeUnless(
+  url: string,
+  options: TaskOptions,
+  { etag, lastModified }: Validators,
+  ask: Ask,
+  signal: AbortSignal,
+): Promise<ProbeResult | null> {
+  const condition: Record<string, string> = {
+    ...(etag !== null && { 'if-none-match': etag }),
+    ...(lastModified !== null && { 'if-modified-since': lastModified }),
+  }
+  const conditional = isPlainGet(options) ? condition : {}
+  let unchanged = false
+  const askOnce: Ask = async (request) => {
+    const reply = await ask({ ...request, headers: { ...request.headers, ...conditional } })
+    unchanged = reply.status === 304 && Object.keys(conditional).length > 0
+    return reply
+  }
+  try {
+    return await probeUrl(url, options, askOnce, signal)
+  } catch (error) {
+    if (unchanged) return null
+    throw error
+  }
+}
+
 /** Throws network errors and, for a refusal by the server, the status' error (`http_status`, `not_found`, …). */
 export async function probeUrl(
   url: string,

@@ -5,7 +5,7 @@
  */
 import { Temporal } from 'temporal-polyfill'
 import { NighthaulError } from '../../shared/errors.ts'
-import { DAY_MINUTES, type TimeWindow } from '../../shared/windows.ts'
+import { DAY_MINUTES, type TimeWindow, type WeekTime } from '../../shared/windows.ts'
 
 /** Epoch ms. Null as `from`: open ever since; as `to`: for ever. */
 export interface Span {
@@ -46,12 +46,6 @@ export function localInstantAfter(text: string, days: number, zone: string): num
   return instantOf(localOf(text).add({ days }), timeZone(zone))
 }
 
-/** A time of the week: local, in minutes since midnight, on these days (1 is Monday, 7 Sunday). */
-export interface WeekTime {
-  days: readonly number[]
-  at: number
-}
-
 /** The first instant after `after` at which the clock on the wall shows one of the times; null: there are none. */
 export function nextWeekTime(times: readonly WeekTime[], zone: string, after: number): number | null {
   let next: number | null = null
@@ -65,6 +59,12 @@ export function nextWeekTime(times: readonly WeekTime[], zone: string, after: nu
     }
   }
   return next
+}
+
+/** `2026-03-29T01:30:00`: what the clocks of a zone show. */
+export function localText(instant: number, zone: string): string {
+  const local = Temporal.Instant.fromEpochMilliseconds(instant).toZonedDateTimeISO(zone).toPlainDateTime()
+  return local.toString({ smallestUnit: 'second' })
 }
 
 function localOf(text: string): Temporal.PlainDateTime {

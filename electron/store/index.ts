@@ -25,6 +25,7 @@ import { createProgress } from './progress.ts'
 import { createQueue } from './queue.ts'
 import { createQueues } from './queues.ts'
 import { createRemoved } from './removed.ts'
+import { createRepeats } from './repeats.ts'
 import { ensureSound, type SalvageReport } from './salvage.ts'
 import { createScheduleState } from './schedule-state.ts'
 import { createSettings } from './settings.ts'
@@ -118,6 +119,7 @@ function assemble(connection: Connection, logger: StoreLogger): Omit<TaskStore, 
     ...createRemoved(connection),
     ...createMirrors(connection, logger),
     ...createNotices(connection),
+    ...createRepeats(connection, logger),
     ...createScheduleState(connection, logger),
     ...createStatistics(connection, logger),
     dataVersion: () => connection.db.pragma('data_version', { simple: true }) as number,

@@ -24,6 +24,7 @@ import type {
 import { DEFAULT_QUEUE_ID, DEFAULT_SETTINGS } from '../../shared/schemas.ts'
 import { isRunning, isUnfinished, TASK_STATES, type TaskState } from '../../shared/task-state.ts'
 import { createFakeHosts } from './fake-hosts.ts'
+import { createFakeRepeats } from './fake-repeats.ts'
 import { fakeStatistics } from './fake-statistics.ts'
 import { createFakeVerifications } from './fake-verifications.ts'
 
@@ -207,6 +208,10 @@ export function createFakeEngine(options: { tasks: number; now?: number }): Fake
       throw new NighthaulError('internal', 'the fake engine imports nothing')
     },
     ...profiles.handlers,
+    ...createFakeRepeats(
+      () => now,
+      (views) => emit('repeats.changed', views),
+    ),
     'notices.list': () => [],
     'notices.dismiss': () => ({ dismissed: false }),
     'removed.list': () => ({ total: 0, rows: [] }),

@@ -69,7 +69,7 @@ export interface PlannedReply {
   goAway: boolean
 }
 
-/** The correct reply (RFC 9110 §13.1.5, §14). */
+/** The correct reply (RFC 9110 §13, §14). */
 export function planReply(request: RecordedRequest, resource: Resource | undefined): PlannedReply {
   const reply: PlannedReply = {
     status: 200,
@@ -98,6 +98,10 @@ export function planReply(request: RecordedRequest, resource: Resource | undefin
   if (resource.filename) reply.headers['content-disposition'] = `attachment; filename="${resource.filename}"`
   Object.assign(reply.headers, resource.headers)
 
+  if (isStillTheSame(request.headers, etag, lastModified)) {
+    reply.status = 304
+    return reply
+  }
   const condition = request.headers['if-range']
   const holds =
     condition === undefined ||
@@ -116,6 +120,19 @@ export function planReply(request: RecordedRequest, resource: Resource | undefin
     reply.headers['content-range'] = `bytes ${range.start}-${range.end - 1}/${size}`
   }
   return reply
+}
+
+/** If-None-Match, and where there is none If-Modified-Since (RFC 9110 §13.2.2). */
+function isStillTheSame(
+  headers: RecordedRequest['headers'],
+  etag: string | null,
+  lastModified: string | null,
+): boolean {
+  const known = headers['if-none-match']
+  const opaque = (tag: string) => tag.trim().replace(/^W\//, '')
+  if (known !== undefined) return etag !== null && known.split(',').some((tag) => opaque(tag) === opaque(etag))
+  const since = headers['if-modified-since']
+  return since !== undefined && lastModified !== null && Date.parse(lastModified) <= Date.parse(since)
 }
 
 /** The ETag that a resource is served with, quotes and all; null: none. */

@@ -1,0 +1,156 @@
+/** Downloads that repeat: when they run, what they skip, what they leave, and what they never touch. */
+import { existsSync } from 'node:fs'
+import { readdir, readFile, writeFile } from 'node:fs/promises'
+import { basename } from 'node:path'
+import { expect, it } from 'vitest'
+import type { RepeatRun, RepeatView } from '../../shared/repeats.ts'
+import { contentBytes } from '../helpers/bytes.ts'
+import { startEngine, type TestEngine } from '../helpers/engine.ts'
+import { startFaultServer } from '../helpers/fault-server.ts'
+import { clockAt } from '../helpers/jumping-clock.ts'
+
+const SIZE = 50_000
+const HOUR = 3_600_000
+const DAY = 24 * HOUR
+const PATIENT = { timeoutMs: HOUR, connections: 1 }
+
+const viewOf = async (engine: TestEngine, id: number): Promise<RepeatView> =>
+  (await engine.call('repeats.list')).find((repeat) => repeat.id === id)!
+/** Waits for a run that began after `since` and is over. */
+async function ended(engine: TestEngine, id: number, since: number): Promise<RepeatRun> {
+  const over = async () => {
+    const { last, taskId } = await viewOf(engine, id)
+    return last !== null && last.at >= since && last.result !== 'started' && (taskId === null || last.error !== null)
+  }
+  await expect.poll(over, { timeout: 20_000, interval: 10 }).toBe(true)
+  return (await viewOf(engine, id)).last!
+}
+const files = async (engine: TestEngine) =>
+  (await readdir(engine.folder)).filter((name) => !name.startsWith('.')).sort()
+
+it('each night one file, called by its date; none where the server says it is the same; older ones go, but none that somebody changed', async () => {
+  await using server = await startFaultServer()
+  const clock = clockAt('2026-11-26T20:00:00Z')
+  await using engine = await startEngine({ clock })
+  server.add('/dump.tar.gz', { size: SIZE, seed: 1 })
+  const { id, nextAt } = await engine.call('repeats.add', {
+    ...{ url: server.url('/dump.tar.gz'), when: 'daily 02:00', timeZone: 'UTC', options: PATIENT },
+    keepLast: 2,
+  })
+  expect(nextAt).toBe(Date.parse('2026-11-27T02:00Z'))
+  const night = async () => {
+    const since = clock.now()
+    const toNext = (await viewOf(engine, id)).nextAt! - since
+    clock.jump(toNext)
+    return ended(engine, id, since)
+  }
+  const first = await night()
+  expect(first).toMatchObject({ result: 'downloaded', deleted: [], kept: [] })
+  expect(basename(first.path!)).toBe('dump 2026-11-27.tar.gz')
+  expect(await readFile(first.path!)).toEqual(contentBytes(1, 0, SIZE))
+  const asked = server.requests.length
+
+  expect(await night()).toMatchObject({ result: 'unchanged', path: first.path })
+  expect(server.requests.length).toBe(asked + 1)
+  expect(server.requests.at(-1)).toMatchObject({ status: 304, headers: { 'if-none-match': '"1-50000"' } })
+
+  for (const seed of [2, 3]) {
+    server.add('/dump.tar.gz', { size: SIZE, seed })
+    expect(await night()).toMatchObject({ result: 'downloaded' })
+  }
+  expect(await files(engine)).toEqual(['dump 2026-11-29.tar.gz', 'dump 2026-11-30.tar.gz'])
+  expect((await engine.call('tasks.list', {})).total).toBe(2)
+  // Somebody works in the oldest of them: as long as before, and yet another file.
+  const edited = (await viewOf(engine, id)).results[1]!.path
+  await writeFile(edited, Buffer.alloc(SIZE, 7))
+  server.add('/dump.tar.gz', { size: SIZE, seed: 4 })
+  expect(await night()).toMatchObject({ result: 'downloaded', deleted: [], kept: [edited] })
+  expect(await files(engine)).toHaveLength(3)
+  expect(await readFile(edited)).toEqual(Buffer.alloc(SIZE, 7))
+})
+
+it('where a server has no validators, the bytes decide, and the double goes', async () => {
+  await using server = await startFaultServer()
+  const clock = clockAt('2026-11-26T20:00:00Z')
+  await using engine = await startEngine({ clock })
+  const plain = { size: SIZE, etag: null, lastModified: null }
+  server.add('/a.csv', { ...plain, seed: 1 })
+  const url = server.url('/a.csv')
+  const { id } = await engine.call('repeats.add', { url, when: 'daily 02:00', options: PATIENT, nameTemplate: 'a-{n}' })
+  const run = async () => {
+    const since = clock.now()
+    await engine.call('repeats.run', { id })
+    return ended(engine, id, since)
+  }
+  expect(await run()).toMatchObject({ result: 'downloaded' })
+  const same = await run()
+  expect(same).toMatchObject({ result: 'same', deleted: [expect.stringMatching(/a-2$/)] })
+  expect(await files(engine)).toEqual(['a-1'])
+  server.add('/a.csv', { ...plain, seed: 2 })
+  expect(await run()).toMatchObject({ result: 'downloaded' })
+  expect(await files(engine)).toEqual(['a-1', 'a-3'])
+})
+
+it.each([
+  ['run', 'downloaded'],
+  ['next', 'skipped'],
+] as const)('a run that was missed while nothing was on: %s', async (missed, result) => {
+  await using server = await startFaultServer()
+  const clock = clockAt('2026-11-26T20:00:00Z')
+  await using engine = await startEngine({ clock })
+  server.add('/a.bin', { size: SIZE, seed: 1 })
+  const settings = { when: 'daily 02:00', timeZone: 'UTC', options: PATIENT, missed }
+  const { id } = await engine.call('repeats.add', { url: server.url('/a.bin'), ...settings })
+  await engine.stop()
+  clock.jump(3 * DAY)
+  const since = clock.now()
+  await using next = await startEngine({ from: engine, clock })
+  expect(await ended(next, id, since)).toMatchObject({ result })
+  expect((await viewOf(next, id)).nextAt).toBe(Date.parse('2026-11-30T02:00Z'))
+  expect(await next.call('notices.list')).toEqual([])
+})
+
+it('whoever wants to be asked is asked, and without an answer it runs', async () => {
+  await using server = await startFaultServer()
+  const clock = clockAt('2026-11-26T20:00:00Z')
+  await using engine = await startEngine({ clock })
+  server.add('/a.bin', { size: SIZE, seed: 1 })
+  const settings = { when: 'daily 02:00', timeZone: 'UTC', options: PATIENT, missed: 'ask' as const }
+  const { id } = await engine.call('repeats.add', { url: server.url('/a.bin'), ...settings })
+  const asks = async () => (await engine.call('notices.list')).map(({ code }) => code)
+  clock.jump(12 * HOUR)
+  await expect.poll(asks).toEqual(['repeat_missed'])
+  expect(await engine.call('repeats.skip', { id })).toMatchObject({ askedUntil: null, last: { result: 'skipped' } })
+  expect(await asks()).toEqual([])
+  clock.jump(DAY)
+  await expect.poll(asks).toEqual(['repeat_missed'])
+  const since = clock.now()
+  clock.jump(HOUR)
+  expect(await ended(engine, id, since)).toMatchObject({ result: 'downloaded' })
+  expect(await asks()).toEqual([])
+})
+
+it('a run that failed is tried again by the next, and a restart in the middle forgets nothing', async () => {
+  await using server = await startFaultServer()
+  const clock = clockAt('2026-11-26T20:00:00Z')
+  await using engine = await startEngine({ clock })
+  const url = server.url('/later.bin').replace('http://', 'http://someone:secret@')
+  const { id, ...view } = await engine.call('repeats.add', { url, when: 'daily 02:00', options: PATIENT })
+  expect(JSON.stringify(view)).not.toContain('secret')
+  const since = clock.now()
+  await engine.call('repeats.run', { id })
+  expect(await ended(engine, id, since)).toMatchObject({ result: 'failed', error: { code: 'not_found' } })
+  server.add('/later.bin', { size: SIZE, seed: 1 })
+  await engine.call('repeats.run', { id })
+  await engine.stop()
+
+  await using next = await startEngine({ from: engine, clock })
+  const done = await ended(next, id, clock.now() - 100 * HOUR)
+  expect(['downloaded', 'failed']).toContain(done.result)
+  await expect.poll(async () => (await viewOf(next, id)).last?.result).toBe('downloaded')
+  expect((await next.call('tasks.list', {})).total).toBe(1)
+  expect(await next.call('repeats.update', { id, patch: { paused: true } })).toMatchObject({ nextAt: null })
+  expect(await next.call('repeats.remove', { id })).toEqual({ removed: true })
+  await expect(next.call('repeats.run', { id })).rejects.toMatchObject({ code: 'repeat_not_found' })
+  expect(existsSync((await next.call('tasks.get', { id: 1 })).path!)).toBe(true)
+})
