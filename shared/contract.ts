@@ -150,6 +150,8 @@ export const contract = {
   'tasks.changed': event<TaskDelta>(),
   /** Once a second to whoever listens. */
   'throughput.tick': event<ThroughputSample>(),
+  /** All of them, in order: when one was changed, and at most once a second when one does something else than before. */
+  'queues.changed': event<QueueView[]>(),
   'settings.changed': event<Settings>(),
   'notices.changed': event<Notice[]>(),
   'repeats.changed': event<RepeatView[]>(),

@@ -1,17 +1,8 @@
-/** `queue`, `hosts`, `host-rule`: the commands and their flags. What they do is in hosts.ts. */
+/** `hosts`, `host-rule`: the commands and their flags. What they do is in hosts.ts. */
 import type { Command } from 'commander'
 import type { HostRulePatch } from '../../shared/host-schemas.ts'
 import { valued } from './flags.ts'
-import {
-  parseHeader,
-  parseHostRate,
-  parseProxy,
-  parseRate,
-  parseRateOrNone,
-  parseSpacing,
-  parseUser,
-  parseWhole,
-} from './parse.ts'
+import { parseHeader, parseHostRate, parseProxy, parseRate, parseSpacing, parseUser, parseWhole } from './parse.ts'
 import type { GlobalFlags } from './program.ts'
 
 /** Runs a command's code with its positional arguments and flags. */
@@ -20,7 +11,6 @@ export type Run = <A extends unknown[], F>(
 ) => (...input: unknown[]) => Promise<void>
 
 export type JsonFlags = GlobalFlags & { json?: true }
-export type QueueFlags = JsonFlags & { limitRate?: number | 'none'; name?: string }
 export interface RuleFlags extends JsonFlags {
   connections?: number
   hostRate?: number
@@ -39,34 +29,6 @@ const JSON_FLAG = ['--json', 'print JSON'] as const
 export function addHostCommands(program: Command, run: Run): void {
   const code = () => import('./hosts.ts')
   const group = (name: string, description: string) => program.command(name).description(description)
-
-  const queue = group('queue', 'named queues and their limits')
-  queue
-    .command('list', { isDefault: true })
-    .description('show the queues')
-    .option(...JSON_FLAG)
-    .action(run<[], JsonFlags>(async (flags) => (await code()).listQueues(flags)))
-  queue
-    .command('add')
-    .description('add a queue')
-    .argument('<name>')
-    .addOption(valued('--limit-rate <rate>', 'bytes a second for all its downloads together: 500K, 2M', parseRate))
-    .option(...JSON_FLAG)
-    .action(run<[string], QueueFlags>(async (name, flags) => (await code()).addQueue(name, flags)))
-  queue
-    .command('set')
-    .description('change a queue, at once for what runs')
-    .argument('<name>')
-    .option('--name <name>', 'call it so')
-    .addOption(valued('--limit-rate <rate>', 'bytes a second, or “none”', parseRateOrNone))
-    .option(...JSON_FLAG)
-    .action(run<[string], QueueFlags>(async (name, flags) => (await code()).setQueue(name, flags)))
-  queue
-    .command('remove')
-    .description('remove a queue; its downloads go to the default one')
-    .argument('<name>')
-    .option(...JSON_FLAG)
-    .action(run<[string], JsonFlags>(async (name, flags) => (await code()).removeQueue(name, flags)))
 
   group('hosts', 'show the hosts in use and what they were seen to take')
     .option('--forget <host>', 'forget what this host was seen to take')

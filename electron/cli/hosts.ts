@@ -1,77 +1,13 @@
-/** `queue`, `hosts`, `host-rule`: what they ask the engine and what they print. */
+/** `hosts`, `host-rule`: what they ask the engine and what they print. */
 import { NighthaulError } from '../../shared/errors.ts'
 import { formatDuration, formatRate } from '../../shared/format.ts'
 import { HostPattern, HostRulePatch, type HostRuleView, type HostView } from '../../shared/host-schemas.ts'
-import type { QueueView } from '../../shared/queues.ts'
-import type { JsonFlags, QueueFlags, RuleFlags } from './host-commands.ts'
-import { queueNamed, withQueue } from './queue-session.ts'
+import type { JsonFlags, RuleFlags } from './host-commands.ts'
+import { withQueue } from './queue-session.ts'
+import { printTable } from './table.ts'
 import { print, printable, printJson, say } from './terminal.ts'
 
-/** Rows in columns; the last one takes what room it needs. */
-function printTable(rows: readonly (readonly string[])[]): void {
-  const widths = rows[0]!.map((_, index) => Math.max(...rows.map((row) => row[index]!.length)))
-  for (const row of rows)
-    print(
-      row
-        .map((cell, index) => printable(cell).padEnd(widths[index]!))
-        .join('  ')
-        .trimEnd(),
-    )
-}
-
 const rateOf = (bytesPerSecond: number | null | undefined) => (bytesPerSecond ? formatRate(bytesPerSecond) : '')
-
-const orNull = (rate: number | 'none') => (rate === 'none' ? null : rate)
-
-// ── queues ──
-
-function printQueue(queue: QueueView, flags: JsonFlags, done: string): void {
-  if (flags.json) printJson(queue)
-  else print(`${printable(queue.name)}: ${done}`)
-}
-
-export async function listQueues(flags: JsonFlags): Promise<number> {
-  return withQueue(flags, async ({ client }) => {
-    const queues = await client.call('queues.list')
-    if (flags.json) for (const queue of queues) printJson(queue)
-    else
-      printTable([
-        ['ID', 'LIMIT', 'NAME'],
-        ...queues.map(({ id, name, limitBytesPerSecond }) => [String(id), rateOf(limitBytesPerSecond), name]),
-      ])
-  })
-}
-
-export async function addQueue(name: string, flags: QueueFlags): Promise<number> {
-  return withQueue(flags, async ({ client }) => {
-    const queue = await client.call('queues.add', { name, limitBytesPerSecond: orNull(flags.limitRate ?? 'none') })
-    printQueue(queue, flags, 'added')
-  })
-}
-
-export async function setQueue(name: string, flags: QueueFlags): Promise<number> {
-  const patch = {
-    ...(flags.name !== undefined && { name: flags.name }),
-    ...(flags.limitRate !== undefined && { limitBytesPerSecond: orNull(flags.limitRate) }),
-  }
-  if (Object.keys(patch).length === 0) throw new NighthaulError('usage', 'Say what to change: --name or --limit-rate')
-  return withQueue(flags, async ({ client }) => {
-    const { id } = await queueNamed(client, name)
-    printQueue(await client.call('queues.update', { id, patch }), flags, 'changed')
-  })
-}
-
-export async function removeQueue(name: string, flags: JsonFlags): Promise<number> {
-  return withQueue(flags, async ({ client }) => {
-    const queue = await queueNamed(client, name)
-    const { moved } = await client.call('queues.remove', { id: queue.id })
-    if (flags.json) printJson({ id: queue.id, moved })
-    else
-      print(
-        `${printable(queue.name)}: removed${moved > 0 ? `, ${moved} ${moved === 1 ? 'download' : 'downloads'} moved to the default queue` : ''}`,
-      )
-  })
-}
 
 // ── hosts ──
 

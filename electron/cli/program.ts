@@ -13,6 +13,7 @@ import type { MoveFlags } from './move.ts'
 import { addSessionOptions, addTransferOptions, type GetFlags } from './options.ts'
 import { parseBytes, parsePeriod, parseRateOrNone, parseSeconds, parseTaskId, parseUrl, parseWhole } from './parse.ts'
 import type { AddFlags, SetFlags } from './queue.ts'
+import { addQueueCommands } from './queue-commands.ts'
 import { addScheduleCommands } from './schedule-commands.ts'
 import { callerPath } from './terminal.ts'
 import { addVerifyCommands } from './verify-commands.ts'
@@ -188,6 +189,7 @@ export function buildProgram(finish: (code: number) => void): Command {
     .action(run<[string[]], SetFlags>(async (ids, flags) => (await import('./queue.ts')).set(ids, flags)))
 
   addVerifyCommands(program, run)
+  addQueueCommands(program, run)
   addHostCommands(program, run)
   addScheduleCommands(program, run)
   command('stats', 'show how the requests of the last hours went')

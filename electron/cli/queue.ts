@@ -119,6 +119,25 @@ export async function set(args: string[], flags: SetFlags): Promise<number> {
   })
 }
 
+/** Runs downloads now. */
+export async function force(args: string[], flags: Flags): Promise<number> {
+  const ids = args.map(parseTaskId)
+  return withQueue(flags, async (queue) => {
+    const { count } = await queue.client.call('tasks.force', { selection: await existing(queue, ids) })
+    answer(flags, count, 'forced')
+    if (count > 0) sayWhenItStarts(queue)
+  })
+}
+
+/** `before`: the task they come to stand before; null: behind all. */
+export async function reorder(args: string[], before: TaskId | 'first' | null, flags: Flags): Promise<number> {
+  const ids = args.map(parseTaskId)
+  return withQueue(flags, async (queue) => {
+    const { count } = await queue.client.call('tasks.reorder', { selection: await existing(queue, ids), before })
+    answer(flags, count, 'moved')
+  })
+}
+
 export type Move = 'pause' | 'resume' | 'retry'
 
 const MOVED: Record<Move, string> = { pause: 'paused', resume: 'resumed', retry: 'queued again' }

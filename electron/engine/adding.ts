@@ -1,9 +1,11 @@
 /** New tasks: parsed input into records, duplicates named, and (for `get`) unfinished tasks taken over. */
 import { isAbsolute, resolve } from 'node:path'
 import { NighthaulError } from '../../shared/errors.ts'
+import type { CategoryRule } from '../../shared/queues.ts'
 import { MOST_MIRRORS, type NewMirror, type NewTask, type TaskRecord } from '../../shared/records.ts'
-import type { AddItem, AddTasksInput, AddTasksResult, TaskId, TaskOptions } from '../../shared/schemas.ts'
+import type { AddItem, AddTasksInput, AddTasksResult, TaskOptions } from '../../shared/schemas.ts'
 import { isRunning } from '../../shared/task-state.ts'
+import { categoryFolder } from './categories.ts'
 import { sanitizeFilename } from './filename.ts'
 import { loginOf, splitCredentials } from './http/credentials.ts'
 import { isPlainGet } from './http/redirects.ts'
@@ -11,12 +13,15 @@ import type { EngineDeps } from './ports.ts'
 
 export interface AddingDeps extends Pick<EngineDeps, 'store' | 'clock' | 'lease' | 'isOwnerAlive' | 'isQueueOwned'> {
   defaultFolder: () => string
+  /** rules for folders of the queue they go to, for what names no folder */
+  categories: () => readonly CategoryRule[]
   /** what was adopted has to be queued again */
   adopted: (task: TaskRecord) => void
 }
 
 interface Item {
   url: string
+  folder: string
   mirrors: NewMirror[]
   filename: string | null
   options: TaskOptions
@@ -35,21 +40,27 @@ export function addTasks(input: AddTasksInput, deps: AddingDeps): AddTasksResult
     })
   // One folder, one spelling: duplicates and reserved names are found by it.
   const folder = resolve(asked)
-  const items = input.items.map((item) => normalize(item, input.options))
-  const known =
-    input.onDuplicate === 'skip'
-      ? deps.store.findUnfinishedUrls(
-          folder,
-          items.map((i) => i.url),
-        )
-      : new Map<string, TaskId>()
+  const rules = input.folder === undefined ? deps.categories() : []
+  const items = input.items.map((item): Item => {
+    const plain = normalize(item, input.options)
+    return { ...plain, folder: resolve(categoryFolder(rules, plain, folder) ?? folder) }
+  })
+  const known = new Map(
+    [...(input.onDuplicate === 'skip' ? Map.groupBy(items, (item) => item.folder) : [])].map(([place, some]) => [
+      place,
+      deps.store.findUnfinishedUrls(
+        place,
+        some.map(({ url }) => url),
+      ),
+    ]),
+  )
   const result: AddTasksResult['items'] = []
   const fresh: { index: number; task: NewTask }[] = []
   const adoptions: { task: TaskRecord; item: Item }[] = []
   const seen = new Map<string, number>()
   items.forEach((item, index) => {
-    const existing = known.has(item.url)
-      ? deps.store.findUnfinished({ url: item.url, folder, requestedFilename: item.filename }, (task) =>
+    const existing = known.get(item.folder)?.has(item.url)
+      ? deps.store.findUnfinished({ url: item.url, folder: item.folder, requestedFilename: item.filename }, (task) =>
           asksTheSame(task.options, item.options),
         )
       : null
@@ -63,7 +74,7 @@ export function addTasks(input: AddTasksInput, deps: AddingDeps): AddTasksResult
       result[index] = { id: -1 - twin, duplicate: true }
     } else {
       seen.set(key, index)
-      fresh.push({ index, task: newTask(item, folder, input, deps) })
+      fresh.push({ index, task: newTask(item, input, deps) })
     }
   })
   if (deps.lease !== null) {
@@ -78,7 +89,7 @@ export function addTasks(input: AddTasksInput, deps: AddingDeps): AddTasksResult
 }
 
 /** The link as it is stored and shown: without the user, whose password goes where passwords are kept. */
-function normalize(item: AddItem, shared: TaskOptions | undefined): Item {
+function normalize(item: AddItem, shared: TaskOptions | undefined): Omit<Item, 'folder'> {
   const url = new URL(item.url)
   const given = { ...shared, ...item.options }
   const own = given.user === undefined && given.password === undefined ? loginOf(url) : null
@@ -120,13 +131,13 @@ function mirrorsOf(item: AddItem, link: string, options: TaskOptions): NewMirror
   return all.length > 1 ? all : []
 }
 
-function newTask(item: Item, folder: string, input: AddTasksInput, deps: AddingDeps): NewTask {
+function newTask(item: Item, input: AddTasksInput, deps: AddingDeps): NewTask {
   const { startAt } = input
   const startsLater = startAt !== undefined && startAt > deps.clock.now()
   return {
     url: item.url,
     requestedFilename: item.filename,
-    folder,
+    folder: item.folder,
     state: input.paused ? 'paused' : startsLater ? 'waiting' : 'queued',
     options: item.options,
     createdAt: deps.clock.now(),

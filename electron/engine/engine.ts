@@ -9,6 +9,7 @@ import type { Contract } from '../../shared/contract.ts'
 import { toErrorInfo } from '../../shared/errors.ts'
 import type { Notice } from '../../shared/notices.ts'
 import type { ProfilesView } from '../../shared/profiles.ts'
+import type { QueueView } from '../../shared/queues.ts'
 import type { TaskRecord } from '../../shared/records.ts'
 import type { RepeatView } from '../../shared/repeats.ts'
 import type { EventHub, EventNames, Handlers, PayloadOf, Subscription } from '../../shared/rpc.ts'
@@ -262,6 +263,7 @@ export function createEngine(deps: EngineDeps): EngineApi {
       if (deps.lease === null) {
         guard('profiles', () => profiles.look())
         guard('repeats', () => repeats.look())
+        guard('queues', () => queues.tell())
         guard('removed', () => removal.step())
         guard('backups', () => backups.step())
       }
@@ -415,6 +417,7 @@ export function createEngine(deps: EngineDeps): EngineApi {
     const result = addTasks(input, {
       ...deps,
       defaultFolder: () => queues.of(input.queueId ?? DEFAULT_QUEUE_ID).folder ?? settings.downloadFolder,
+      categories: () => (deps.lease === null ? queues.of(input.queueId ?? DEFAULT_QUEUE_ID).categories : []),
       adopted: (task) => {
         runner.applyTo(task, { kind: 'recovered' })
         if (!input.paused) runner.apply(task.id, { kind: 'retry' }) || runner.apply(task.id, { kind: 'resume' })
@@ -567,6 +570,8 @@ export function createEngine(deps: EngineDeps): EngineApi {
           return member(repeats.listeners, listener as (views: RepeatView[]) => void)
         case 'profiles.changed':
           return member(profiles.listeners, listener as (view: ProfilesView) => void)
+        case 'queues.changed':
+          return member(queues.listeners, listener as (queues: QueueView[]) => void)
         case 'notices.changed':
           return member(notices.listeners, listener as (notices: Notice[]) => void)
         default:

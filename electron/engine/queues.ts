@@ -20,6 +20,9 @@ export interface QueuesDeps extends Pick<EngineDeps, 'store' | 'clock' | 'logger
 export class Queues {
   readonly #deps: QueuesDeps
   #records: QueueRecord[]
+  readonly listeners = new Set<(queues: QueueView[]) => void>()
+  /** as they were last told, to tell only what is new */
+  #told = ''
   readonly #windows = new Map<QueueId, { state: WindowState; from: number }>()
 
   constructor(deps: QueuesDeps) {
@@ -82,10 +85,7 @@ export class Queues {
   get handlers(): Pick<Handlers<Contract>, 'queues.list' | 'queues.add' | 'queues.update' | 'queues.remove'> {
     const { store } = this.#deps
     return {
-      'queues.list': () => {
-        const open = store.openByQueue()
-        return this.#records.map((queue) => this.#view(queue, open.get(queue.id) ?? 0))
-      },
+      'queues.list': () => this.#views(),
       'queues.add': (input) => this.#change(() => store.addQueue({ ...input, ...sound(input) })),
       'queues.update': ({ id, patch }) => this.#change(() => store.updateQueue(id, { ...patch, ...sound(patch) })),
       'queues.remove': ({ id }) => {
@@ -94,6 +94,21 @@ export class Queues {
         return { moved }
       },
     }
+  }
+
+  #views(): QueueView[] {
+    const open = this.#deps.store.openByQueue()
+    return this.#records.map((queue) => this.#view(queue, open.get(queue.id) ?? 0))
+  }
+
+  /** Tells listeners what became of the queues since the last time. */
+  tell(): void {
+    if (this.listeners.size === 0) return
+    const queues = this.#views()
+    const text = JSON.stringify(queues)
+    if (text === this.#told) return
+    this.#told = text
+    for (const listener of this.listeners) listener(queues)
   }
 
   #view(queue: QueueRecord, open: number): QueueView {
@@ -112,6 +127,7 @@ export class Queues {
     this.#records = this.#deps.store.queues()
     this.#windows.clear()
     this.#deps.changed()
+    this.tell()
   }
 }
 

@@ -54,7 +54,7 @@ describe('queues, limits and hosts', () => {
     expect((await home.run('queue', 'add', 'night')).stderr).toContain('already')
     await home.run('queue', 'set', 'night', '--limit-rate', 'none', '--name', 'Slow')
     const { stdout } = await home.run('queue', 'list', '--json')
-    expect(jsonLines(stdout)).toEqual([
+    expect(jsonLines(stdout)).toMatchObject([
       { id: 1, name: 'Default', limitBytesPerSecond: null },
       { id: 2, name: 'Slow', limitBytesPerSecond: null },
     ])

@@ -20,6 +20,7 @@ function setup(overrides: Partial<AddingDeps> = {}) {
     lease: null,
     isOwnerAlive: () => false,
     isQueueOwned: () => false,
+    categories: () => [],
     defaultFolder: () => FOLDER,
     adopted: (task) => adopted.push(task),
     ...overrides,
