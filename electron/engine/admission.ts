@@ -47,12 +47,14 @@ export class Admission {
     this.#leaveClosedQueues()
     for (const task of store.forcedReady()) if (!isTaken(task.id)) this.#admit(task)
     let free = places() - runner.runs.filter(({ forced }) => !forced).length
+    if (free <= 0) return this.#nextLook()
     const contenders = this.#contenders()
     const usage = this.#usage()
+    const busy = this.#busyHosts(usage)
     while (free > 0) {
       const queue = nextQueue([...contenders.values()])
       if (!queue) break
-      const full = this.#busyHosts(usage)
+      const full = this.#linksTo(busy)
       const [task] = store.nextReady(queue.id, 1, full, isTaken)
       if (!task) {
         contenders.delete(queue.id)
@@ -61,6 +63,7 @@ export class Admission {
       this.#admit(task)
       const host = this.#targetOf(hostOf(task))
       usage.set(host, (usage.get(host) ?? 0) + 1)
+      if (this.#isBusy(host, usage)) busy.add(host)
       queue.running++
       free--
     }
@@ -111,15 +114,19 @@ export class Admission {
     return this.#redirects.get(host) ?? host
   }
 
-  /** Hosts of links that have no room for another download. */
-  #busyHosts(usage: ReadonlyMap<string, number>): string[] {
-    const { hosts } = this.#deps
-    const isBusy = (host: string) => {
-      const { allowed, quietMs } = hosts.places(host)
-      return quietMs > 0 || (usage.get(host) ?? 0) >= allowed
-    }
-    const known = new Set([...usage.keys(), ...hosts.states().map(({ host }) => host)])
-    const busy = new Set([...known].filter(isBusy))
+  /** Hosts that have no room for another download. */
+  #busyHosts(usage: ReadonlyMap<string, number>): Set<string> {
+    const known = new Set([...usage.keys(), ...this.#deps.hosts.states().map(({ host }) => host)])
+    return new Set([...known].filter((host) => this.#isBusy(host, usage)))
+  }
+
+  #isBusy(host: string, usage: ReadonlyMap<string, number>): boolean {
+    const { allowed, quietMs } = this.#deps.hosts.places(host)
+    return quietMs > 0 || (usage.get(host) ?? 0) >= allowed
+  }
+
+  /** Hosts of links that lead to one of these. */
+  #linksTo(busy: ReadonlySet<string>): string[] {
     const links = [...this.#redirects].filter(([, to]) => busy.has(to)).map(([from]) => from)
     return [...[...busy].filter((host) => !this.#redirects.has(host)), ...links]
   }
