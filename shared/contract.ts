@@ -115,6 +115,8 @@ export const contract = {
   'queues.update': method(z.object({ id: QueueId, patch: QueuePatch }))<QueueView>(),
   /** Its tasks go to the default queue, which cannot be removed. Answers how many they were. */
   'queues.remove': method(z.object({ id: QueueId }))<{ moved: number }>(),
+  /** A window that was missed: the queue works now to make up for it, or (also where it does already) in its next one. */
+  'queues.makeUp': method(z.object({ id: QueueId, decision: z.enum(['run', 'next']) }))<QueueView>(),
   /** Which profile holds, and what each says. */
   'profiles.list': method(Nothing)<ProfilesView>(),
   'profiles.set': method(z.object({ name: z.enum(PROFILE_NAMES), patch: ProfilePatch }))<ProfilesView>(),

@@ -95,6 +95,7 @@ export const ERROR_KINDS = {
   // queues and hosts
   queue_not_found: 'other',
   repeat_not_found: 'other',
+  nothing_missed: 'other',
   queue_exists: 'other',
   queue_is_default: 'other',
   // the channel

@@ -9,6 +9,7 @@ export const NOTICE_CODES = [
   'log_damaged',
   'backup_failed',
   'repeat_missed',
+  'window_missed',
 ] as const
 export type NoticeCode = (typeof NOTICE_CODES)[number]
 
@@ -36,6 +37,8 @@ export const noticesEn: Record<NoticeCode, string> = {
     'The last changes to the list ({{changes}}) could not be read, because its log was damaged. Downloads added just before may be missing: “nighthaul backups” shows earlier lists, or add them again.',
   repeat_missed:
     'The repeating download {{id}} ({{url}}) was missed, because the machine slept or was off. It runs in ten minutes: “nighthaul schedule repeat run {{id}}” runs it at once, “nighthaul schedule repeat skip {{id}}” leaves it out.',
+  window_missed:
+    'The window of the queue “{{queue}}” was missed from {{from}} to {{to}}, because the machine slept or was off. Its downloads wait for the next one: “nighthaul schedule missed run {{queueId}}” lets them run now for as long.',
   backup_failed: 'The daily backup of the list failed: {{reason}} Older backups are as they were; it is tried again.',
 }
 

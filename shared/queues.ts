@@ -48,7 +48,10 @@ export const WhenDone = z.discriminatedUnion('kind', [
 ])
 export type WhenDone = z.infer<typeof WhenDone>
 
-/** What to do with a window that passed while the machine slept or was off. */
+/**
+ * What to do with a window that passed while the machine slept or was off: the queue works at once, for as long as was
+ * lost or until all it has is done (`run`); in its next window (`next`); or that, if nobody answers otherwise (`ask`).
+ */
 export const MISSED = ['run', 'next', 'ask'] as const
 
 const QueueFields = z.object({
@@ -120,6 +123,11 @@ export interface QueueView extends QueueSettings {
   hold: QueueHold
   /** epoch ms of its next opening or closing; null: none */
   changesAt: number | null
+  /**
+   * What was lost of a window while the machine slept or was off, and until when it is made up for; `until` null: nobody
+   * has said yet (`queues.makeUp`), and the next window ends the question
+   */
+  missedWindow: { from: number; to: number; until: number | null } | null
   /** downloads that want bytes: queued, active, waiting */
   open: number
   running: number

@@ -37,6 +37,7 @@ import { exportPage } from './list-export.ts'
 import { importList } from './list-import.ts'
 import { ThroughputHistory } from './metrics.ts'
 import { mirrorReason, mirrorViews } from './mirrors.ts'
+import { MissedWindows } from './missed-windows.ts'
 import { Mover } from './mover.ts'
 import { onNetworkChange, openNetwork } from './network.ts'
 import { watchNetwork } from './network-watch.ts'
@@ -78,6 +79,7 @@ export function createEngine(deps: EngineDeps): EngineApi {
     ...deps,
     changed: () => limitsChanged(),
     running: (id) => runner.runs.filter(({ queueId }) => queues.resolve(queueId) === id).length,
+    missed: () => missedWindows,
   })
   const limits = new Limits(clock, {
     all: () => settings.limitBytesPerSecond,
@@ -157,6 +159,7 @@ export function createEngine(deps: EngineDeps): EngineApi {
     : null
 
   const notices = new Notices(deps)
+  const missedWindows = new MissedWindows({ ...deps, queues: () => queues, notices, changed: () => schedulePump() })
   const backups = new Backups({ ...deps, settings: () => settings, notices })
   const removal = new Removal({
     ...deps,
@@ -207,6 +210,8 @@ export function createEngine(deps: EngineDeps): EngineApi {
 
   function pump(): void {
     if (draining) return
+    // First: after a sleep it is to be known what may work now.
+    if (deps.lease === null) guard('missed windows', () => missedWindows.look())
     for (const task of queue.dueRetries(clock.now())) runner.applyTo(task, { kind: 'retryDue' })
     const look = deps.lease === null ? admission.fill() : fillLeased()
     armRetryTimer(look)
@@ -261,6 +266,7 @@ export function createEngine(deps: EngineDeps): EngineApi {
       guard('hosts', () => hosts.save())
       guard('statistics', () => statistics.flush())
       if (deps.lease === null) {
+        guard('missed windows', () => missedWindows.look())
         guard('profiles', () => profiles.look())
         guard('repeats', () => repeats.look())
         guard('queues', () => queues.tell())
@@ -546,6 +552,7 @@ export function createEngine(deps: EngineDeps): EngineApi {
     },
     ...verifications.handlers,
     ...queues.handlers,
+    ...missedWindows.handlers,
     ...profiles.handlers,
     ...repeats.handlers,
     ...hosts.handlers,
@@ -601,6 +608,7 @@ export function createEngine(deps: EngineDeps): EngineApi {
       for (const id of leased.ids) store.releaseLease(id, deps.lease)
     }
     await repeats.stop()
+    if (deps.lease === null && started) guard('missed windows', () => missedWindows.stillAlive())
     await removal.settled()
     await backups.settled()
     guard('hosts', () => hosts.save())
@@ -616,7 +624,10 @@ export function createEngine(deps: EngineDeps): EngineApi {
       await recover()
       if (draining) return
       started = true
-      if (deps.lease === null) repeats.recover()
+      if (deps.lease === null) {
+        guard('missed windows', () => missedWindows.look())
+        repeats.recover()
+      }
       startTicking()
       const { networkInterfaces } = deps
       if (networkInterfaces)

@@ -7,6 +7,7 @@ import type { QueueRecord } from '../../shared/records.ts'
 import type { Handlers } from '../../shared/rpc.ts'
 import { DEFAULT_QUEUE_ID, type QueueId } from '../../shared/schemas.ts'
 import { parseWindows } from '../../shared/windows.ts'
+import type { MissedWindows } from './missed-windows.ts'
 import type { EngineDeps } from './ports.ts'
 import { systemTimeZone, timeZone, type WindowState, windowState } from './window-times.ts'
 
@@ -15,6 +16,8 @@ export interface QueuesDeps extends Pick<EngineDeps, 'store' | 'clock' | 'logger
   changed: () => void
   /** tasks that run, by queue */
   running: (id: QueueId) => number
+  /** a window that was missed, and until when a queue works to make up for it */
+  missed: () => Pick<MissedWindows, 'of' | 'until'>
 }
 
 export class Queues {
@@ -57,13 +60,18 @@ export class Queues {
   holdOf(id: QueueId): QueueHold {
     const queue = this.of(id)
     if (queue.stopped) return 'stopped'
-    return queue.windows === null || this.#window(queue).open ? null : 'window'
+    if (queue.windows === null || this.#window(queue).open) return null
+    return this.#deps.missed().until(id) === null ? 'window' : null
   }
 
   /** Epoch ms at which its window opens or closes next; null: never. */
   changesAt(id: QueueId): number | null {
     const queue = this.of(id)
-    return queue.windows === null ? null : this.#window(queue).changesAt
+    if (queue.windows === null) return null
+    const { open, changesAt } = this.#window(queue)
+    const until = this.#deps.missed().until(queue.id)
+    if (until === null) return changesAt
+    return open ? changesAt && Math.max(changesAt, until) : Math.min(changesAt ?? until, until)
   }
 
   #window(queue: QueueRecord): WindowState {
@@ -113,13 +121,21 @@ export class Queues {
 
   #view(queue: QueueRecord, open: number): QueueView {
     const { id } = queue
-    return { ...queue, hold: this.holdOf(id), changesAt: this.changesAt(id), open, running: this.#deps.running(id) }
+    return {
+      ...queue,
+      ...{ hold: this.holdOf(id), changesAt: this.changesAt(id), missedWindow: this.#deps.missed().of(id) },
+      ...{ open, running: this.#deps.running(id) },
+    }
+  }
+
+  viewOf(id: QueueId): QueueView {
+    return this.#view(this.of(id), this.#deps.store.openByQueue().get(id) ?? 0)
   }
 
   #change(change: () => QueueRecord): QueueView {
     const { id } = change()
     this.reload()
-    return this.#view(this.of(id), this.#deps.store.openByQueue().get(id) ?? 0)
+    return this.viewOf(id)
   }
 
   /** They were changed, perhaps by somebody else. */

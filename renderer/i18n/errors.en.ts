@@ -135,6 +135,7 @@ export const errorsEn: Record<ErrorCode, ErrorWords> = {
   task_leased: { title: 'Another process works on this download', next: 'Wait until it is done.' },
   task_state: { title: 'This is not possible now', next: 'Look at the download’s state and try again.' },
 
+  nothing_missed: { title: 'No window was missed', next: 'Force single downloads to run them now.' },
   repeat_not_found: { title: 'There is no such repeating download any more', next: 'Look at the list again.' },
   queue_not_found: { title: 'There is no such queue any more', next: 'Choose another one.' },
   queue_exists: { title: 'There is a queue of this name already', next: 'Choose another name.' },

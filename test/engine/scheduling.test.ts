@@ -21,7 +21,7 @@ it('a window that closes sends its downloads back to the queue with all they hav
   await using server = await startFaultServer()
   const clock = clockAt('2026-11-26T22:30:00Z')
   await using engine = await startEngine({ clock })
-  const night = await addQueue(engine, 'Night', { windows: '22:00-23:00' })
+  const night = await addQueue(engine, 'Night', { windows: '22:00-23:00', missed: 'next' })
   expect(night).toMatchObject({
     windows: 'Mon-Sun 22:00-23:00',
     hold: null,

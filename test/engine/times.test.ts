@@ -97,3 +97,81 @@ it('profiles change what holds by their times and by hand, at once and through j
     code: 'invalid_input',
   })
 })
+
+it.each(['run', 'next', 'ask'] as const)('a window that passed while the machine slept: %s', async (missed) => {
+  await using server = await startFaultServer()
+  const clock = clockAt('2026-11-26T20:00:00Z')
+  await using engine = await startEngine({ clock })
+  const patch = { windows: '23:00-03:00', timeZone: 'UTC', missed }
+  const { id: queueId } = await engine.call('queues.add', { name: 'Night', ...patch })
+  const idle = await engine.call('queues.add', { ...patch, name: 'Idle', missed: 'ask' })
+  server.add('/a.bin', { size: SIZE, seed: 1 })
+  server.fault('/a.bin', () => faults.stallAt(1000))
+  const items = [{ url: server.url('/a.bin') }]
+  const id = (await engine.call('tasks.add', { items, options: PATIENT, queueId })).items[0]!.id
+  const view = async () => (await engine.call('queues.list')).find((queue) => queue.id === queueId)!
+  const asks = async () => (await engine.call('notices.list')).map(({ code, params }) => [code, params.queue])
+  expect(await view()).toMatchObject({ hold: 'window', missedWindow: null })
+
+  const before = clock.now()
+  clock.jump(12 * HOUR)
+  const [from, to] = [Date.parse('2026-11-26T23:00Z'), Date.parse('2026-11-27T03:00Z')]
+  if (missed === 'run') {
+    await engine.untilTask(id, ({ writtenBytes }) => writtenBytes > 0)
+    const made = await view()
+    expect(made).toMatchObject({ hold: null, missedWindow: { from, to } })
+    // As long as was lost, and not a moment longer.
+    expect(made.missedWindow!.until! - (to - from)).toBeGreaterThan(before + 12 * HOUR - 1)
+    expect(made.changesAt).toBe(made.missedWindow!.until)
+    clock.jump(4 * HOUR)
+    await engine.until(id, 'queued')
+    expect(await view()).toMatchObject({ hold: 'window', missedWindow: null })
+  }
+  if (missed === 'next') {
+    // Something else happens, and still nothing starts.
+    await engine.call('queues.update', { id: idle.id, patch: { weight: 2 } })
+    expect(await view()).toMatchObject({ hold: 'window', missedWindow: null })
+    expect(await asks()).toEqual([])
+  }
+  if (missed === 'ask') {
+    await expect.poll(asks).toEqual([['window_missed', 'Night']])
+    expect(await view()).toMatchObject({ hold: 'window', missedWindow: { from, to, until: null } })
+    await engine.call('queues.makeUp', { id: queueId, decision: 'run' })
+    await engine.untilTask(id, ({ writtenBytes }) => writtenBytes > 0)
+    expect(await asks()).toEqual([])
+    await engine.call('queues.makeUp', { id: queueId, decision: 'next' })
+    await engine.until(id, 'queued')
+    const nothing = engine.call('queues.makeUp', { id: queueId, decision: 'run' })
+    await expect(nothing).rejects.toMatchObject({ code: 'nothing_missed' })
+  }
+  // In its next window it works as ever.
+  server.fault('/a.bin', null)
+  clock.jump(((await view()).changesAt ?? 0) - clock.now() + 60_000)
+  expect((await engine.until(id, 'done', 'failed')).state).toBe('done')
+})
+
+it('a window that passed while nothing was on is made up for after the start, until all is done; a question ends with the next window', async () => {
+  await using server = await startFaultServer()
+  const clock = clockAt('2026-11-26T20:00:00Z')
+  await using engine = await startEngine({ clock })
+  const patch = { windows: '23:00-03:00', timeZone: 'UTC' }
+  const ids: number[] = []
+  for (const missed of ['run', 'ask'] as const) {
+    const { id: queueId } = await engine.call('queues.add', { ...patch, name: missed, missed })
+    server.add(`/${missed}.bin`, { size: SIZE, seed: 1 })
+    const items = [{ url: server.url(`/${missed}.bin`) }]
+    ids.push((await engine.call('tasks.add', { items, options: PATIENT, queueId })).items[0]!.id)
+  }
+  const [runs, asks] = ids as [number, number]
+  await engine.stop()
+  clock.jump(3 * 24 * HOUR)
+  await using next = await startEngine({ from: engine, clock })
+  expect((await next.until(runs, 'done', 'failed')).state).toBe('done')
+  const queueOf = async (name: string) => (await next.call('queues.list')).find((queue) => queue.name === name)!
+  await expect.poll(async () => (await queueOf('run')).missedWindow).toBeNull()
+  expect(await queueOf('ask')).toMatchObject({ hold: 'window', missedWindow: { until: null } })
+  expect(await next.call('notices.list')).toMatchObject([{ code: 'window_missed' }])
+  clock.jump(((await queueOf('ask')).changesAt ?? 0) - clock.now() + 60_000)
+  expect((await next.until(asks, 'done', 'failed')).state).toBe('done')
+  await expect.poll(() => next.call('notices.list')).toEqual([])
+})

@@ -12,6 +12,7 @@ type Fake = Pick<
   | 'queues.add'
   | 'queues.update'
   | 'queues.remove'
+  | 'queues.makeUp'
   | 'hosts.list'
   | 'hosts.forget'
   | 'hostRules.list'
@@ -19,7 +20,14 @@ type Fake = Pick<
   | 'hostRules.remove'
 >
 
-const IDLE_QUEUE = { ...DEFAULT_QUEUE_SETTINGS, hold: null, changesAt: null, open: 0, running: 0 } as const
+const IDLE_QUEUE = {
+  ...DEFAULT_QUEUE_SETTINGS,
+  hold: null,
+  changesAt: null,
+  missedWindow: null,
+  open: 0,
+  running: 0,
+} as const
 
 export function createFakeHosts(now: () => number): Fake {
   let queues: QueueView[] = [
@@ -81,6 +89,7 @@ export function createFakeHosts(now: () => number): Fake {
       queues = queues.map((queue) => (queue.id === id ? changed : queue))
       return changed
     },
+    'queues.makeUp': ({ id }) => find(id),
     'queues.remove': ({ id }) => {
       find(id)
       if (id === DEFAULT_QUEUE_ID) throw new NighthaulError('queue_is_default', 'The default queue cannot be removed.')
