@@ -103,6 +103,7 @@ function markSuspect(path: string, logger: StoreLogger): void {
 
 function assemble(connection: Connection, logger: StoreLogger): Omit<TaskStore, 'newestBackupAt' | 'backUp'> {
   const tasks = createTasks(connection, logger)
+  const dataVersion = connection.db.prepare<[], number>('PRAGMA data_version').pluck()
   const lists = {
     ...tasks,
     ...createQueues(connection, logger),
@@ -122,7 +123,7 @@ function assemble(connection: Connection, logger: StoreLogger): Omit<TaskStore, 
     ...createRepeats(connection, logger),
     ...createScheduleState(connection, logger),
     ...createStatistics(connection, logger),
-    dataVersion: () => connection.db.pragma('data_version', { simple: true }) as number,
+    dataVersion: () => dataVersion.get()!,
     committed: (durable) => connection.committed(durable),
     close: () => connection.close(),
   }

@@ -92,6 +92,9 @@ export function createRemoved(connection: Connection): Removed {
   const setAside = db.prepare<[number]>('UPDATE removed_tasks SET files_aside = 1 WHERE id = ?')
   const setGone = db.prepare<[number]>('UPDATE removed_tasks SET files_due = NULL, files_gone = 1 WHERE id = ?')
   const drop = db.prepare<[number]>('DELETE FROM removed_tasks WHERE id = ?')
+  const forgettable = db.prepare<[number]>(
+    'SELECT 1 FROM removed_tasks WHERE removed_at <= ? AND files_due IS NULL LIMIT 1',
+  )
   const forget = db.prepare<[number, number]>(
     `DELETE FROM removed_tasks WHERE id IN
        (SELECT id FROM removed_tasks WHERE removed_at <= ? AND files_due IS NULL ORDER BY removed_at LIMIT ?)`,
@@ -198,7 +201,9 @@ export function createRemoved(connection: Connection): Removed {
     filesGone(ids) {
       connection.intent(() => ids.forEach((id) => void setGone.run(id)))
     },
-    forgetRemoved: (before, limit) => connection.intent(() => forget.run(before, limit).changes),
+    // Asked every second, and nearly always for nothing.
+    forgetRemoved: (before, limit) =>
+      forgettable.get(before) === undefined ? 0 : connection.intent(() => forget.run(before, limit).changes),
     isFileOfTask: (folder, filename, done) =>
       fileOfTask.get({ name: fold(filename), folder, done: done ? 1 : 0 }) !== undefined,
   }

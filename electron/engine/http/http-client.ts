@@ -21,7 +21,7 @@ import {
 import { toNetworkError, toProxiedError } from './errors.ts'
 import { type BodySink, type Exchange, exchange, interruption, methodsOf, type OpenRequest } from './exchange.ts'
 import type { NetrcLogin } from './netrc.ts'
-import { OpenRequests } from './open-requests.ts'
+import { networkChanged, OpenRequests } from './open-requests.ts'
 import { isUnreachable, ProxyChoice, type ProxySettings, type ResolveProxy } from './proxy-choice.ts'
 import {
   type Asked,
@@ -126,6 +126,8 @@ export interface HttpClientDeps {
   lookup?: LookupFunction
   /** told at the end of every request that was tried, redirects and failures too */
   onRequest?: (sample: RequestSample) => void
+  /** the way to servers; sockets of this machine where left out */
+  openConnections?: typeof createConnections
 }
 
 /** One request of a chain of redirects. */
@@ -151,7 +153,7 @@ interface Sent {
 export function createHttpClient(deps: HttpClientDeps): HttpClient {
   const { clock } = deps
   let settings = deps.settings
-  const connections = createConnections(clock, settings.pool, deps.lookup)
+  const connections = (deps.openConnections ?? createConnections)(clock, settings.pool, deps.lookup)
   const proxies = new ProxyChoice({ clock, environment: process.env, resolveProxy: deps.resolveProxy })
   const openRequests = new OpenRequests(clock)
 
@@ -390,11 +392,4 @@ function drain(reply: Exchange): Promise<void> {
 
 function isConnectionLoss(error: unknown): boolean {
   return error instanceof NighthaulError && (error.code === 'connection_reset' || error.code === 'connection_closed')
-}
-
-function networkChanged(): NighthaulError {
-  return new NighthaulError(
-    'connection_reset',
-    'The network changed and the connection was silent since. What is already here is kept; the download goes on from there.',
-  )
 }

@@ -2,7 +2,7 @@
  * Requests under way, for the moment when the network changes: connections are dead then without knowing it, and a
  * request that stays silent is not waited for.
  */
-import type { NighthaulError } from '../../../shared/errors.ts'
+import { NighthaulError } from '../../../shared/errors.ts'
 import type { Clock, Timer } from '../ports.ts'
 import type { OpenRequest } from './exchange.ts'
 
@@ -41,4 +41,12 @@ export class OpenRequests {
   close(): void {
     for (const watch of this.#watches) watch.cancel()
   }
+}
+
+/** What ends a request that was silent since the network changed. */
+export function networkChanged(): NighthaulError {
+  return new NighthaulError(
+    'connection_reset',
+    'The network changed and the connection was silent since. What is already here is kept; the download goes on from there.',
+  )
 }

@@ -1,0 +1,126 @@
+/** The morning after: what is there and what is said about it, against what happened. */
+import type { TaskRecord } from '../../shared/records.ts'
+import { firstDifference } from './content.ts'
+import type { Violation } from './journal.ts'
+import { type Morning, pathIn } from './night.ts'
+import { contentOf, type FilePlan } from './night-plan.ts'
+
+export interface Verdict {
+  scenario: string
+  seed: number
+  files: number
+  /** files that could be had */
+  possible: number
+  had: number
+  /** files that are there and hold something else */
+  wrong: number
+  /** why files are not there, and how many for each reason */
+  reasons: Record<string, number>
+  requests: number
+  /** requests for a file after the first one */
+  retries: number
+  bytes: number
+  violations: Violation[]
+  /** whatever else is not as it should be */
+  complaints: string[]
+  simulatedHours: number
+  realSeconds: number
+}
+
+/** Codes by which a file that could not be had may be reported, by its fate. */
+const TRUE_REASONS: Record<Exclude<FilePlan['fate'], 'good'>, ReadonlySet<string>> = {
+  gone: new Set(['not_found']),
+  forbidden: new Set(['forbidden']),
+  down: new Set(['connect_refused', 'connect_timeout', 'connection_reset', 'network_unreachable']),
+}
+
+export function judge(morning: Morning): Verdict {
+  const { plan, journal, tasks, stats } = morning
+  const complaints: string[] = []
+  const reasons: Record<string, number> = {}
+  let [had, wrong] = [0, 0]
+  for (const file of plan.files) {
+    const task = tasks.get(file.number)
+    if (!task) {
+      complaints.push(`file ${file.number}: its task is gone`)
+      continue
+    }
+    const there = lookAt(file, task, morning)
+    if (there === 'right') had++
+    if (there === 'wrong') wrong++
+    complaints.push(...judgeTask(file, task, there))
+    if (there === 'absent') {
+      const reason = `${task.state}${task.error ? ` ${task.error.code}` : ''}`
+      reasons[reason] = (reasons[reason] ?? 0) + 1
+    }
+  }
+  complaints.push(...judgeFigures(morning))
+  const asked = journal.asked.filter(({ file }) => file !== null)
+  return {
+    scenario: plan.scenario,
+    seed: plan.seed,
+    files: plan.files.length,
+    possible: plan.files.filter(({ fate }) => fate === 'good').length,
+    had,
+    wrong,
+    reasons,
+    requests: journal.asked.length,
+    retries: asked.length - new Set(asked.map(({ file }) => file)).size,
+    bytes: stats.overall.bytes,
+    violations: journal.violations,
+    complaints,
+    simulatedHours: (plan.endsAt - plan.startsAt) / 3_600_000,
+    realSeconds: morning.realMs / 1000,
+  }
+}
+
+export function isGood(verdict: Verdict): boolean {
+  return verdict.wrong === 0 && verdict.violations.length === 0 && verdict.complaints.length === 0
+}
+
+type There = 'right' | 'wrong' | 'absent'
+
+function lookAt(file: FilePlan, task: TaskRecord, { files, plan }: Morning): There {
+  const found = task.filename === null ? undefined : files.file(pathIn(task))
+  if (!found) return 'absent'
+  if (found.size !== file.sizeBytes) return 'wrong'
+  // Whichever version it was: all of it must be of one.
+  const versions = new Set([contentOf(file, plan.startsAt), contentOf(file, plan.endsAt)])
+  const isVersion = (content: number) => {
+    let same = true
+    const whole = found.eachPiece((bytes, start) => {
+      same &&= firstDifference(content, start, bytes) === null
+    })
+    return whole && same
+  }
+  return [...versions].some(isVersion) ? 'right' : 'wrong'
+}
+
+function judgeTask(file: FilePlan, task: TaskRecord, there: There): string[] {
+  const { state, error } = task
+  const about = `file ${file.number} (${file.fate}, ${file.host}): ${state}${error ? ` ${error.code}` : ''}`
+  if (state === 'active' || state === 'finishing') return [`${about}, although the night is over`]
+  if (there === 'wrong') return [`${about}, and holds something else`]
+  if (file.fate === 'good') return there === 'right' && state === 'done' ? [] : [`${about}, although it could be had`]
+  if (there === 'right' || state === 'done') return [`${about}, although it could not be had`]
+  if (error === null || !TRUE_REASONS[file.fate].has(error.code)) return [`${about}, which is not why`]
+  return []
+}
+
+/** The engine's own figures are the journal's. */
+function judgeFigures({ journal, stats, plan }: Morning): string[] {
+  const complaints: string[] = []
+  const same = (what: string, said: number, was: number) => {
+    if (said !== was) complaints.push(`${what}: ${said} are reported, ${was} there were`)
+  }
+  const bytesOf = (asked: Morning['journal']['asked']) => asked.reduce((sum, { bytes }) => sum + bytes, 0)
+  same('requests', stats.overall.requests, journal.asked.length)
+  same('bytes', stats.overall.bytes, bytesOf(journal.asked))
+  for (const { name } of plan.hosts) {
+    const asked = journal.asked.filter(({ host }) => host === name)
+    const said = stats.hosts.find(({ host }) => host === name)
+    same(`requests to ${name}`, said?.requests ?? 0, asked.length)
+    same(`bytes from ${name}`, said?.bytes ?? 0, bytesOf(asked))
+  }
+  return complaints
+}

@@ -1,0 +1,256 @@
+/**
+ * The network of a night: connections that are real to the engine down to what undici would tell it, and bytes that
+ * come at the rate of the slowest of line, host and connection. Judges what is asked of hosts as it is asked.
+ */
+import type { Dispatcher } from 'undici'
+import { ConnectionPool, type PoolLimits } from '../../electron/engine/http/connection-pool.ts'
+import type { Connection, Connections, RequestProfile } from '../../electron/engine/http/connections.ts'
+import type { Interfaces } from '../../electron/engine/network-watch.ts'
+import type { Clock } from '../../electron/engine/ports.ts'
+import { type Asked, Journal } from './journal.ts'
+import type { NightClock } from './night-clock.ts'
+import { type FilePlan, type HostPlan, isWithin, type NightPlan, type Outage, type QueuePlan } from './night-plan.ts'
+import { Server } from './servers.ts'
+import { SimulatedRequest } from './simulated-request.ts'
+
+/** How far a connection gets now. */
+export type Way = 'open' | 'unreachable' | 'silent' | 'refuses' | 'portal'
+
+/** A download that is told to stop when its window closes stops at once; on wake the machine has a look around first. */
+const CLOSING_MS = 1_500
+const WAKING_MS = 6_000
+/** Requests per second are counted over so long. */
+const COUNTED_MS = 10_000
+
+export class NightNetwork {
+  readonly clock: NightClock
+  readonly plan: NightPlan
+  readonly journal = new Journal()
+  readonly servers: ReadonlyMap<string, Server>
+  readonly #connections = new Set<SimulatedConnection>()
+  #outage: Outage | null = null
+  #address = 10
+  #wokeAt = Number.NEGATIVE_INFINITY
+  readonly #queueOf: ReadonlyMap<number, QueuePlan>
+  /** when the line has carried all that was promised */
+  #freeAt = 0
+
+  constructor(plan: NightPlan, clock: NightClock, random: () => number) {
+    this.plan = plan
+    this.clock = clock
+    const queues = new Map(plan.queues.map((queue) => [queue.name, queue]))
+    this.#queueOf = new Map(plan.files.map((file: FilePlan) => [file.number, queues.get(file.queue)!]))
+    this.servers = new Map([...plan.hosts, plan.links].map((host) => [host.name, new Server(host, plan, random)]))
+    for (const outage of plan.outages) {
+      clock.at(outage.span[0], () => this.#begin(outage))
+      clock.at(outage.span[1], () => this.#end(outage))
+    }
+    for (const { plan: host } of this.servers.values())
+      for (const { kind, span } of host.troubles)
+        if (kind === 'refuses' || kind === 'silent') clock.at(span[0], () => this.#lose(kind, host))
+  }
+
+  /** As os.networkInterfaces() has them. */
+  readonly interfaces = (): Interfaces => ({
+    lo: [{ address: '127.0.0.1', internal: true }],
+    ...(this.#outage?.kind !== 'away' && { en0: [{ address: `192.0.2.${this.#address}`, internal: false }] }),
+  })
+
+  /** The machine sleeps: when it wakes nobody answers on its connections any more. */
+  sleep(ms: number, monotonicRuns: boolean): void {
+    for (const connection of this.#connections) connection.die()
+    this.clock.sleep(ms, monotonicRuns)
+    this.#wokeAt = this.clock.now()
+  }
+
+  /** Something is about to be asked. */
+  asks(asked: Asked, server: Server | undefined): void {
+    const { journal } = this
+    const { at, host } = asked
+    journal.asked.push(asked)
+    this.#judgeWindow(asked, at)
+    if (!server) return
+    if (at < server.waitUntil)
+      journal.violated(at, 'retry-after', `${host} was asked ${server.waitUntil - at} ms too early`)
+    const { requestsPerSecond, told } = server.plan
+    if (!told || requestsPerSecond === null) return
+    server.askedAt = [...server.askedAt.filter((then) => at - then < COUNTED_MS), at]
+    const most = (requestsPerSecond * COUNTED_MS) / 1000 + 1
+    if (server.askedAt.length > most)
+      journal.violated(
+        at,
+        'requests',
+        `${host} was asked ${server.askedAt.length} times in 10 s and allows ${most - 1}`,
+      )
+  }
+
+  /** Bytes were handed to the engine. */
+  came(asked: Asked, bytes: number): void {
+    const now = this.clock.now()
+    asked.bytes += bytes
+    asked.lastByteAt = now
+    const queue = asked.file === null ? undefined : this.#queueOf.get(asked.file)
+    if (!queue) return
+    this.journal.came(queue.name, now, bytes)
+    this.#judgeWindow(asked, now)
+  }
+
+  #judgeWindow({ file, host }: Asked, now: number): void {
+    const queue = file === null ? undefined : this.#queueOf.get(file)
+    if (!queue?.open || now < this.#wokeAt + WAKING_MS) return
+    if (
+      !isWithin(
+        now,
+        queue.open.map(([from, to]) => [from, to + CLOSING_MS] as const),
+      )
+    )
+      this.journal.violated(
+        now,
+        'window',
+        `file ${file} of “${queue.name}” asked or read from ${host} at ${new Date(now).toISOString()}`,
+      )
+  }
+
+  wayTo(server: Server | undefined): Way {
+    if (this.#outage) return this.#outage.kind === 'away' ? 'unreachable' : this.#outage.kind
+    if (!server) return 'unreachable'
+    const trouble = server.trouble(this.clock.now())
+    return trouble === 'refuses' || trouble === 'silent' ? trouble : 'open'
+  }
+
+  /** When so many bytes of a reply that is `freeAt` for more will have come. */
+  deliveryAt(server: Server | undefined, freeAt: number, bytes: number): number {
+    const now = this.clock.now()
+    const { bytesPerSecond = 1e6, bytesPerSecondEach = 1e6 } = server?.plan ?? ({} as Partial<HostPlan>)
+    this.#freeAt = Math.max(this.#freeAt, now) + (bytes / this.plan.bytesPerSecond) * 1000
+    if (server) server.freeAt = Math.max(server.freeAt, now) + (bytes / bytesPerSecond) * 1000
+    return Math.max(this.#freeAt, server?.freeAt ?? 0, Math.max(freeAt, now) + (bytes / bytesPerSecondEach) * 1000)
+  }
+
+  opened(connection: SimulatedConnection): void {
+    this.#connections.add(connection)
+    const { server } = connection
+    if (!server) return
+    server.open++
+    const { name, mostConnections, told } = server.plan
+    this.journal.open(name, server.open)
+    if (told && mostConnections !== null && server.open > mostConnections)
+      this.journal.violated(
+        this.clock.now(),
+        'connections',
+        `${server.open} connections to ${name}, which allows ${mostConnections}`,
+      )
+  }
+
+  closed(connection: SimulatedConnection): void {
+    if (this.#connections.delete(connection) && connection.server) connection.server.open--
+  }
+
+  #begin(outage: Outage): void {
+    this.#outage = outage
+    // What is under way is not told that nobody answers any more, except that an interface which goes takes all with it.
+    for (const connection of this.#connections) outage.kind === 'away' ? connection.reset() : connection.die()
+  }
+
+  #end(outage: Outage): void {
+    if (this.#outage !== outage) return
+    this.#outage = null
+    if (outage.newAddress) this.#address++
+    for (const connection of this.#connections) connection.die()
+  }
+
+  #lose(kind: 'refuses' | 'silent', { name }: HostPlan): void {
+    for (const connection of this.#connections)
+      if (connection.server?.plan.name === name) kind === 'refuses' ? connection.reset() : connection.die()
+  }
+
+  /** The engine's way out. */
+  readonly openConnections = (clock: Clock, limits: PoolLimits): Connections => {
+    const pool = new ConnectionPool<SimulatedConnection>(clock, limits, (connection) => connection.close())
+    return {
+      acquire: (origin, profile, how) => {
+        const key = `${origin} ${profile.connectTimeoutMs}`
+        return pool.acquire({ origin, key, ...how }, () => new SimulatedConnection(this, origin, key, profile))
+      },
+      acquireShared: async () => null,
+      release(connection) {
+        connection.served++
+        pool.release(connection as SimulatedConnection)
+      },
+      discard: (connection) => pool.discard(connection as SimulatedConnection),
+      dropIdle: (origin) => pool.dropIdle(origin),
+      setLimits: (next) => pool.setLimits(next),
+      async close() {
+        for (const connection of pool.clear()) connection.close()
+      },
+    }
+  }
+}
+
+/** One connection, from the engine's dialling to its end. */
+export class SimulatedConnection implements Connection {
+  readonly dispatcher: Dispatcher
+  readonly origin: string
+  readonly key: string
+  readonly connectTimeoutMs: number
+  readonly server: Server | undefined
+  readonly host: string
+  readonly secure: boolean
+  readonly socket = null
+  readonly shared = null
+  setup: Connection['setup'] = null
+  served = 0
+  readBytes = () => 64 * 1024
+  /** `dead`: nothing comes any more, and nobody says so */
+  state: 'new' | 'open' | 'dead' | 'closed' = 'new'
+  /** it leads to where people sign in */
+  toPortal = false
+  /** when the last byte that was promised on it comes */
+  freeAt = 0
+  readonly #network: NightNetwork
+  #request: SimulatedRequest | null = null
+
+  constructor(network: NightNetwork, origin: string, key: string, profile: RequestProfile) {
+    this.#network = network
+    this.origin = origin
+    this.key = key
+    this.connectTimeoutMs = profile.connectTimeoutMs
+    const url = new URL(origin)
+    this.host = url.host
+    this.secure = url.protocol === 'https:'
+    this.server = network.servers.get(url.host)
+    this.dispatcher = {
+      dispatch: (options: Dispatcher.DispatchOptions, handler: Dispatcher.DispatchHandler) => {
+        this.#request = new SimulatedRequest(network, this, options, handler)
+        this.#request.begin()
+        return true
+      },
+    } as unknown as Dispatcher
+  }
+
+  get alive(): boolean {
+    return this.state !== 'closed'
+  }
+
+  dialled(): void {
+    this.#network.opened(this)
+  }
+
+  /** Its other end vanished. */
+  die(): void {
+    if (this.state !== 'closed') this.state = 'dead'
+  }
+
+  /** Its other end, or the machine's own network, broke it. */
+  reset(): void {
+    const request = this.#request
+    this.close()
+    request?.fail('ECONNRESET')
+  }
+
+  close(): void {
+    if (this.state === 'closed') return
+    this.state = 'closed'
+    this.#network.closed(this)
+  }
+}

@@ -1,0 +1,106 @@
+/** What a night is made of: hosts, files, queues, and what will happen. Plain data; times are epoch ms. */
+import type { QueuePatch } from '../../shared/queues.ts'
+import type { SettingsPatch } from '../../shared/schemas.ts'
+
+/** From, until. */
+export type Span = readonly [from: number, to: number]
+
+export interface HostPlan {
+  /** as in links, without the scheme */
+  name: string
+  secure: boolean
+  bytesPerSecond: number
+  /** of one connection */
+  bytesPerSecondEach: number
+  roundTripMs: number
+  /** null: any number */
+  mostConnections: number | null
+  requestsPerSecond: number | null
+  /** the user told of these bounds, so they must never be exceeded; otherwise the host says so itself */
+  told: boolean
+  /** what it says to whoever exceeds its bounds */
+  retryAfterS: number
+  /** share of replies that end in the middle */
+  cutShare: number
+  troubles: Trouble[]
+}
+
+/**
+ * `refuses`: restarts, or is down: connections break and none is accepted. `silent`: packets vanish. `storm`: answers 429
+ * and when to come again. `errors`: answers 503.
+ */
+export interface Trouble {
+  kind: 'refuses' | 'silent' | 'storm' | 'errors'
+  span: Span
+}
+
+/** `gone`: 404. `forbidden`: 403. `down`: its host is away all night. */
+export type Fate = 'good' | 'gone' | 'forbidden' | 'down'
+
+export interface FilePlan {
+  number: number
+  host: string
+  sizeBytes: number
+  fate: Fate
+  queue: string
+  /** the link leads to a place that is good for so long; null: it is the place */
+  linkLastsMs: number | null
+  /** from then on it is another file; null: it stays */
+  changesAt: number | null
+  addedAt: number
+}
+
+export interface QueuePlan {
+  name: string
+  patch: QueuePatch
+  /** when it may work, computed by hand; null: always */
+  open: Span[] | null
+}
+
+/** `away`: the interface is gone. `silent`: the router is. Both may end with another address. */
+export interface Outage {
+  kind: 'away' | 'silent' | 'portal'
+  span: Span
+  newAddress: boolean
+}
+
+export interface Sleep {
+  at: number
+  ms: number
+  /** the machine's monotonic clock counts it */
+  monotonicRuns: boolean
+}
+
+export interface NightPlan {
+  scenario: string
+  seed: number
+  /** when the downloads are added */
+  startsAt: number
+  endsAt: number
+  bytesPerSecond: number
+  hosts: HostPlan[]
+  /** where links of hosts lead from: answers redirects only */
+  links: HostPlan
+  files: FilePlan[]
+  queues: QueuePlan[]
+  outages: Outage[]
+  sleeps: Sleep[]
+  settings: SettingsPatch
+}
+
+export function isWithin(at: number, spans: readonly Span[]): boolean {
+  return spans.some(([from, to]) => at >= from && at < to)
+}
+
+export function pathOf(file: Pick<FilePlan, 'number'>): string {
+  return `/files/${nameOf(file)}`
+}
+
+export function nameOf({ number }: Pick<FilePlan, 'number'>): string {
+  return `file-${String(number).padStart(4, '0')}.bin`
+}
+
+/** What it holds at this time. */
+export function contentOf(file: FilePlan, at: number): number {
+  return 2 * file.number + (file.changesAt !== null && at >= file.changesAt ? 1 : 0)
+}

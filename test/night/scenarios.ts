@@ -1,0 +1,260 @@
+/**
+ * Nights by name. Each begins with a calm one, made by the seed, and adds its trouble; `everything` adds all. Instants of
+ * windows are written down as they were computed by hand, not taken from the code under test.
+ */
+import { createRandom, type Random } from '../soak/random.ts'
+import type { Fate, FilePlan, HostPlan, NightPlan, QueuePlan, Span } from './night-plan.ts'
+import { LINKS } from './servers.ts'
+
+const MINUTE = 60_000
+
+export const SCENARIOS = [
+  'calm',
+  'flaps',
+  'storm429',
+  'expiring',
+  'restarts',
+  'dst-spring',
+  'dst-autumn',
+  'sleep',
+  'portal',
+  'slowHost',
+  'everything',
+] as const
+export type Scenario = (typeof SCENARIOS)[number]
+
+/** Bytes of the smallest and the largest file. */
+const SIZES = [20_000, 8_000_000] as const
+/** Downloads come in so many waves through the night, the last of them in time for what goes wrong. */
+const WAVES = 5
+const LAST_WAVE = 0.65
+/** For so long the line is busy with each file, if it is not held up. */
+const BUSY_MS_PER_FILE = 4_000
+
+export function planNight(scenario: Scenario, seed: number, count: number): NightPlan {
+  const random = createRandom(seed)
+  const plan = calm(scenario, seed, count, random)
+  TROUBLE[scenario](plan, random)
+  return plan
+}
+
+// ── the calm night ──
+
+const BERLIN = 'Europe/Berlin'
+const utc = (text: string) => Date.parse(`${text}Z`)
+
+/** 23:00 to 07:00 in Berlin in November. */
+const WINTER: Span = [utc('2026-11-26T22:00'), utc('2026-11-27T06:00')]
+
+function calm(scenario: Scenario, seed: number, count: number, random: Random): NightPlan {
+  const hosts = HOSTS.map((name, n) => host(name, n, random))
+  const night: QueuePlan = { name: 'Night', patch: { windows: '23:00-07:00', timeZone: BERLIN }, open: [WINTER] }
+  const files = Array.from({ length: count }, (_, n): FilePlan => {
+    const fate = random.weighted<Fate>([
+      [94, 'good'],
+      [3, 'gone'],
+      [2, 'forbidden'],
+      [1, 'down'],
+    ])
+    return {
+      number: n,
+      host: fate === 'down' ? DOWN : random.pick(HOSTS.filter((name) => name !== DOWN)),
+      sizeBytes: random.magnitude(...SIZES),
+      fate,
+      queue: night.name,
+      linkLastsMs: null,
+      changesAt: null,
+      addedAt: waveAt(WINTER, n),
+    }
+  })
+  const plan: NightPlan = {
+    scenario,
+    seed,
+    startsAt: WINTER[0] - 30 * MINUTE,
+    endsAt: WINTER[1] + 10 * MINUTE,
+    bytesPerSecond: 0,
+    hosts,
+    links: { ...host(LINKS, 1, random), bytesPerSecond: 1e6, bytesPerSecondEach: 1e6 },
+    files,
+    queues: [night],
+    outages: [],
+    sleeps: [],
+    settings: {},
+  }
+  pace(plan)
+  for (const down of hosts.filter(({ name }) => name === DOWN))
+    down.troubles.push({ kind: random.chance(0.5) ? 'refuses' : 'silent', span: [0, Number.MAX_SAFE_INTEGER] })
+  return plan
+}
+
+const DOWN = 'down.example'
+const HOSTS = ['a.example', 'b.example', 'c.example', 'mirror.example:8080', 'cdn.example', DOWN]
+
+function host(name: string, n: number, random: Random): HostPlan {
+  // Every second one the user was told about.
+  const told = n % 2 === 0
+  return {
+    name,
+    secure: n % 3 === 0 && !name.includes(':'),
+    bytesPerSecond: 0,
+    bytesPerSecondEach: 0,
+    roundTripMs: random.whole(10, 150),
+    mostConnections: told ? random.whole(1, 4) : random.whole(6, 12),
+    requestsPerSecond: told ? random.pick([1, 2, 5]) : 20,
+    told,
+    retryAfterS: random.whole(5, 60),
+    cutShare: 0.01,
+    troubles: [],
+  }
+}
+
+/** When the wave begins that a file is in; the first one waits for the window. */
+function waveAt([from, to]: Span, number: number): number {
+  const wave = number % WAVES
+  return wave === 0 ? from - 20 * MINUTE : Math.floor(from + (to - from) * LAST_WAVE * (wave / (WAVES - 1)))
+}
+
+/** The line is as fast as keeps it busy for its time, and each host takes its share of it. */
+function pace(plan: NightPlan): void {
+  const bytes = plan.files.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0)
+  const busyMs = plan.files.length * BUSY_MS_PER_FILE
+  plan.bytesPerSecond = bytes / (busyMs / 1000)
+  for (const [n, one] of plan.hosts.entries()) {
+    one.bytesPerSecond = plan.bytesPerSecond * (0.3 + 0.2 * n)
+    one.bytesPerSecondEach = one.bytesPerSecond / 2
+  }
+}
+
+// ── trouble ──
+
+const within = (plan: NightPlan): Span => plan.queues[0]!.open![0]!
+
+/** So many spans of such a length, each around the beginning of a wave. */
+function spans(plan: NightPlan, random: Random, count: number, least: number, most: number): Span[] {
+  const busyMs = (plan.files.length * BUSY_MS_PER_FILE) / WAVES
+  return Array.from({ length: count }, (_, n): Span => {
+    const length = random.whole(least, most)
+    const wave = Math.max(within(plan)[0], waveAt(within(plan), Math.floor((n * WAVES) / count)))
+    const at = wave + random.whole(-Math.floor(length / 2), Math.floor(busyMs / 2))
+    return [at, at + length]
+  })
+}
+
+type MakesTrouble = (plan: NightPlan, random: Random) => void
+
+const flaps: MakesTrouble = (plan, random) => {
+  for (const span of spans(plan, random, 6, 20_000, 25 * MINUTE))
+    plan.outages.push({ kind: random.pick(['away', 'silent']), span, newAddress: random.chance(0.5) })
+  plan.outages.sort((a, b) => a.span[0] - b.span[0])
+}
+
+const storm429: MakesTrouble = (plan, random) => {
+  for (const one of plan.hosts.filter(({ name }) => name !== DOWN)) {
+    for (const span of spans(plan, random, 2, 5 * MINUTE, 40 * MINUTE)) one.troubles.push({ kind: 'storm', span })
+    one.retryAfterS = random.whole(20, 240)
+    if (!one.told) Object.assign(one, { mostConnections: 3, requestsPerSecond: 4 })
+  }
+}
+
+const expiring: MakesTrouble = (plan, random) => {
+  for (const file of plan.files) if (random.chance(0.6)) file.linkLastsMs = random.whole(5_000, 10 * MINUTE)
+  for (const one of plan.hosts) one.cutShare = 0.1
+}
+
+const restarts: MakesTrouble = (plan, random) => {
+  for (const one of plan.hosts.filter(({ name }) => name !== DOWN)) {
+    for (const span of spans(plan, random, 4, 15_000, 6 * MINUTE))
+      one.troubles.push({ kind: random.pick(['refuses', 'refuses', 'silent', 'errors']), span })
+    one.cutShare = 0.05
+  }
+  const [from, to] = within(plan)
+  for (const file of plan.files)
+    if (random.chance(0.1)) file.changesAt = random.whole(file.addedAt, file.addedAt + Math.floor((to - from) / 20))
+}
+
+const sleep: MakesTrouble = (plan, random) => {
+  for (const [at, end] of spans(plan, random, 3, 2 * MINUTE, 50 * MINUTE))
+    plan.sleeps.push({ at, ms: end - at, monotonicRuns: random.chance(0.5) })
+  // It also sleeps through the end of the window, with what is left.
+  const [, closes] = within(plan)
+  plan.sleeps.push({ at: closes - 5 * MINUTE, ms: 20 * MINUTE, monotonicRuns: random.chance(0.5) })
+  plan.endsAt = closes + 30 * MINUTE
+}
+
+const portal: MakesTrouble = (plan, random) => {
+  for (const span of spans(plan, random, 2, 3 * MINUTE, 40 * MINUTE))
+    plan.outages.push({ kind: 'portal', span, newAddress: random.chance(0.5) })
+}
+
+/** How long a slow host takes for what is wanted of it, at best. */
+const SLOW_MS = 45 * MINUTE
+
+const slowHost: MakesTrouble = (plan) => {
+  const slow = plan.hosts[1]!
+  // A third of all files come from it; the others must not wait for them.
+  for (const file of plan.files) if (file.fate === 'good' && file.number % 3 === 0) file.host = slow.name
+  pace(plan)
+  const bytes = plan.files.filter(({ host }) => host === slow.name).reduce((sum, { sizeBytes }) => sum + sizeBytes, 0)
+  for (const file of plan.files) file.addedAt = waveAt(within(plan), 0)
+  slow.bytesPerSecond = bytes / (SLOW_MS / 1000)
+  slow.bytesPerSecondEach = slow.bytesPerSecond
+}
+
+/** The night on which 02:00 becomes 03:00: one window ends at a time that there is not, another begins there. */
+const dstSpring: MakesTrouble = (plan) => {
+  const [opens, gap, closes] = [utc('2027-03-27T22:00'), utc('2027-03-28T01:00'), utc('2027-03-28T05:00')] as const
+  changeover(plan, opens, gap, closes)
+}
+
+/** The night on which 03:00 becomes 02:00: 02:30 is there twice, and the first one counts. */
+const dstAutumn: MakesTrouble = (plan) => {
+  const [opens, first, closes] = [utc('2026-10-24T21:00'), utc('2026-10-25T00:30'), utc('2026-10-25T06:00')] as const
+  changeover(plan, opens, first, closes)
+}
+
+function changeover(plan: NightPlan, opens: number, halfPastTwo: number, closes: number): void {
+  const timeZone = BERLIN
+  plan.queues = [
+    { name: 'Night', patch: { timeZone, windows: '23:00-07:00' }, open: [[opens, closes]] },
+    { name: 'Early', patch: { timeZone, windows: '23:00-02:30' }, open: [[opens, halfPastTwo]] },
+    { name: 'Late', patch: { timeZone, windows: '02:30-07:00' }, open: [[halfPastTwo, closes]] },
+  ]
+  for (const file of plan.files) {
+    const queue = plan.queues[file.number % 3]!
+    file.queue = queue.name
+    file.addedAt = waveAt(queue.open![0]!, Math.floor(file.number / 3))
+  }
+  plan.startsAt = opens - 30 * MINUTE
+  plan.endsAt = closes + 10 * MINUTE
+  pace(plan)
+}
+
+const TROUBLE: Record<Scenario, MakesTrouble> = {
+  calm: () => undefined,
+  flaps,
+  storm429,
+  expiring,
+  restarts,
+  'dst-spring': dstSpring,
+  'dst-autumn': dstAutumn,
+  sleep,
+  portal,
+  slowHost,
+  everything(plan, random) {
+    dstAutumn(plan, random)
+    for (const trouble of [expiring, restarts, storm429, portal, flaps, sleep]) trouble(plan, random)
+    apart(plan)
+  },
+}
+
+/** The network has one trouble at a time: of outages that meet, the later one begins when the earlier one is over. */
+function apart(plan: NightPlan): void {
+  plan.outages.sort((a, b) => a.span[0] - b.span[0])
+  let free = 0
+  for (const outage of plan.outages) {
+    const [from, to] = outage.span
+    const begins = Math.max(from, free)
+    outage.span = [begins, begins + to - from]
+    free = outage.span[1] + MINUTE
+  }
+}
