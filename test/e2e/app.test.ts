@@ -9,7 +9,7 @@ import { contentSha256 } from '../helpers/bytes.ts'
 import { complaintsOf, keepScreenshot } from '../helpers/chromium.ts'
 import { type FaultServer, faults, startFaultServer } from '../helpers/fault-server.ts'
 import { startHttpProxy } from '../helpers/proxies.ts'
-import { act, addLinks, row, sha256, untilUnderWay } from '../helpers/window.ts'
+import { act, addLinks, dismissToast, row, sha256, untilUnderWay } from '../helpers/window.ts'
 
 const MIB = 1024 * 1024
 const SIZE = 6 * MIB + 123
@@ -213,8 +213,7 @@ describe(`the app in ${launcherName === 'Electron' ? 'Electron' : 'the stand-in 
     const fetched = async (from: FaultServer, name: string) => {
       from.add(`/${name}`, { size: 1000, seed: 11 })
       await addLinks(app.page, [from.url(`/${name}`)], files)
-      // it would lie over the next dialog's button
-      await app.page.getByRole('button', { name: 'Dismiss' }).click()
+      await dismissToast(app.page)
       await row(app.page, name, 'done').waitFor()
     }
     await app.evaluate(({ session }) =>
@@ -254,7 +253,7 @@ describe(`the app in ${launcherName === 'Electron' ? 'Electron' : 'the stand-in 
     expect(server.requests).toHaveLength(1)
     expect(server.requests[0]).toMatchObject({ method: 'POST', body: 'from=2026&to=2027', headers: { 'x-page': '1' } })
 
-    await app.page.getByRole('button', { name: 'Dismiss' }).click()
+    await dismissToast(app.page)
     server.add('/closed.bin', { size: 1000, seed: 13 })
     await app.page.getByRole('button', { name: 'Add', exact: true }).click()
     await links.fill(server.url('/closed.bin'))

@@ -19,6 +19,12 @@ export async function addLinks(page: Page, links: readonly string[], folder?: st
   await dialog.waitFor({ state: 'hidden' })
 }
 
+/** Closes the message in the corner, which may lie over the next dialog's button; it offers that where it is pointed at. */
+export async function dismissToast(page: Page): Promise<void> {
+  await page.locator('.toast').hover()
+  await page.getByRole('button', { name: 'Dismiss' }).click()
+}
+
 /** Selects a row and presses one of the toolbar's buttons. */
 export async function act(page: Page, name: string, action: 'Pause' | 'Resume' | 'Retry' | 'Remove'): Promise<void> {
   await row(page, name).click()
