@@ -31,6 +31,7 @@ export const ERROR_KINDS = {
   connect_refused: 'network',
   connect_timeout: 'network',
   network_unreachable: 'network',
+  network_away: 'network',
   headers_timeout: 'network',
   stalled: 'network',
   connection_reset: 'network',

@@ -60,6 +60,8 @@ export interface TaskRecord {
   error: ErrorInfo | null
   retryAt: number | null
   attempts: number
+  /** how often it came again at the end of its queue since the last word of the user */
+  secondChances: number
   /** the most connections that were open at once */
   connectionsUsed: number
   /** bytes that were there when the latest run began */

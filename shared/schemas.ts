@@ -323,6 +323,8 @@ export interface TaskDetail extends TaskRow {
   httpVersion: string | null
   segments: SegmentView[]
   attempts: number
+  /** how often it came again at the end of its queue */
+  secondChances: number
   startedAt: number | null
   /** the most connections that were open at once */
   connectionsUsed: number
@@ -393,6 +395,12 @@ export const Settings = z.object({
   /** ask for files of checksums (SHA256SUMS, NAME.sha256, …) beside a download that has no strong digest */
   findChecksums: z.boolean(),
   retries: z.int().min(0).max(10_000),
+  /** how often a download that failed comes again at the end of its queue before it is given up */
+  secondChances: z.int().min(0).max(20),
+  /** minutes before it comes for the first time; each further time it is twice as long */
+  secondChanceMinutes: z.int().min(1).max(1440),
+  /** minutes for which `onChange: ask` waits, before the new file is fetched beside the partial; null: for ever */
+  changedAfterMinutes: z.int().min(1).max(10_080).nullable(),
   connectTimeoutMs: TimeoutMs,
   headersTimeoutMs: TimeoutMs,
   stallTimeoutMs: TimeoutMs,
@@ -445,6 +453,9 @@ export const DEFAULT_SETTINGS: Omit<Settings, 'downloadFolder'> = {
   serverMirrors: true,
   findChecksums: false,
   retries: 10,
+  secondChances: 2,
+  secondChanceMinutes: 10,
+  changedAfterMinutes: 60,
   connectTimeoutMs: 10_000,
   headersTimeoutMs: 30_000,
   stallTimeoutMs: 30_000,

@@ -26,6 +26,9 @@ export const taskStrategyEn: Record<TaskStrategyCode, string> = {
   waiting_for_owner: 'It waits until the app or “nighthaul serve” runs.',
   waiting_retry_after: '“{{host}}” asked for a pause; it goes on in {{waitMs}}.',
   waiting_to_retry: 'Failed tries: {{attempts}}. The next one comes in {{waitMs}}.',
+  waiting_second_chance:
+    'It failed and was put at the end of its queue, time {{chance}}. It is tried again in {{waitMs}}.',
+  waiting_for_network: 'The network is away. Whether it is back is looked at in {{waitMs}}; nothing is lost meanwhile.',
   using_mirror: 'From the mirror “{{host}}”, because “{{first}}” failed ({{reason}}).',
   using_other_mirror: 'From the mirror “{{host}}”.',
   waiting_for_host: 'Other downloads from “{{host}}” use all of its places ({{connections}}).',

@@ -21,6 +21,10 @@ export const TASK_STRATEGY_CODES = {
   waiting_retry_after: 'waiting_retry_after',
   /** a try failed; the next one comes by itself: { attempts, waitMs } */
   waiting_to_retry: 'waiting_to_retry',
+  /** it failed, and comes once more at the end of its queue: { chance, waitMs } */
+  waiting_second_chance: 'waiting_second_chance',
+  /** the network is away: { waitMs } until it is tried again */
+  waiting_for_network: 'waiting_for_network',
   /** its own URL failed, so a mirror is used: { host, first, reason } */
   using_mirror: 'using_mirror',
   /** a mirror is used: { host } */

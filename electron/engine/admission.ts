@@ -6,6 +6,7 @@
 import type { TaskRecord } from '../../shared/records.ts'
 import type { TaskId } from '../../shared/schemas.ts'
 import type { HostController } from './host-controller.ts'
+import type { NetworkPresence } from './network-presence.ts'
 import type { EngineDeps } from './ports.ts'
 import type { Queues } from './queues.ts'
 import type { Runner } from './runner.ts'
@@ -18,6 +19,7 @@ export interface AdmissionDeps extends Pick<EngineDeps, 'store' | 'clock'> {
   queues: Queues
   hosts: Pick<HostController, 'places' | 'states'>
   runner: Pick<Runner, 'runs' | 'applyTo'>
+  network: NetworkPresence
   /** the most downloads at once, of all queues */
   places: () => number
   /** it runs, or must not run now */
@@ -45,6 +47,7 @@ export class Admission {
   fill(): number | null {
     const { runner, store, places, isTaken } = this.#deps
     this.#leaveClosedQueues()
+    if (this.#deps.network.away) return this.#probe()
     for (const task of store.forcedReady()) if (!isTaken(task.id)) this.#admit(task)
     let free = places() - runner.runs.filter(({ forced }) => !forced).length
     if (free <= 0) return this.#nextLook()
@@ -68,6 +71,27 @@ export class Admission {
       free--
     }
     return this.#nextLook()
+  }
+
+  /** While the network is away, one download now and then finds out whether it is back; each time of another host. */
+  #probe(): number | null {
+    const { network, runner, store, queues, isTaken } = this.#deps
+    if (runner.runs.some(({ closing }) => !closing)) return this.#nextLook()
+    if (!network.mayProbe) return network.away!.probeAt
+    const ready = queues.records.filter(({ id }) => queues.holdOf(id) === null)
+    const busy = this.#busyHosts(this.#usage())
+    const next = () =>
+      store.forcedReady().find((task) => !isTaken(task.id) && !network.probed.has(hostOf(task))) ??
+      ready.flatMap(({ id }) => store.nextReady(id, 1, [...busy, ...network.probed], isTaken))[0]
+    let task = next()
+    if (!task) {
+      network.probedAll()
+      task = next()
+    }
+    if (!task) return this.#nextLook()
+    network.probing(hostOf(task))
+    this.#admit(task)
+    return network.away!.probeAt
   }
 
   #admit(task: TaskRecord): void {

@@ -19,13 +19,14 @@ export interface StrategySources {
   queue: Pick<QueueView, 'hold' | 'changesAt'>
   /** somebody works on the queue that the task is in */
   queueWorks: boolean
+  networkProbeAt: number | null
 }
 
 /** Why the task is, or was, fetched as it is; `live` where it runs. */
 export function currentStrategy(
   task: TaskRecord,
   live: Pick<LiveProgress, 'openConnections' | 'strategy'> | undefined,
-  { clock, hosts, settings, connectionsUsually, queue, queueLimit, queueWorks }: StrategySources,
+  { clock, hosts, settings, connectionsUsually, queue, queueLimit, queueWorks, networkProbeAt }: StrategySources,
 ): TaskStrategyReason[] {
   const { host } = new URL(task.finalUrl ?? task.sourceUrl ?? task.url)
   return strategyOf({
@@ -43,5 +44,6 @@ export function currentStrategy(
     downloadsAtOnce: settings.downloadsAtOnce,
     queue,
     queueWorks,
+    networkProbeAt,
   })
 }

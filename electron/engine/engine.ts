@@ -17,6 +17,7 @@ import {
   type AddTasksInput,
   type AddTasksResult,
   DEFAULT_QUEUE_ID,
+  type NetworkChange,
   type Selection,
   type Settings,
   type TaskId,
@@ -39,7 +40,7 @@ import { ThroughputHistory } from './metrics.ts'
 import { mirrorReason, mirrorViews } from './mirrors.ts'
 import { MissedWindows } from './missed-windows.ts'
 import { Mover } from './mover.ts'
-import { onNetworkChange, openNetwork } from './network.ts'
+import { openNetwork } from './network.ts'
 import { watchNetwork } from './network-watch.ts'
 import { Notices } from './notices.ts'
 import { demandsOf, partFolderOf, partPathOf } from './place.ts'
@@ -58,11 +59,14 @@ import { heldByAnother, stopped, taskNotFound } from './task-errors.ts'
 import type { TaskEvent } from './task-machine.ts'
 import { FORGOTTEN } from './task-patches.ts'
 import { detailOf, rowOf, viewOf } from './task-view.ts'
+import { Unattended } from './unattended.ts'
 import { Verifications } from './verifications.ts'
 
 const CHECKPOINT_MS = 1_000
 /** fdatasync every so many checkpoints */
 const SYNC_EVERY = 5
+/** so often is looked whether a question was answered */
+const LOOK_EVERY = 10
 const PROGRESS_MS = 250
 /** Of the tasks that the disk stopped, so many are looked after at a time. */
 const MOST_WATCHED = 1_000
@@ -123,6 +127,12 @@ export function createEngine(deps: EngineDeps): EngineApi {
     heldElsewhere: (task) => heldElsewhere(task),
     freed: () => schedulePump(),
   })
+  const unattended = new Unattended({
+    ...deps,
+    settings: () => settings,
+    runner: () => runner,
+    hosts: hosts.controller,
+  })
   const runner: Runner = new Runner({
     ...deps,
     verifications,
@@ -134,6 +144,8 @@ export function createEngine(deps: EngineDeps): EngineApi {
       (deps.lease === null ? queues.of(queueId).connections : null) ?? settings.connectionsPerDownload,
     redirected: (from, to) => admission.redirected(from, to),
     limits,
+    unattended,
+    add: (input) => void handlers['tasks.add'](input),
     received: (bytes) => {
       history.add(bytes)
       statistics.received(bytes)
@@ -174,17 +186,17 @@ export function createEngine(deps: EngineDeps): EngineApi {
   })
 
   const admission = new Admission({
-    ...{ store, clock, queues, hosts: hosts.controller, runner },
+    ...{ store, clock, queues, hosts: hosts.controller, runner, network: unattended.presence },
     places: () => settings.downloadsAtOnce,
     isTaken,
   })
 
-  const networkChanged = onNetworkChange({
-    lane,
-    logger,
-    waiting: () => (deps.lease === null ? store.tasksInStates(['waiting']) : store.getTasks(leased.ids)),
-    retry: (tasks) => runner.applyAll(tasks, { kind: 'retry' }),
-  })
+  function networkChanged(reason: NetworkChange): number {
+    logger.info({ reason }, 'the network changed')
+    lane.networkChanged()
+    schedulePump()
+    return unattended.networkChanged(reason)
+  }
 
   const mover = new Mover({
     ...deps,
@@ -272,6 +284,7 @@ export function createEngine(deps: EngineDeps): EngineApi {
         guard('queues', () => queues.tell())
         guard('removed', () => removal.step())
         guard('backups', () => backups.step())
+        if (ticks % LOOK_EVERY === 0) guard('questions', () => runner.changedFiles.step())
       }
       const now = clock.monotonic()
       const sample = history.tick(clock.now(), now - lastTick)
@@ -479,6 +492,7 @@ export function createEngine(deps: EngineDeps): EngineApi {
             connectionsUsually: queues.of(task.queueId).connections ?? settings.connectionsPerDownload,
             queue: { hold: queues.holdOf(task.queueId), changesAt: queues.changesAt(task.queueId) },
             queueLimit: deps.lease === null ? queues.rates.get(task.queueId) : null,
+            networkProbeAt: unattended.presence.away?.probeAt ?? null,
             queueWorks: started || heldElsewhere(task) || deps.isQueueOwned(),
           }),
         ],

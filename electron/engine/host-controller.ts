@@ -5,6 +5,7 @@
  */
 import { NighthaulError } from '../../shared/errors.ts'
 import type { HostRecord } from '../../shared/records.ts'
+import { HostRefusals } from './host-refusals.ts'
 import type { HostLimits } from './host-rules.ts'
 import type { Clock } from './ports.ts'
 
@@ -88,6 +89,8 @@ interface Host {
   complaints: Complaints | null
   /** monotonic ms before which nothing may be asked: a clock that is set must not lengthen it */
   notBefore: number
+  /** since something came */
+  refusals: HostRefusals
   /** monotonic ms at which the latest request left, or will */
   lastRequestAt: number
 }
@@ -174,13 +177,26 @@ export class HostController {
     const before = this.#allowed(name, host)
     host.allowance = Math.max(1, Math.floor(before / 2))
     host.complaints = { status, at: this.#clock.now(), count: (host.complaints?.count ?? 0) + 1 }
-    if (retryAfterMs !== null) host.notBefore = Math.max(host.notBefore, this.#clock.monotonic() + retryAfterMs)
+    const now = this.#clock.monotonic()
+    host.notBefore = Math.max(host.notBefore, now + Math.max(retryAfterMs ?? 0, host.refusals.askedForLess(now)))
+    this.#changed.add(name)
+  }
+
+  /** It forbids a download (403). Where it forbids one after the other, the rest of them need not be tried now. */
+  forbade(name: string, id: number): void {
+    const host = this.#host(name)
+    const restMs = host.refusals.forbade(id)
+    if (restMs === 0) return
+    host.allowance = 1
+    host.complaints = { status: 403, at: this.#clock.now(), count: (host.complaints?.count ?? 0) + 1 }
+    host.notBefore = Math.max(host.notBefore, this.#clock.monotonic() + restMs)
     this.#changed.add(name)
   }
 
   /** A transfer ended well: a slowed host gets one place back. */
   succeeded(name: string): void {
     const host = this.#hosts.get(name)
+    if (host) host.refusals = new HostRefusals()
     if (!host || host.allowance === null) return
     host.allowance += 1
     if (host.allowance >= this.#limitsOf(name).connections) host.allowance = null
@@ -255,6 +271,7 @@ export class HostController {
     if (!host?.complaints) return false
     host.allowance = null
     host.complaints = null
+    host.refusals = new HostRefusals()
     host.notBefore = 0
     this.#grantNext(name)
     this.#forgetIdle(name)
@@ -289,6 +306,7 @@ export class HostController {
         allowance: null,
         complaints: null,
         notBefore: 0,
+        refusals: new HostRefusals(),
         lastRequestAt: Number.NEGATIVE_INFINITY,
       }
       this.#hosts.set(name, host)

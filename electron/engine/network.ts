@@ -2,7 +2,6 @@
 import { ERROR_KINDS } from '../../shared/errors.ts'
 import type { TaskRecord } from '../../shared/records.ts'
 import type { RequestSample } from '../../shared/request-statistics.ts'
-import type { NetworkChange } from '../../shared/schemas.ts'
 import type { HttpSettings } from './http/http-client.ts'
 import { boundLane } from './lane/bounded-lane.ts'
 import type { Lane } from './lane/lane.ts'
@@ -24,21 +23,6 @@ export function openNetwork(
 }
 
 /** Whether a change of network may help this task at once. What a server asked to wait for stays. Pure. */
-function waitsForTheNetwork({ state, error }: TaskRecord): boolean {
+export function waitsForTheNetwork({ state, error }: TaskRecord): boolean {
   return state === 'waiting' && error !== null && ERROR_KINDS[error.code] === 'network' && !error.params.retryAfterMs
-}
-
-/** What a change of network means, to be called with its reason; answers how many tasks it let go on. */
-export function onNetworkChange(what: {
-  lane: Lane
-  logger: EngineDeps['logger']
-  /** tasks that wait, and perhaps others */
-  waiting: () => TaskRecord[]
-  retry: (tasks: readonly TaskRecord[]) => number
-}): (reason: NetworkChange) => number {
-  return (reason) => {
-    what.logger.info({ reason }, 'the network changed')
-    what.lane.networkChanged()
-    return reason === 'offline' ? 0 : what.retry(what.waiting().filter(waitsForTheNetwork))
-  }
 }

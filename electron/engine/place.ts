@@ -221,7 +221,7 @@ export async function beginPlace(
     throw new NighthaulError(
       'html_instead_of_file',
       `The server answered with a web page instead of ${linkName}: perhaps it wants a login first. Nothing was saved.`,
-      { filename: linkName },
+      { filename: linkName, host: new URL(facts.finalUrl).host },
     )
   const partFolder = existing ? dirname(existing.part.path) : partFolderOf(task, context.settings())
   await context.makeRoom(

@@ -2,7 +2,7 @@
  * The file on the server as this run knows it: where to ask, with which validator, on which rung of the ladder.
  * `ask` goes down the ladder until a reply is acceptable, or throws why none is. Nothing is written here.
  */
-import { NighthaulError } from '../../shared/errors.ts'
+import { type ErrorParams, NighthaulError } from '../../shared/errors.ts'
 import type { TaskPatch, TaskRecord } from '../../shared/records.ts'
 import type { TaskOptions } from '../../shared/schemas.ts'
 import { statusError } from './http/errors.ts'
@@ -10,7 +10,7 @@ import { isPlainGet } from './http/redirects.ts'
 import type { Lane, LaneReply } from './lane/lane.ts'
 import type { Clock } from './ports.ts'
 import type { TokenBucket } from './rate-limiter.ts'
-import { isStrongDate, parseReply, type ReplyFacts } from './reply.ts'
+import { isHtml, isStrongDate, parseReply, type ReplyFacts } from './reply.ts'
 import {
   buildRequest,
   firstRung,
@@ -283,7 +283,7 @@ export class RemoteFile {
         if (!wanted.alone() || verdict.decoded) throw notResumable()
         return verdict
       case 'changed':
-        throw remoteChanged(verdict.reason)
+        throw remoteChanged(verdict.reason, strayPage(this.#known, facts, reply))
       case 'refuse':
         throw new NighthaulError(
           verdict.code,
@@ -297,6 +297,12 @@ export class RemoteFile {
         throw notResumable()
     }
   }
+}
+
+/** Where a web page came in place of a file, it matters who sent it. */
+function strayPage(known: KnownFile, facts: ReplyFacts, reply: LaneReply): ErrorParams {
+  if (!isHtml(facts.contentType) || isHtml(known.contentType)) return {}
+  return { html: true, host: new URL(reply.finalUrl).host }
 }
 
 export function notResumable(): NighthaulError {

@@ -1,6 +1,6 @@
 /** One running task as the runner keeps it, and what runs need. */
 import type { TaskRecord } from '../../shared/records.ts'
-import type { QueueId, Settings, TaskId } from '../../shared/schemas.ts'
+import type { AddTasksInput, QueueId, Settings, TaskId } from '../../shared/schemas.ts'
 import type { Changes } from './changes.ts'
 import type { Download } from './download.ts'
 import type { HostController } from './host-controller.ts'
@@ -8,6 +8,7 @@ import type { Lane } from './lane/lane.ts'
 import type { Limits } from './limits.ts'
 import type { EngineDeps } from './ports.ts'
 import type { TokenBucket } from './rate-limiter.ts'
+import type { Unattended } from './unattended.ts'
 import type { Verifications } from './verifications.ts'
 
 export interface Run {
@@ -41,6 +42,9 @@ export interface RunnerDeps extends EngineDeps {
   limits: Limits
   verifications: Pick<Verifications, 'beforeRun' | 'beforeName'>
   received: (bytes: number) => void
+  /** puts a download of the same link beside one */
+  add: (input: AddTasksInput) => void
+  unattended: Pick<Unattended, 'came' | 'ending'>
   /** these tasks changed their state or left their place */
   moved: (ids: readonly TaskId[]) => void
   /** a task was stopped by the disk */

@@ -7,10 +7,11 @@ import { NighthaulError, toErrorInfo } from '../../shared/errors.ts'
 import type { TaskCheckpoint, TaskPatch, TaskRecord } from '../../shared/records.ts'
 import type { TaskId } from '../../shared/schemas.ts'
 import { hostOf } from './admission.ts'
+import { ChangedFiles } from './changed-files.ts'
 import { Checking } from './checking.ts'
 import { Download } from './download.ts'
 import type { DownloadOutcome, Transferred } from './download-context.ts'
-import { eventOfFailure, MAX_RESTARTS } from './failure-event.ts'
+import { eventOfFailure } from './failure-event.ts'
 import { type Ending, Mirrors } from './mirrors.ts'
 import type { EngineDeps } from './ports.ts'
 import { type PublishContext, publish } from './publish.ts'
@@ -24,7 +25,15 @@ import { SumsFiles } from './sums-files.ts'
 import { SyncLater } from './sync-later.ts'
 import { typed } from './task-errors.ts'
 import { type Effect, type TaskEvent, transition } from './task-machine.ts'
-import { changedTask, FORGOTTEN, isUsersWord, learnedBy, stateOf, type TaskChange, withdrawn } from './task-patches.ts'
+import {
+  changedTask,
+  forgivesMirrors,
+  isUsersWord,
+  learnedBy,
+  stateOf,
+  type TaskChange,
+  withdrawn,
+} from './task-patches.ts'
 import { checkUnsynced, lostBytes, lostName } from './unsynced.ts'
 
 export class Runner {
@@ -32,8 +41,7 @@ export class Runner {
   readonly #runs = new Map<TaskId, Run>()
   /** ends of runs that the store would not take (its disk is full, another process holds it): told again every second */
   readonly #untold = new Map<TaskId, { event: TaskEvent; patch: TaskPatch }>()
-  /** how often a task began anew by itself since it was last done */
-  readonly #restarts = new Map<TaskId, number>()
+  readonly changedFiles: ChangedFiles
   readonly #syncLater: SyncLater
   readonly room: Room
   readonly relocator: Relocator
@@ -47,6 +55,7 @@ export class Runner {
     this.room = new Room(deps, () => deps.settings().keepFreeBytes)
     this.relocator = new Relocator({ ...deps, room: this.room, progressed: (id) => deps.changes.progressed([id]) })
     this.#mirrors = new Mirrors(deps)
+    this.changedFiles = new ChangedFiles({ ...deps, apply: (id, event, patch) => this.apply(id, event, patch) })
     this.#serverMirrors = new ServerMirrors(deps)
     this.#checking = new Checking({ ...deps, sums: new SumsFiles(deps) })
   }
@@ -87,7 +96,7 @@ export class Runner {
     const { store, changes } = this.#deps
     const moved = tasks.map((task) => ({ id: task.id, ...transition(task, event) })).filter((move) => !move.ignored)
     if (moved.length === 0) return 0
-    if (event.kind === 'retry' || event.kind === 'resume') store.forgiveMirrors(moved.map(({ id }) => id))
+    if (forgivesMirrors(event)) store.forgiveMirrors(moved.map(({ id }) => id))
     const persist = (effects: readonly Effect[]) => effects.indexOf('persist')
     for (const { id, effects } of moved)
       for (const effect of effects.slice(0, persist(effects))) this.#carryOut(effect, id)
@@ -206,6 +215,10 @@ export class Runner {
       connectionsUsually: () => this.#deps.connectionsOf(this.#runs.get(id)?.queueId ?? task.queueId),
       forget: () => store.clearProgress(id),
       began: (reply, size) => this.#serverMirrors.heard(task, reply, size),
+      received: (bytes) => {
+        this.#deps.received(bytes)
+        this.#deps.unattended.came(run.host)
+      },
     })
     const abort = new AbortController()
     const done = Promise.resolve()
@@ -240,9 +253,8 @@ export class Runner {
     }
   }
 
-  async #run(task: TaskRecord, run: Run): Promise<void> {
+  async #run({ id }: TaskRecord, run: Run): Promise<void> {
     const { store, logger } = this.#deps
-    const id = task.id
     const beganAt = this.#deps.clock.monotonic()
     let ending: Ending | null = null
     try {
@@ -261,7 +273,7 @@ export class Runner {
       )
       ending = { event: this.#failed(id, typed(error), false), patch: {} }
     }
-    if (ending) ending = this.#elsewhere(id, ending, run, beganAt)
+    if (ending) ending = this.#instead(id, ending, run, beganAt)
     if (this.#runs.get(id) === run) {
       this.#runs.delete(id)
       this.room.release(id)
@@ -270,13 +282,14 @@ export class Runner {
     this.#deps.moved([id])
   }
 
-  /** Another of its URLs may do better. */
-  #elsewhere(id: TaskId, ending: Ending, { download }: Run, beganAt: number): Ending {
-    const bytes = download.writtenBytes - download.resumedFromBytes
+  /** Another time, or another of its URLs, may do better. */
+  #instead(id: TaskId, ending: Ending, { download, host }: Run, beganAt: number): Ending {
+    const { unattended, clock, logger } = this.#deps
+    const brought = { bytes: download.writtenBytes - download.resumedFromBytes, busyMs: clock.monotonic() - beganAt }
     try {
-      return this.#mirrors.instead(id, ending, { bytes, busyMs: this.#deps.clock.monotonic() - beganAt })
+      return unattended.ending(id, host, ending, (own) => this.#mirrors.instead(id, own, brought))
     } catch (error) {
-      this.#deps.logger.error({ task: id, error: toErrorInfo(error).message }, 'mirrors could not be looked at')
+      logger.error({ task: id, error: toErrorInfo(error).message }, 'what else could be tried was not found out')
       return ending
     }
   }
@@ -285,8 +298,8 @@ export class Runner {
   #tell(id: TaskId, event: TaskEvent, patch: TaskPatch): void {
     try {
       this.apply(id, event, patch)
-      if (event.kind === 'published') this.#restarts.delete(id)
-      if (event.kind === 'remoteChanged') this.#decideAlone(id)
+      if (event.kind === 'published') this.changedFiles.done(id)
+      if (event.kind === 'remoteChanged') this.changedFiles.found(id)
       if (event.kind === 'suspended') this.#deps.suspended()
     } catch (error) {
       this.#deps.logger.error(
@@ -367,18 +380,6 @@ export class Runner {
       now: clock.now(),
       random: random(),
     })
-  }
-
-  /** The user may have said beforehand what to do when a remote file changes. */
-  #decideAlone(id: TaskId): void {
-    const task = this.#deps.store.getTask(id)
-    const decision = task?.options.onChange ?? this.#deps.settings().onChange
-    const restarts = (this.#restarts.get(id) ?? 0) + 1
-    if (decision === 'restart' && restarts <= MAX_RESTARTS) {
-      this.#restarts.set(id, restarts)
-      this.apply(id, { kind: 'decideRestart' }, FORGOTTEN)
-    }
-    if (decision === 'keep') this.apply(id, { kind: 'decideKeep' })
   }
 
   /**

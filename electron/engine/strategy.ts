@@ -23,6 +23,7 @@ export interface StrategyFacts {
     | 'retryAt'
     | 'startAt'
     | 'attempts'
+    | 'secondChances'
     | 'strategy'
     | 'acceptsRanges'
   >
@@ -41,6 +42,8 @@ export interface StrategyFacts {
   queue: Pick<QueueView, 'hold' | 'changesAt'>
   /** somebody works on the queue that the task is in */
   queueWorks: boolean
+  /** epoch ms at which it is looked whether the network is back; null: it is here */
+  networkProbeAt: number | null
 }
 
 /** A file up to this size is one request whatever is set: it cannot be split. */
@@ -90,10 +93,12 @@ function hostOf({ task }: StrategyFacts): string {
 
 /** What keeps a queued task from its turn; null: nothing but others. */
 function heldBy(facts: StrategyFacts): TaskStrategyReason | null {
-  const { queue, host, now } = facts
+  const { queue, host, now, networkProbeAt } = facts
   if (queue.hold === 'stopped') return { code: 'queue_stopped', params: {} }
   if (queue.hold === 'window')
     return { code: 'waiting_for_window', params: { opensInMs: Math.max(0, (queue.changesAt ?? now) - now) } }
+  if (networkProbeAt !== null)
+    return { code: 'waiting_for_network', params: { waitMs: Math.max(0, networkProbeAt - now) } }
   const name = hostOf(facts)
   if (host.quietMs > 0) return { code: 'waiting_retry_after', params: { host: name, waitMs: Math.ceil(host.quietMs) } }
   if (host.connections >= host.allowed)
@@ -105,6 +110,9 @@ function waitOf(facts: StrategyFacts): TaskStrategyReason {
   const { task, now } = facts
   const waitMs = Math.max(0, (task.retryAt ?? now) - now)
   if (task.error === null && task.startAt !== null) return { code: 'waiting_for_start', params: { waitMs } }
+  if (task.error?.code === 'network_away') return { code: 'waiting_for_network', params: { waitMs } }
+  if (task.secondChances > 0 && task.attempts === 0)
+    return { code: 'waiting_second_chance', params: { chance: task.secondChances, waitMs } }
   const asked = task.error?.code === 'too_many_requests' || typeof task.error?.params.retryAfterMs === 'number'
   return asked
     ? { code: 'waiting_retry_after', params: { host: hostOf(facts), waitMs } }

@@ -28,6 +28,12 @@ export type TaskEvent =
   | { kind: 'failed'; error: ErrorInfo; retryAt: number | null }
   /** another of its URLs is asked next: the failure was of the one before */
   | { kind: 'turned'; error: ErrorInfo }
+  /** it would be given up, and comes once more at the end of its queue */
+  | { kind: 'secondChance'; error: ErrorInfo; retryAt: number }
+  /** what it failed of was not its own failure after all: it waits as if nothing had been tried */
+  | { kind: 'excused'; error: ErrorInfo; retryAt: number }
+  /** what it waited for is over */
+  | { kind: 'released' }
   /** the host asked everybody to wait: not this task's failure */
   | { kind: 'deferred'; error: ErrorInfo; retryAt: number }
   /** the remote file is another one */
@@ -99,6 +105,19 @@ export function transition(current: MachineState, event: TaskEvent): Transition 
     case 'turned':
       if (state !== 'active' && state !== 'finishing') break
       return to({ ...current, state: 'queued', error: event.error })
+    case 'secondChance':
+      if (state !== 'active' && state !== 'finishing') break
+      return to({ state: 'waiting', error: event.error, retryAt: event.retryAt, attempts: 0 }, 'scheduleRetry')
+    case 'excused':
+      if (state !== 'waiting' && state !== 'failed' && state !== 'changed') break
+      return to(
+        { state: 'waiting', error: event.error, retryAt: event.retryAt, attempts: Math.max(0, current.attempts - 1) },
+        ...leaving(state),
+        'scheduleRetry',
+      )
+    case 'released':
+      if (state !== 'waiting') break
+      return to(QUEUED, ...leaving(state))
     case 'deferred':
       if (state !== 'active') break
       return to({ ...current, state: 'waiting', error: event.error, retryAt: event.retryAt }, 'scheduleRetry')

@@ -34,9 +34,15 @@ export function isUsersWord({ kind }: TaskEvent): boolean {
   )
 }
 
-/** Whoever pauses a task no longer wants it before all others. */
+/** Whether every mirror gets another chance. */
+export function forgivesMirrors({ kind }: TaskEvent): boolean {
+  return kind === 'retry' || kind === 'resume' || kind === 'excused' || kind === 'released' || kind === 'secondChance'
+}
+
+/** Whoever pauses a task no longer wants it before all others; whoever lets it go on gives it all its chances. */
 export function withdrawn({ kind }: TaskEvent): TaskPatch {
-  return kind === 'pause' ? { forced: false } : {}
+  if (kind === 'pause') return { forced: false }
+  return kind === 'retry' || kind === 'resume' || kind === 'startOver' ? { secondChances: 0 } : {}
 }
 
 /** What the user may change of a task at any time. */

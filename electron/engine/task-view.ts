@@ -81,6 +81,7 @@ export function detailOf(
     httpVersion: task.httpVersion,
     segments: live ? live.segmentViews() : done ? wholeFile(task) : others.segments(),
     attempts: task.attempts,
+    secondChances: task.secondChances,
     startedAt: task.startedAt,
     connectionsUsed: live?.connectionsUsed ?? task.connectionsUsed,
     strategy: others.strategy,

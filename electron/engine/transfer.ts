@@ -6,7 +6,7 @@
 
 import type { Transform } from 'node:stream'
 import { createBrotliDecompress, createGunzip, createInflate, createZstdDecompress } from 'node:zlib'
-import { NighthaulError } from '../../shared/errors.ts'
+import { type ErrorParams, NighthaulError } from '../../shared/errors.ts'
 import type { HttpReply } from './http/http-client.ts'
 import type { TransferEnd } from './lane/lane.ts'
 import type { Clock } from './ports.ts'
@@ -215,11 +215,11 @@ const CHANGED = {
 
 export type ChangeReason = keyof typeof CHANGED
 
-export function remoteChanged(reason: ChangeReason): NighthaulError {
+export function remoteChanged(reason: ChangeReason, more: ErrorParams = {}): NighthaulError {
   return new NighthaulError(
     'remote_changed',
     `The file on the server changed: ${CHANGED[reason]}. The partial is kept; download the new file or keep what is here.`,
-    { reason },
+    { reason, ...more },
   )
 }
 

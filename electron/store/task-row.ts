@@ -36,6 +36,7 @@ export const TASK_COLUMNS = {
   error: 'error',
   retryAt: 'retry_at',
   attempts: 'attempts',
+  secondChances: 'second_chances',
   connectionsUsed: 'connections_used',
   resumedFromBytes: 'resumed_from_bytes',
   checksum: 'checksum',

@@ -24,6 +24,7 @@ export const errorsEn: Record<ErrorCode, ErrorWords> = {
   dns_not_found: { title: 'Server not found', next: 'Check the address and your connection, then retry.' },
   connect_refused: { title: 'The server refused the connection', next: 'It may be down: retry later.' },
   connect_timeout: { title: 'The server did not answer', next: 'Check your connection, then retry.' },
+  network_away: { title: 'Network away', next: 'Nothing: downloads go on by themselves when it is back.' },
   network_unreachable: { title: 'No network', next: 'Connect to a network, then retry.' },
   headers_timeout: { title: 'The server took too long to reply', next: 'Retry later.' },
   stalled: { title: 'No data arrived for too long', next: 'Retry: it continues from here.' },

@@ -83,7 +83,7 @@ test('a link with mirrors and a Metalink file are added, a link that expired is 
   await addLinks(page, [server.url('/expired/show.bin')], home.files)
   await untilUnderWay(page, 'show.bin')
   server.disconnect()
-  await row(page, 'show.bin', 'failed').waitFor()
+  await row(page, 'show.bin', 'waiting').waitFor()
   await row(page, 'show.bin').click({ button: 'right' })
   await page.getByRole('menuitem', { name: 'Refresh link…' }).click()
   const refresh = page.getByRole('dialog', { name: 'New link for “show.bin”' })

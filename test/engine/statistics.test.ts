@@ -76,6 +76,8 @@ describe('an engine', () => {
     const a = await engine.add(server.url('/a'))
     await server.until(() => server.held === 1)
     const b = await engine.add(server.url('/b'))
+    // By itself it would not even begin while the host has no room.
+    await engine.call('tasks.force', { selection: { ids: [b] } })
     await engine.untilTask(b, (task) => task.state === 'active')
     // Two ticks are a second of the engine’s clock at least.
     await new Promise<void>((resolve) => {

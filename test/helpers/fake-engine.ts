@@ -486,6 +486,7 @@ function detail(task: TaskRow): TaskDetail {
     httpVersion: '1.1',
     segments,
     attempts: 1,
+    secondChances: 0,
     startedAt: task.createdAt,
     connectionsUsed: 6,
     strategy: strategyOf(task),

@@ -102,6 +102,8 @@ class Soak {
     const engine = this.#engine
     await engine.start()
     await engine.call('settings.set', {
+      // What fails for good is judged at once.
+      secondChances: 0,
       stallTimeoutMs: 4_000,
       headersTimeoutMs: 4_000,
       connectTimeoutMs: 3_000,

@@ -127,6 +127,7 @@ const detail: TaskDetail = {
   httpVersion: null,
   segments: [],
   attempts: 0,
+  secondChances: 0,
   startedAt: null,
   connectionsUsed: 0,
   strategy: [],

@@ -22,6 +22,7 @@ function facts(change: Partial<StrategyFacts> = {}, task: Partial<StrategyFacts[
       retryAt: null,
       startAt: null,
       attempts: 0,
+      secondChances: 0,
       strategy: [],
       acceptsRanges: true,
       ...task,
@@ -34,6 +35,7 @@ function facts(change: Partial<StrategyFacts> = {}, task: Partial<StrategyFacts[
     downloadsAtOnce: 4,
     queue: { hold: null, changesAt: null },
     queueWorks: true,
+    networkProbeAt: null,
     ...change,
   }
 }

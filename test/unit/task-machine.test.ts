@@ -19,6 +19,9 @@ const EVENTS: readonly TaskEvent[] = [
   { kind: 'published' },
   { kind: 'failed', error, retryAt: null },
   { kind: 'failed', error, retryAt: 1000 },
+  { kind: 'secondChance', error, retryAt: 1000 },
+  { kind: 'excused', error, retryAt: 1000 },
+  { kind: 'released' },
   { kind: 'remoteChanged', error },
   { kind: 'suspended', error },
   { kind: 'mended' },
@@ -47,25 +50,35 @@ const MOVES: Record<TaskState, Record<string, TaskState>> = {
     failed: 'failed',
     'failed+retry': 'waiting',
     remoteChanged: 'changed',
+    secondChance: 'waiting',
     suspended: 'paused',
     postponed: 'waiting',
     pause: 'paused',
     drained: 'queued',
     recovered: 'queued',
   },
-  waiting: { postponed: 'waiting', pause: 'paused', suspended: 'paused', retry: 'queued', retryDue: 'queued' },
+  waiting: {
+    postponed: 'waiting',
+    pause: 'paused',
+    suspended: 'paused',
+    retry: 'queued',
+    retryDue: 'queued',
+    excused: 'waiting',
+    released: 'queued',
+  },
   paused: { postponed: 'waiting', resume: 'queued', retry: 'queued', startOver: 'queued' },
-  changed: { decideRestart: 'queued', decideKeep: 'paused' },
+  changed: { decideRestart: 'queued', decideKeep: 'paused', excused: 'waiting' },
   finishing: {
     published: 'done',
     failed: 'failed',
     'failed+retry': 'waiting',
+    secondChance: 'waiting',
     suspended: 'paused',
     drained: 'queued',
     recovered: 'queued',
   },
   done: { damaged: 'queued' },
-  failed: { postponed: 'waiting', resume: 'queued', retry: 'queued', startOver: 'queued' },
+  failed: { postponed: 'waiting', resume: 'queued', retry: 'queued', startOver: 'queued', excused: 'waiting' },
 }
 
 describe('one event', () => {
@@ -130,7 +143,8 @@ class Shell {
 
   apply(before: MachineState, event: TaskEvent, after: MachineState, effects: Effect[]): void {
     // These are news that the transfer, or the timer, has come to its end by itself.
-    if (['transferred', 'failed', 'remoteChanged', 'recovered'].includes(event.kind)) this.transferring = false
+    if (['transferred', 'failed', 'secondChance', 'remoteChanged', 'recovered'].includes(event.kind))
+      this.transferring = false
     if (event.kind === 'retryDue') this.retryScheduled = false
     for (const effect of effects) this.carryOut(effect, before, after)
   }

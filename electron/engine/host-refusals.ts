@@ -1,0 +1,40 @@
+/**
+ * For how long a host that refuses again and again is left alone, so that it is tried later instead of all the time.
+ * Counts; the host controller keeps to it.
+ */
+
+/** After so many rounds of refusals (429, 503), with nothing that came in between, it is left alone. */
+const STORM_ROUNDS = 4
+/** Refusals within this time are one round: several connections were turned away at once. */
+const ROUND_MS = 1_000
+/** So many downloads that it forbids (403), with none that came in between, mean that it forbids all of them. */
+const FORBIDDEN_IN_A_ROW = 5
+/** How long it is left alone for the first time; each further time is twice as long. */
+const FIRST_REST_MS = 60_000
+const LONGEST_REST_MS = 60 * 60_000
+
+export class HostRefusals {
+  #rounds = 0
+  #roundAtMs = Number.NEGATIVE_INFINITY
+  readonly #forbidden = new Set<number>()
+
+  /** It asked for less. ms for which to leave it alone now; 0: not by itself. `nowMs` monotonic. */
+  askedForLess(nowMs: number): number {
+    if (nowMs - this.#roundAtMs >= ROUND_MS) {
+      this.#rounds++
+      this.#roundAtMs = nowMs
+    }
+    return restMs(this.#rounds - STORM_ROUNDS)
+  }
+
+  /** It forbade a download. */
+  forbade(id: number): number {
+    this.#forbidden.add(id)
+    return restMs(this.#forbidden.size - FORBIDDEN_IN_A_ROW)
+  }
+}
+
+/** `times`: how often it was left alone before; negative: it is not yet */
+function restMs(times: number): number {
+  return times < 0 ? 0 : Math.min(FIRST_REST_MS * 2 ** times, LONGEST_REST_MS)
+}
