@@ -384,7 +384,8 @@ export class Connections implements SlotHolder {
     logger.info({ task: this.#deps.id, code: typed.code, segment: connection.segment }, 'a connection failed')
     this.#complained(connection, typed)
     const othersWork = this.othersWork(connection)
-    const { onRedirectTarget } = remote
+    // Whoever is not asked now, because he wants to be left alone, need not be looked for again.
+    const onRedirectTarget = remote.onRedirectTarget && !(typed instanceof HostQuiet)
     switch (this.#failures.add(typed, { othersWork, onRedirectTarget }, progress.writtenBytes, clock.monotonic())) {
       case 'original':
         remote.resolveAgain()

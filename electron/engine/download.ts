@@ -223,7 +223,6 @@ export class Download {
 
   /** Asks for the rest of the connection's segment and reads it. */
   async #fetch(connection: Connection): Promise<void> {
-    const signal = connection.abort.signal
     if (this.#remote.unproven && !this.#remote.fresh) await this.#prove(connection)
     const segment = this.#remote.fresh ? null : this.#progress.at(segmentOf(connection))!
     const from = segment?.written ?? 0
@@ -240,12 +239,15 @@ export class Download {
         firstHeaders: this.#digests.headers,
         multiplex: this.#remote.fresh && this.#context.hosts.isCrowded(connection.host),
       },
-      () => this.#pace(connection),
-      signal,
+      (host) => this.#pace(connection, host),
+      connection.abort.signal,
     )
     try {
-      signal.throwIfAborted()
-      await this.#moveSlot(connection, accepted.reply)
+      connection.abort.signal.throwIfAborted()
+      const { host } = new URL(accepted.reply.finalUrl)
+      // What is no plain GET was redirected on its way. Where that host asked to be left alone, this ends here.
+      if (host !== connection.host) this.#context.hosts.spacing(host)
+      await this.#moveSlot(connection, host)
       connection.draw = new Draw(this.#context.buckets(connection.host))
       await this.#take(accepted, connection)
     } catch (error) {
@@ -254,10 +256,11 @@ export class Download {
     }
   }
 
-  async #pace(connection: Connection): Promise<void> {
-    const { clock, hosts } = this.#context
-    await sleep(clock, hosts.spacing(connection.host), connection.abort.signal)
-    connection.askedAtMs = clock.monotonic()
+  /** Its place and its turn at this host. */
+  async #pace(connection: Connection, host: string): Promise<void> {
+    await this.#moveSlot(connection, host)
+    await sleep(this.#context.clock, this.#context.hosts.spacing(host), connection.abort.signal)
+    connection.askedAtMs = this.#context.clock.monotonic()
   }
 
   /** What is here came from another URL: it is compared with this one before anything is added. */
@@ -265,22 +268,19 @@ export class Download {
     const learned = await proveSource({
       ...{ remote: this.#remote, part: this.#place!.part, progress: this.#progress, connection },
       buckets: this.#context.buckets(connection.host),
-      pace: () => this.#pace(connection),
+      pace: (host) => this.#pace(connection, host),
       reading: (transfer) => this.#connections.reading(connection, transfer),
     })
     if (learned) this.#context.learned(learned)
     connection.queuedMs = 0
   }
 
-  /** A redirect led to another host: its places are the ones that count. The body waits meanwhile. */
-  async #moveSlot(connection: Connection, reply: LaneReply): Promise<void> {
-    const { host } = new URL(reply.finalUrl)
+  /** A redirect led to another host: its places are the ones that count. */
+  async #moveSlot(connection: Connection, host: string): Promise<void> {
     if (host === connection.host) return
     connection.slot?.release()
     connection.slot = null
     connection.host = host
-    // One request of this host's as well; where it asked to be left alone, this ends here.
-    this.#context.hosts.spacing(host)
     connection.slot = await this.#context.hosts.acquire(host, this.#connections, connection.abort.signal)
   }
 

@@ -6,7 +6,7 @@ import { type ErrorParams, NighthaulError } from '../../shared/errors.ts'
 import type { TaskPatch, TaskRecord } from '../../shared/records.ts'
 import type { TaskOptions } from '../../shared/schemas.ts'
 import { statusError } from './http/errors.ts'
-import { isPlainGet } from './http/redirects.ts'
+import { isPlainGet, MAX_REDIRECTS, tooManyRedirects } from './http/redirects.ts'
 import type { Lane, LaneReply } from './lane/lane.ts'
 import type { Clock } from './ports.ts'
 import type { TokenBucket } from './rate-limiter.ts'
@@ -46,6 +46,9 @@ export interface Wanted {
   /** ms it waited for its place at the host */
   queuedMs: number
 }
+
+/** Waits for a place at this host, and for the turn of a request there. */
+export type Pace = (host: string) => Promise<void>
 
 /** A reply whose body may be used; its body is held back until somebody consumes it. */
 export interface Accepted {
@@ -131,19 +134,25 @@ export class RemoteFile {
     this.#url = this.#link
   }
 
-  /** Throws network errors, the status' error, integrity refusals, `remote_changed`, or the signal's reason. */
-  async ask(wanted: Wanted, pace: () => Promise<void>, signal: AbortSignal): Promise<Accepted> {
+  /**
+   * Before each request it asks for a place and a turn at the host that the request goes to (`pace`), so a redirect never
+   * takes a host by surprise. Throws network errors, the status' error, integrity refusals, `remote_changed`, or the
+   * signal's reason.
+   */
+  async ask(wanted: Wanted, pace: Pace, signal: AbortSignal): Promise<Accepted> {
+    let hops = 0
     for (let queuedMs = wanted.queuedMs; ; queuedMs = 0) {
       const pacedFrom = this.#clock.monotonic()
-      await pace()
+      await pace(this.host)
       queuedMs += this.#clock.monotonic() - pacedFrom
       const { fresh } = this
       const plain = this.#plain
       const rung = fresh || plain ? 'none' : this.#rung
       const request = buildRequest(rung, this.#known, plain ? 0 : wanted.from, plain ? null : wanted.end, wanted.before)
-      const reply = await this.#lane.request({
+      const answer = await this.#lane.request({
         url: this.#url,
         home: this.#home,
+        staysAtHost: this.#followed,
         headers: { ...(plain ? {} : rangeHeaders(request)), ...(fresh ? wanted.firstHeaders : {}) },
         options: this.#options,
         buckets: wanted.buckets,
@@ -151,6 +160,13 @@ export class RemoteFile {
         multiplex: wanted.multiplex,
         signal,
       })
+      if (answer.leadsTo !== undefined) {
+        answer.abort()
+        if (++hops > MAX_REDIRECTS) throw tooManyRedirects(new URL(this.#link))
+        this.#url = answer.leadsTo
+        continue
+      }
+      const reply = { ...answer, redirected: answer.redirected || hops > 0 }
       try {
         const facts = parseReply(reply.status, reply.headers)
         const held = { bytes: wanted.heldBytes, complete: wanted.complete && !fresh, wholeFileRequest: plain }
@@ -173,11 +189,11 @@ export class RemoteFile {
     range: { start: number; end: number },
     held: { bytes: number; complete: boolean },
     wanted: Pick<Wanted, 'buckets' | 'queuedMs'>,
-    pace: () => Promise<void>,
+    pace: Pace,
     signal: AbortSignal,
   ): Promise<Sampled | null> {
     if (this.#known.size === null) throw notResumable()
-    await pace()
+    await pace(this.host)
     const request: RangeRequest = { rung: 'overlap', ...range, overlap: 0, ifRange: null }
     const reply = await this.#lane.request({
       url: this.#url,

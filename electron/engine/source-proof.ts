@@ -10,7 +10,7 @@ import type { PartFile } from './file-sink.ts'
 import type { LaneTransfer } from './lane/lane.ts'
 import type { Progress } from './progress.ts'
 import type { TokenBucket } from './rate-limiter.ts'
-import { notResumable, type RemoteFile, type Sampled } from './remote-file.ts'
+import { notResumable, type Pace, type RemoteFile, type Sampled } from './remote-file.ts'
 import { OVERLAP_BYTES } from './resume-ladder.ts'
 import { coverage, type Segment } from './segment-plan.ts'
 
@@ -46,7 +46,7 @@ export interface ProofContext {
   connection: Connection
   buckets: readonly TokenBucket[]
   /** a request may be sent */
-  pace: () => Promise<void>
+  pace: Pace
   reading: (transfer: LaneTransfer) => Promise<unknown>
 }
 

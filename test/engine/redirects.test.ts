@@ -47,6 +47,21 @@ describe('redirects', () => {
     expect(home.requests).toHaveLength(1)
   })
 
+  it('wait for a place at the host they lead to, before they go there', async () => {
+    await using home = await startFaultServer()
+    await using other = await startFaultServer()
+    await using engine = await startEngine()
+    await engine.call('hostRules.set', { pattern: new URL(other.url('/')).host, patch: { connections: 1 } })
+    const ids: number[] = []
+    for (const n of [1, 2, 3]) {
+      home.fault(`/${n}`, () => faults.redirect(other.url(`/${n}.bin`)))
+      other.add(`/${n}.bin`, { size: SIZE, seed: n, rateBytesPerSecond: 64 * MIB })
+      ids.push(await engine.add(home.url(`/${n}`), { connections: 2 }))
+    }
+    for (const id of ids) expect((await engine.until(id, 'done', 'failed')).state).toBe('done')
+    expect(other.connections.mostOpen).toBe(1)
+  })
+
   it('within the origin keep the secrets, for every segment and on resume', async () => {
     await using home = await startFaultServer()
     await using engine = await startEngine()

@@ -6,7 +6,7 @@ import { planNight, type Scenario } from './scenarios.ts'
 
 const FILES = 60
 
-const PROVEN: readonly Scenario[] = ['calm', 'restarts', 'dst-spring', 'dst-autumn', 'sleep', 'slowHost']
+const PROVEN: readonly Scenario[] = ['calm', 'expiring', 'restarts', 'dst-spring', 'dst-autumn', 'sleep', 'slowHost']
 
 const night = async (scenario: Scenario, seed: number): Promise<Verdict> =>
   judge(await spendNight(planNight(scenario, seed, FILES)))

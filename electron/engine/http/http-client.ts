@@ -69,6 +69,8 @@ export interface HttpRequest {
   queuedMs?: number
   /** one of many to this host: it may share an HTTP/2 connection with them */
   multiplex?: boolean
+  /** a redirect to another host is not followed: the reply is that redirect, and says where it leads */
+  staysAtHost?: boolean
   /** told before each redirect is followed; may throw to stay */
   follow?: (from: URL, to: URL) => void
 }
@@ -86,6 +88,8 @@ export interface HttpReply {
   remoteAddress?: string | null
   /** sent over a connection that had served another request */
   reused?: boolean
+  /** of a redirect that was not followed */
+  leadsTo?: string
   /** Attach exactly once; the body is held back until then. */
   consume(sink: BodySink): void
   pause(): void
@@ -306,20 +310,18 @@ export function createHttpClient(deps: HttpClientDeps): HttpClient {
       seen.add(visit)
       const { reply, reused, remoteAddress, httpVersion } = await ask(hop, session, asked, cookie)
       await session.cookies.learn(url, reply.headers['set-cookie'])
-      if (!isRedirect(reply.status)) {
-        return Object.assign(methodsOf(reply), {
-          status: reply.status,
-          headers: reply.headers,
-          finalUrl: url.href,
-          redirected: redirects > 0,
-          httpVersion,
-          remoteAddress,
-          reused,
+      const answer = (more: Pick<HttpReply, 'leadsTo'> = {}) =>
+        Object.assign(methodsOf(reply), {
+          ...{ status: reply.status, headers: reply.headers, finalUrl: url.href, redirected: redirects > 0 },
+          ...{ httpVersion, remoteAddress, reused, ...more },
         })
-      }
+      if (!isRedirect(reply.status)) return answer()
       await drain(reply)
       if (redirects === MAX_REDIRECTS) throw tooManyRedirects(start)
       const target = redirectTarget(reply, url)
+      // A login in its address belongs to this one chain.
+      if (asked.staysAtHost && target.url.host !== url.host && !target.login)
+        return answer({ leadsTo: target.url.href })
       const next = askedAfter(reply.status, hop.asked, url, target.url)
       asked.follow?.(url, target.url)
       hop = hopTo(target.url, next, target.login)

@@ -147,8 +147,12 @@ async function request(id: number, { options: optionsId, buckets, ...asked }: Re
     // Given up just as its head came: nobody will ask for the rest.
     work.abort.signal.throwIfAborted()
     work.reply = reply
-    const { status, headers, finalUrl, redirected, httpVersion, remoteAddress, reused } = reply
-    tell({ kind: 'head', id, head: { status, headers, finalUrl, redirected, httpVersion, remoteAddress, reused } })
+    const { status, headers, finalUrl, redirected, httpVersion, remoteAddress, reused, leadsTo } = reply
+    tell({
+      kind: 'head',
+      id,
+      head: { status, headers, finalUrl, redirected, httpVersion, remoteAddress, reused, leadsTo },
+    })
   } catch (error) {
     works.delete(id)
     tell({ kind: 'failed', id, error: toErrorInfo(error), blocks: [] })
