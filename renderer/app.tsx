@@ -10,6 +10,8 @@ import { RemoveDialog } from './features/queue/remove-dialog.tsx'
 import { Sidebar } from './features/queue/sidebar.tsx'
 import { TaskGrid } from './features/queue/task-grid.tsx'
 import { Toolbar } from './features/queue/toolbar.tsx'
+import { NightPage } from './features/schedule/night-page.tsx'
+import { QueueDialog, RemoveQueueDialog } from './features/schedule/queue-dialog.tsx'
 import { SettingsDialog } from './features/settings/settings-dialog.tsx'
 import { StatsPage } from './features/stats/stats-page.tsx'
 import { ThroughputStrip } from './features/stats/throughput-strip.tsx'
@@ -38,6 +40,8 @@ export function App() {
         <main className="main">
           {page === 'statistics' ? (
             <StatsPage />
+          ) : page === 'night' ? (
+            <NightPage />
           ) : (
             <>
               <TaskGrid />
@@ -49,6 +53,8 @@ export function App() {
       </div>
       {dialog?.kind === 'add' && <AddDialog />}
       {dialog?.kind === 'settings' && <SettingsDialog />}
+      {dialog?.kind === 'queue' && <QueueDialog id={dialog.id} />}
+      {dialog?.kind === 'removeQueue' && <RemoveQueueDialog {...dialog} />}
       {dialog?.kind === 'hosts' && <HostsDialog />}
       {dialog?.kind === 'move' && <MoveDialog {...dialog} />}
       {dialog?.kind === 'remove' && <RemoveDialog {...dialog} />}

@@ -7,6 +7,7 @@ import type { Client, InputOf, MethodNames, ResultOf, Subscription } from '../sh
 import type { Settings } from '../shared/schemas.ts'
 import { type ConnectionStatus, keepConnected, openPort, openSocket, socketRefusal } from './connect.ts'
 import { createAnnouncements } from './stores/announcements.ts'
+import { attachQueues } from './stores/queues.ts'
 import { createTaskListStore } from './stores/task-list.ts'
 import { attachThroughput } from './stores/throughput.ts'
 import { applyTheme } from './theme/theme.ts'
@@ -51,13 +52,14 @@ async function attach(opened: Client<Contract>): Promise<void> {
   const settingsChanged = await opened.subscribe('settings.changed', takeSettings, { visible: isVisible() })
   const takeNotices = (notices: Notice[]): void => useNotices.setState({ notices })
   const noticesChanged = await opened.subscribe('notices.changed', takeNotices, { visible: isVisible() })
-  const [throughput] = await Promise.all([
+  const [throughput, queuesChanged] = await Promise.all([
     attachThroughput(opened, isVisible()),
+    attachQueues(opened, isVisible()),
     taskList.attach(opened, isVisible()),
     opened.call('settings.get').then(takeSettings),
     opened.call('notices.list').then(takeNotices),
   ])
-  if (client === opened) subscriptions = [settingsChanged, noticesChanged, throughput]
+  if (client === opened) subscriptions = [settingsChanged, noticesChanged, throughput, queuesChanged]
 }
 
 export function startSession(): void {

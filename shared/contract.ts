@@ -7,6 +7,7 @@ import { PROFILE_NAMES, ProfilePatch, type ProfilesView, UseProfileInput } from 
 import { AddQueueInput, QueuePatch, type QueueView } from './queues.ts'
 import { AddRepeatInput, RepeatId, RepeatPatch, type RepeatView } from './repeats.ts'
 import { event, method } from './rpc.ts'
+import { type ScheduleSpans, ScheduleSpansInput } from './schedule.ts'
 import {
   AddTasksInput,
   type AddTasksResult,
@@ -131,6 +132,8 @@ export const contract = {
   'repeats.run': method(z.object({ id: RepeatId }))<RepeatView>(),
   /** Leaves a missed run out that waits for an answer. */
   'repeats.skip': method(z.object({ id: RepeatId }))<RepeatView>(),
+  /** When the windows of each queue are open, and which profile holds when. */
+  'schedule.windows': method(ScheduleSpansInput)<ScheduleSpans>(),
   /** Hosts in use, and those that complained within the last day. */
   'hosts.list': method(Nothing)<HostView[]>(),
   /** Forgets what a host was seen to take: it is asked again as if it had never complained. */

@@ -172,7 +172,11 @@ export interface AddTasksResult {
 export const Selection = z.union([
   z.object({ ids: z.array(TaskId).max(100_000) }),
   z.object({
-    filter: z.object({ states: z.array(z.enum(TASK_STATES)).optional(), text: z.string().max(1000).optional() }),
+    filter: z.object({
+      states: z.array(z.enum(TASK_STATES)).optional(),
+      text: z.string().max(1000).optional(),
+      queueId: QueueId.optional(),
+    }),
   }),
 ])
 export type Selection = z.infer<typeof Selection>
@@ -233,6 +237,7 @@ export const SORT_KEYS = ['position', 'name', 'size', 'progress', 'state', 'crea
 export const ListTasksInput = z.object({
   states: z.array(z.enum(TASK_STATES)).optional(),
   text: z.string().max(1000).optional(),
+  queueId: QueueId.optional(),
   sort: z.enum(SORT_KEYS).default('position'),
   descending: z.boolean().default(false),
   offset: z.int().min(0).default(0),

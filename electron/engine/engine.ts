@@ -52,6 +52,7 @@ import { refreshedLink } from './refresh-link.ts'
 import { Removal } from './removal.ts'
 import { Repeats } from './repeats.ts'
 import { Runner } from './runner.ts'
+import { profileSpans, queueSpans } from './schedule-spans.ts'
 import { httpSettings, readSettings, shownSettings, storedPatch } from './settings.ts'
 import { resume, setStart } from './starts.ts'
 import { Statistics } from './statistics.ts'
@@ -569,6 +570,10 @@ export function createEngine(deps: EngineDeps): EngineApi {
     ...missedWindows.handlers,
     ...profiles.handlers,
     ...repeats.handlers,
+    'schedule.windows': (input) => ({
+      queues: queues.records.map((queue) => queueSpans(queue, input)),
+      profiles: profileSpans((instant) => profiles.at(instant), input),
+    }),
     ...hosts.handlers,
     'throughput.history': () => ({ samples: history.samples }),
     'stats.summary': (input) => statistics.summary(input),

@@ -71,6 +71,11 @@ export class Profiles {
     this.#told()
   }
 
+  /** The one that will hold at an instant, if nobody chooses another. */
+  at(instant: number): CurrentProfile {
+    return currentProfile(this.#profiles, this.#deps.store.scheduleState().profileChoice, systemTimeZone(), instant)
+  }
+
   view(): ProfilesView {
     const { limitBytesPerSecond, downloadsAtOnce, connectionsPerHost, connectionsPerDownload } = this.applied(
       this.#deps.settings(),

@@ -115,6 +115,17 @@ export function openSpans(windows: readonly TimeWindow[], zone: string, from: nu
     }))
 }
 
+/** A time of day (minutes since midnight) as often as it comes within [from, to). Ascending epoch ms. */
+export function timesOfDay(minutes: number, zone: string, from: number, to: number): number[] {
+  const times: number[] = []
+  const last = dateOf(to, zone)
+  for (let date = dateOf(from, zone); Temporal.PlainDate.compare(date, last) <= 0; date = date.add({ days: 1 })) {
+    const time = at(date, minutes, zone)
+    if (time >= from && time < to) times.push(time)
+  }
+  return times
+}
+
 /** Whether a window is open, and when that changes; null: never. `since`: when the present state began, where known. */
 export interface WindowState {
   open: boolean

@@ -2,12 +2,16 @@
 import Database from 'better-sqlite3'
 import type { Migration } from './migrate.ts'
 
-/** `table` and `table.column`, of every table. */
+/** `table.column` of every table, and `index(columns)` of every index that was asked for. */
 function shapeOf(db: Database.Database): Set<string> {
   const columns = db
     .prepare<[], string>(
       `SELECT s.name || '.' || c.name FROM sqlite_schema s JOIN pragma_table_info(s.name) c
-       WHERE s.type = 'table' AND s.name NOT LIKE 'sqlite_%'`,
+       WHERE s.type = 'table' AND s.name NOT LIKE 'sqlite_%'
+       UNION ALL
+       SELECT s.name || '(' || group_concat(coalesce(i.name, 'expression'), ', ') || ')'
+       FROM sqlite_schema s JOIN pragma_index_info(s.name) i
+       WHERE s.type = 'index' AND s.sql IS NOT NULL GROUP BY s.name`,
     )
     .pluck()
     .all()

@@ -91,6 +91,6 @@ export function refocus(
 
 /** The selection as the engine takes it; null: nothing selected. */
 export function toContract(selection: TaskSelection, query: ListQuery): ContractSelection | null {
-  if (selection.chosen === 'all') return { filter: { states: query.states, text: query.text } }
+  if (selection.chosen === 'all') return { filter: { states: query.states, text: query.text, queueId: query.queueId } }
   return selection.chosen.size === 0 ? null : { ids: [...selection.chosen] }
 }

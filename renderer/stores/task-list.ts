@@ -176,7 +176,7 @@ export function createTaskListStore(options: { onRows?: (rows: readonly TaskRow[
     /** Another filter, search or order. The selection of a filter that is left behind is dropped. */
     setQuery(change: Partial<ListQuery>): void {
       store.setState(({ query, generation, view, selection }) => {
-        const filterChanged = 'states' in change || 'text' in change
+        const filterChanged = 'states' in change || 'text' in change || 'queueId' in change
         return {
           query: { ...query, ...change },
           generation: generation + 1,
@@ -210,6 +210,16 @@ export function createTaskListStore(options: { onRows?: (rows: readonly TaskRow[
         if (how === 'range') return { selection: extendTo(now, cursor, range) }
         return { selection: how === 'focus' ? moveFocus(now, cursor) : selectOnly(cursor) }
       })
+    },
+
+    /** Ids of the rows from one index to another (both included). */
+    idsAt: (from: number, to: number): Promise<TaskId[]> => fetchIds(from, to),
+
+    /** Where these are in the loaded pages; null: one of them is not. */
+    indexesOf(ids: ReadonlySet<TaskId>): number[] | null {
+      const { view } = store.getState()
+      const indexes = [...ids].map((id) => indexOf(view, id))
+      return indexes.includes(-1) ? null : indexes
     },
 
     selectAll(): void {

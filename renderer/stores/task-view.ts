@@ -9,7 +9,7 @@ export const PAGE_ROWS = 200
 /** Pages kept loaded on either side of the viewport. */
 const MARGIN_PAGES = 2
 
-export type ListQuery = Pick<ListTasksInput, 'states' | 'text' | 'sort' | 'descending'>
+export type ListQuery = Pick<ListTasksInput, 'states' | 'text' | 'queueId' | 'sort' | 'descending'>
 export type StateCounts = Readonly<Record<TaskState, number>>
 
 interface LoadedPage {

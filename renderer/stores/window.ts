@@ -1,6 +1,6 @@
 /** What is open in the window and what the user has typed; nothing here depends on the channel, so nothing is lost. */
 import { create } from 'zustand'
-import type { AddItem, Selection, TaskId } from '../../shared/schemas.ts'
+import type { AddItem, QueueId, Selection, TaskId } from '../../shared/schemas.ts'
 
 /** A Metalink file and what it names. */
 export interface ChosenMetalink {
@@ -35,11 +35,14 @@ export type OpenDialog =
   | { kind: 'add' }
   | { kind: 'settings' }
   | { kind: 'hosts' }
+  /** null: a new one */
+  | { kind: 'queue'; id: QueueId | null }
+  | { kind: 'removeQueue'; id: QueueId; name: string }
   | { kind: 'refreshLink'; id: TaskId; name: string }
   | { kind: 'move'; ids: TaskId[]; name: string | null; folder: string; alreadyThere: boolean }
   | { kind: 'remove'; selection: Selection; count: number; name: string | null }
 
-export type Page = 'downloads' | 'statistics'
+export type Page = 'downloads' | 'night' | 'statistics'
 
 export interface WindowState {
   page: Page

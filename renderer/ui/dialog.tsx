@@ -14,7 +14,7 @@ export function Dialog(props: {
   submit?: string
   danger?: boolean
   busy?: boolean
-  wide?: boolean
+  wide?: boolean | 'wider'
   /** the button that does it, when left out */
   initialFocus?: RefObject<HTMLElement | null>
   onSubmit?: () => void
@@ -32,7 +32,9 @@ export function Dialog(props: {
       <Base.Portal>
         <Base.Backdrop className="dialog-backdrop" />
         <Base.Popup
-          className={props.wide ? 'dialog dialog-wide' : 'dialog'}
+          className={['dialog', props.wide && 'dialog-wide', props.wide === 'wider' && 'dialog-wider']
+            .filter(Boolean)
+            .join(' ')}
           initialFocus={props.initialFocus ?? submitButton}
           finalFocus={() => (canFocus(cameFrom) ? true : listElement())}
         >

@@ -4,5 +4,5 @@ export function focusList(): void {
 }
 
 export function listElement(): HTMLElement | null {
-  return document.querySelector<HTMLElement>('[role=grid], .stats')
+  return document.querySelector<HTMLElement>('.grid, .stats, .page')
 }

@@ -7,10 +7,12 @@ import { parseMetalink } from '../../electron/engine/metalink.ts'
 import { Profiles } from '../../electron/engine/profiles.ts'
 import { type Contract, contract } from '../../shared/contract.ts'
 import { NighthaulError } from '../../shared/errors.ts'
+import type { QueueView } from '../../shared/queues.ts'
 import type { Client, EventHub, EventNames, Handlers, MethodNames, PayloadOf } from '../../shared/rpc.ts'
 import { NO_SCHEDULE_STATE } from '../../shared/schedule-state.ts'
 import type {
   ListTasksInput,
+  QueueId,
   SegmentView,
   Selection,
   Settings,
@@ -24,6 +26,7 @@ import type {
 import { DEFAULT_QUEUE_ID, DEFAULT_SETTINGS } from '../../shared/schemas.ts'
 import { isRunning, isUnfinished, TASK_STATES, type TaskState } from '../../shared/task-state.ts'
 import { createFakeHosts } from './fake-hosts.ts'
+import { createFakeQueues } from './fake-queues.ts'
 import { createFakeRepeats } from './fake-repeats.ts'
 import { fakeStatistics } from './fake-statistics.ts'
 import { createFakeVerifications } from './fake-verifications.ts'
@@ -85,13 +88,21 @@ export function createFakeEngine(options: { tasks: number; now?: number }): Fake
     const since = rev + missed
     rev = since + 1
     emit('tasks.changed', { since, rev, rows: [], removed: [], listChanged: false, counts: counts(), ...change })
+    if (change.listChanged) emit('queues.changed', handlers['queues.list'](undefined) as QueueView[])
   }
 
-  function matching(query: { states?: readonly TaskState[]; text?: string }): TaskRow[] {
+  const queueOf = (id: TaskId): QueueId => updates.get(id)?.queueId ?? DEFAULT_QUEUE_ID
+
+  function inQueue(queueId: QueueId): TaskRow[] {
+    return tasks.filter((task) => queueOf(task.id) === queueId)
+  }
+
+  function matching(query: { states?: readonly TaskState[]; text?: string; queueId?: QueueId }): TaskRow[] {
     const text = query.text?.toLowerCase()
     return tasks.filter(
       (task) =>
         (query.states === undefined || query.states.includes(task.state)) &&
+        (query.queueId === undefined || queueOf(task.id) === query.queueId) &&
         (!text || task.filename.toLowerCase().includes(text) || task.url.toLowerCase().includes(text)),
     )
   }
@@ -247,15 +258,17 @@ export function createFakeEngine(options: { tasks: number; now?: number }): Fake
     'tasks.update': ({ selection, ...change }) => {
       const chosen = selected(selection).filter((task) => isUnfinished(task.state))
       for (const { id } of chosen) updates.set(id, { ...updates.get(id), ...change })
+      report({ rows: chosen.map(copy), listChanged: true })
       return { count: chosen.length }
     },
-    'tasks.force': ({ selection }) => ({ count: selected(selection).length }),
+    'tasks.force': ({ selection }) => move(selection, ['queued', 'waiting', 'paused', 'failed'], 'active'),
     'tasks.reorder': ({ selection, before }) => {
       const chosen = selected(selection)
       const others = tasks.filter((task) => !chosen.includes(task))
       const at = before === null ? -1 : before === 'first' ? 0 : others.findIndex(({ id }) => id === before)
       others.splice(at < 0 ? others.length : at, 0, ...chosen)
       tasks.splice(0, tasks.length, ...others)
+      report({ rows: chosen.map(copy), listChanged: true })
       return { count: chosen.length }
     },
     'tasks.refreshLink': ({ id, url }) => {
@@ -266,6 +279,22 @@ export function createFakeEngine(options: { tasks: number; now?: number }): Fake
       return { id }
     },
     ...createFakeHosts(() => now),
+    ...createFakeQueues({
+      now: () => now,
+      counts: (queueId) => {
+        const open = inQueue(queueId).filter(
+          ({ state }) => isRunning(state) || state === 'queued' || state === 'waiting',
+        )
+        return { open: open.length, running: open.filter(({ state }) => isRunning(state)).length }
+      },
+      changed: (queues) => emit('queues.changed', queues),
+      profileAt: (instant) => profiles.at(instant),
+      moveAll: (from, to) => {
+        const moved = inQueue(from)
+        for (const { id } of moved) updates.set(id, { ...updates.get(id), queueId: to })
+        return moved.length
+      },
+    }),
     'throughput.history': () => ({ samples: [...samples] }),
     ...fakeStatistics(hostsOf(options.tasks), () => now),
   }
@@ -436,14 +465,15 @@ function errorOf(state: TaskState, host: string): TaskRow['error'] {
 }
 
 function sorted(rows: TaskRow[], query: ListTasksInput): TaskRow[] {
-  const keys: Record<ListTasksInput['sort'], (task: TaskRow) => number | string> = {
-    position: (task) => task.id,
+  const keys: Record<Exclude<ListTasksInput['sort'], 'position'>, (task: TaskRow) => number | string> = {
     name: (task) => task.filename.toLowerCase(),
     size: (task) => task.sizeBytes ?? -1,
     progress: (task) => (task.sizeBytes ? task.writtenBytes / task.sizeBytes : 0),
     state: (task) => TASK_STATES.indexOf(task.state),
     created: (task) => task.createdAt,
   }
+  // The world's own order is that of their positions.
+  if (query.sort === 'position') return query.descending ? rows.toReversed() : rows
   const key = keys[query.sort]
   const direction = query.descending ? -1 : 1
   return [...rows].sort((a, b) => {

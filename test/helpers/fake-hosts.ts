@@ -1,40 +1,14 @@
-/** Queues and hosts of the fake engine: a few of each, changed as the contract says. */
+/** Hosts of the fake engine: a few, changed as the contract says. */
 import type { Contract } from '../../shared/contract.ts'
-import { NighthaulError } from '../../shared/errors.ts'
 import type { HostRuleView, HostView } from '../../shared/host-schemas.ts'
-import { DEFAULT_QUEUE_SETTINGS, type QueueView } from '../../shared/queues.ts'
 import type { Handlers } from '../../shared/rpc.ts'
-import { DEFAULT_QUEUE_ID } from '../../shared/schemas.ts'
 
 type Fake = Pick<
   Handlers<Contract>,
-  | 'queues.list'
-  | 'queues.add'
-  | 'queues.update'
-  | 'queues.remove'
-  | 'queues.makeUp'
-  | 'hosts.list'
-  | 'hosts.forget'
-  | 'hostRules.list'
-  | 'hostRules.set'
-  | 'hostRules.remove'
+  'hosts.list' | 'hosts.forget' | 'hostRules.list' | 'hostRules.set' | 'hostRules.remove'
 >
 
-const IDLE_QUEUE = {
-  ...DEFAULT_QUEUE_SETTINGS,
-  hold: null,
-  changesAt: null,
-  missedWindow: null,
-  open: 0,
-  running: 0,
-} as const
-
 export function createFakeHosts(now: () => number): Fake {
-  let queues: QueueView[] = [
-    { ...IDLE_QUEUE, id: DEFAULT_QUEUE_ID, name: 'Default' },
-    { ...IDLE_QUEUE, id: 2, name: 'Overnight', limitBytesPerSecond: 4_000_000 },
-  ]
-  let nextId = 3
   let rules: HostRuleView[] = [
     { pattern: '*.debian.example', connections: 2, spacingMs: 500, hasPassword: false },
     { pattern: 'files.example.org', user: 'alex', hasPassword: true, headers: [['x-api-key', '…']] },
@@ -64,38 +38,7 @@ export function createFakeHosts(now: () => number): Fake {
       complaint: { status: 429, at: now() - 25_000, count: 3 },
     },
   ]
-  const find = (id: number): QueueView => {
-    const queue = queues.find((candidate) => candidate.id === id)
-    if (!queue) throw new NighthaulError('queue_not_found', `There is no queue ${id}. Nothing was changed.`, { id })
-    return queue
-  }
-  const check = (name: string | undefined, id?: number): void => {
-    if (!queues.some((queue) => queue.id !== id && queue.name.toLowerCase() === name?.toLowerCase())) return
-    throw new NighthaulError('queue_exists', `There is a queue “${name}” already. Nothing was changed.`)
-  }
   return {
-    'queues.list': () => queues,
-    'queues.add': (input) => {
-      check(input.name)
-      const { position: _position, ...settings } = input
-      const queue = { ...IDLE_QUEUE, id: nextId++, ...settings }
-      queues = [...queues, queue]
-      return queue
-    },
-    'queues.update': ({ id, patch }) => {
-      check(patch.name, id)
-      const { position: _position, ...settings } = patch
-      const changed = { ...find(id), ...settings }
-      queues = queues.map((queue) => (queue.id === id ? changed : queue))
-      return changed
-    },
-    'queues.makeUp': ({ id }) => find(id),
-    'queues.remove': ({ id }) => {
-      find(id)
-      if (id === DEFAULT_QUEUE_ID) throw new NighthaulError('queue_is_default', 'The default queue cannot be removed.')
-      queues = queues.filter((queue) => queue.id !== id)
-      return { moved: 0 }
-    },
     'hosts.list': () => hosts,
     'hosts.forget': ({ host }) => {
       const forgotten = hosts.some((candidate) => candidate.host === host && candidate.complaint !== null)

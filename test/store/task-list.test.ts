@@ -1,7 +1,7 @@
 /** Pages and selections of the list: filters, orders, and that they come from an index. */
 import { beforeAll, describe, expect, test } from 'vitest'
 import { QUEUE_SQL } from '../../electron/store/queue.ts'
-import { idsQuery, type ListFilter } from '../../electron/store/task-list.ts'
+import { countQuery, idsQuery, type ListFilter } from '../../electron/store/task-list.ts'
 import type { TaskPatch, TaskStore } from '../../shared/records.ts'
 import { SORT_KEYS } from '../../shared/schemas.ts'
 import { listQuery, manyTasks, newTask, openRaw, openTestStore, storePath } from '../helpers/store.ts'
@@ -110,12 +110,14 @@ describe('100,000 tasks', () => {
   test.each(SORT_KEYS)('are paged by %s by walking an index, without a sort', (sort) => {
     const raw = openRaw(file)
     for (const descending of [false, true]) {
-      for (const states of [undefined, ['active' as const, 'queued' as const]]) {
-        const { sql, parameters } = idsQuery({ states }, { sort, descending })
+      for (const filter of [{}, { states: ['active' as const, 'queued' as const] }, { queueId: 2 }, { queueId: 1 }]) {
+        const { sql, parameters } = idsQuery(filter, { sort, descending })
         const plan = raw.prepare(`EXPLAIN QUERY PLAN ${sql}`).all(...parameters, 200, 0) as { detail: string }[]
-        expect(plan).toHaveLength(1)
-        // Not called covering where the key is computed; the states are taken from the index all the same.
+        // Not called covering where the key is computed; states and queues are taken from the index all the same.
         expect(plan[0]?.detail).toMatch(new RegExp(`^SCAN tasks USING (COVERING )?INDEX tasks_list_${sort}$`))
+        expect(plan.map(({ detail }) => detail).join()).not.toContain('TEMP B-TREE')
+        // The default queue asks which queues there are.
+        if (!('queueId' in filter) || filter.queueId !== 1) expect(plan).toHaveLength(1)
       }
     }
   })
@@ -129,6 +131,24 @@ describe('100,000 tasks', () => {
     expect(last.rows.map((row) => row.id)).toEqual(Array.from({ length: 10 }, (_, index) => 99_991 + index))
     expect(store.listTasks(listQuery({ text: 'archive-4242.' })).rows.map((row) => row.id)).toEqual([4243])
     expect(store.selectIds({ filter: { states: ['queued'] } })).toHaveLength(100_000)
+  })
+
+  test('are counted by queue in an index, and paged by it', () => {
+    const overnight = store.addQueue({ name: 'Overnight' }).id
+    const chosen = Array.from({ length: 500 }, (_, index) => 1 + index * 200)
+    store.updateTasks(chosen.map((id) => ({ id, patch: { queueId: overnight } })))
+    const { sql, parameters } = countQuery({ queueId: overnight, states: ['queued'] })
+    const plan = openRaw(file)
+      .prepare(`EXPLAIN QUERY PLAN ${sql}`)
+      .all(...parameters) as { detail: string }[]
+    expect(plan.map(({ detail }) => detail)).toEqual(['SCAN tasks USING COVERING INDEX tasks_list_position'])
+    const last = store.listTasks(listQuery({ queueId: overnight, offset: 490 }))
+    expect({ total: last.total, ids: last.rows.map((row) => row.id) }).toEqual({ total: 500, ids: chosen.slice(490) })
+    expect(store.listTasks(listQuery({ queueId: 1 })).total).toBe(99_500)
+    expect(store.listTasks(listQuery({ queueId: overnight, states: ['done'] }))).toEqual({ total: 0, rows: [] })
+    const found = store.listTasks(listQuery({ queueId: overnight, text: 'archive-200.' }))
+    expect(found.rows.map((row) => row.id)).toEqual([201])
+    expect(store.selectIds({ filter: { queueId: overnight } })).toEqual(chosen)
   })
 
   test.each(Object.entries(QUEUE_SQL))('answer the scheduler from an index, without a sort: %s', (name, sql) => {

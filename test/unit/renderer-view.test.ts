@@ -185,6 +185,7 @@ describe('selection', () => {
     expect(active.state).toBe('active')
     expect(abilitiesOf(view, selectOnly({ index: 0, id: 1 }), BY_POSITION)).toEqual({
       pause: true,
+      force: false,
       resume: false,
       retry: false,
       remove: true,

@@ -12,6 +12,7 @@ import { migration0100 } from './0100-safe-list.ts'
 import { migration0110 } from './0110-scheduling.ts'
 import { migration0120 } from './0120-times.ts'
 import { migration0140 } from './0140-unattended.ts'
+import { migration0170 } from './0170-list-by-queue.ts'
 
 export const MIGRATIONS: readonly Migration[] = [
   migration0010,
@@ -26,4 +27,5 @@ export const MIGRATIONS: readonly Migration[] = [
   migration0110,
   migration0120,
   migration0140,
+  migration0170,
 ]

@@ -49,23 +49,6 @@ export function LimitField({ detail }: { detail: TaskDetail }) {
   )
 }
 
-/** The queues, fetched once for each download that is shown; null: not known yet, or there is nothing to choose. */
-export function useQueues(id: TaskDetail['id']): QueueView[] | null {
-  const [queues, setQueues] = useState<QueueView[] | null>(null)
-  useEffect(() => {
-    let current = true
-    // Without an answer there is nothing to choose; the banner says that the engine is away.
-    call('queues.list').then(
-      (list) => current && setQueues(list),
-      () => {},
-    )
-    return () => {
-      current = false
-    }
-  }, [id])
-  return queues !== null && queues.length > 1 ? queues : null
-}
-
 export function QueueField({ detail, queues }: { detail: TaskDetail; queues: readonly QueueView[] }) {
   const { t } = useTranslation()
   const [chosen, setChosen] = useState<number | null>(null)

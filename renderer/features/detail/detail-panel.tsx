@@ -9,10 +9,11 @@ import { copyLink, decide, openFile, retry, showInFolder } from '../../actions.t
 import { en } from '../../i18n/en.ts'
 import { errorWords } from '../../i18n/error-words.ts'
 import { texts } from '../../i18n/index.ts'
+import { useQueues } from '../../stores/queues.ts'
 import { useWindow } from '../../stores/window.ts'
 import { focusList } from '../../ui/focus-list.ts'
 import { Icon } from '../../ui/icon.tsx'
-import { LimitField, QueueField, useQueues } from './detail-controls.tsx'
+import { LimitField, QueueField } from './detail-controls.tsx'
 import { MirrorList } from './mirror-list.tsx'
 import { SegmentMap } from './segment-map.tsx'
 import { useTaskDetail } from './use-task-detail.ts'
@@ -112,7 +113,8 @@ function Problem({ detail }: { detail: TaskDetail }) {
 
 function Facts({ detail }: { detail: TaskDetail }) {
   const { t } = useTranslation()
-  const queues = useQueues(detail.id)
+  // One queue alone is no choice.
+  const queues = useQueues((state) => (state.queues !== null && state.queues.length > 1 ? state.queues : null))
   return (
     <dl className="facts">
       <Fact name={t('detail.link')} wide>

@@ -8,9 +8,12 @@ export interface Abilities {
   resume: boolean
   retry: boolean
   remove: boolean
+  /** start now, whatever their queue says */
+  force: boolean
 }
 
 const PAUSABLE: readonly TaskState[] = ['queued', 'active', 'waiting']
+const FORCIBLE: readonly TaskState[] = ['queued', 'waiting', 'paused', 'failed']
 const RETRIABLE: readonly TaskState[] = ['failed', 'waiting']
 
 /** Selected tasks that are not loaded may be in any state: they allow everything. */
@@ -22,6 +25,8 @@ export function abilitiesOf(view: TaskView, selection: TaskSelection, query: Lis
   if (selection.chosen === 'all') {
     const all = Object.keys(view.counts) as TaskState[]
     for (const state of query.states ?? all) if (view.counts[state] > 0) states.add(state)
+    // The counts are those of all queues.
+    if (query.queueId !== undefined && view.total === 0) states.clear()
   } else {
     let loaded = 0
     for (const row of view.rows.values()) {
@@ -37,6 +42,7 @@ export function abilitiesOf(view: TaskView, selection: TaskSelection, query: Lis
     pause: suspended || some(PAUSABLE),
     resume: some(['paused']),
     retry: suspended || some(RETRIABLE),
+    force: some(FORCIBLE),
     remove: unknown || states.size > 0,
   }
 }

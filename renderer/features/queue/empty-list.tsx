@@ -36,7 +36,7 @@ export function EmptyList() {
         <button
           type="button"
           className="button"
-          onClick={() => taskList.setQuery({ states: undefined, text: undefined })}
+          onClick={() => taskList.setQuery({ states: undefined, text: undefined, queueId: undefined })}
         >
           {t('list.showAll')}
         </button>

@@ -3,7 +3,8 @@ import type { SelectHow } from '../../stores/task-list.ts'
 
 export type ListCommand =
   | { kind: 'move'; to: number; how: SelectHow }
-  | { kind: 'toggle' | 'selectAll' | 'selectNone' | 'undo' | 'details' | 'remove' | 'pause' | 'goOn' }
+  | { kind: 'reorder'; place: 'first' | 'up' | 'down' | 'last' }
+  | { kind: 'toggle' | 'selectAll' | 'selectNone' | 'undo' | 'details' | 'remove' | 'pause' | 'goOn' | 'force' }
 
 export interface ListKey {
   key: string
@@ -12,10 +13,21 @@ export interface ListKey {
   alt: boolean
 }
 
+/** With Alt, rows move instead of the keyboard. */
+const PLACES: Readonly<Record<string, 'first' | 'up' | 'down' | 'last'>> = {
+  Home: 'first',
+  ArrowUp: 'up',
+  ArrowDown: 'down',
+  End: 'last',
+}
+
 /** `at`: index of the focused row, -1: none yet; `page`: rows in view. null: not a key of the list. */
 export function listCommand(pressed: ListKey, at: number, total: number, page: number): ListCommand | null {
   const { ctrl, shift } = pressed
-  if (pressed.alt) return null
+  if (pressed.alt) {
+    const place = ctrl || shift ? undefined : PLACES[pressed.key]
+    return place === undefined ? null : { kind: 'reorder', place }
+  }
   const how: SelectHow = shift ? 'range' : ctrl ? 'focus' : 'only'
   const move = (to: number): ListCommand | null =>
     total === 0 ? null : { kind: 'move', to: Math.max(0, Math.min(total - 1, to)), how }
@@ -46,5 +58,6 @@ export function listCommand(pressed: ListKey, at: number, total: number, page: n
   if (ctrl) return letter === 'a' ? { kind: 'selectAll' } : letter === 'z' ? { kind: 'undo' } : null
   if (shift) return null
   if (letter === 'p') return { kind: 'pause' }
+  if (letter === 's') return { kind: 'force' }
   return letter === 'r' ? { kind: 'goOn' } : null
 }

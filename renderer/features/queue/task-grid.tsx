@@ -15,6 +15,7 @@ import {
   removeSelected,
   undoRemove,
 } from '../../actions.ts'
+import { forceSelected, reorderSelected } from '../../queue-actions.ts'
 import { taskList } from '../../session.ts'
 import { isSelected } from '../../stores/selection.ts'
 import type { SelectHow } from '../../stores/task-list.ts'
@@ -81,6 +82,8 @@ export function TaskGrid() {
     else if (command.kind === 'undo') undoRemove()
     else if (command.kind === 'pause') pauseSelected()
     else if (command.kind === 'goOn') goOnSelected()
+    else if (command.kind === 'force') forceSelected()
+    else if (command.kind === 'reorder') void reorderSelected(command.place)
     else if (useWindow.getState().details !== null) useWindow.setState({ details: null })
     else taskList.selectNone()
   }

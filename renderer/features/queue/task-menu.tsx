@@ -1,5 +1,6 @@
 /** The context menu of the selection. Everything in it can be done elsewhere too. */
 import { ContextMenu } from '@base-ui/react/context-menu'
+import type { ReactNode } from 'react'
 import { useTranslation } from 'react-i18next'
 import { useShallow } from 'zustand/react/shallow'
 import { isUnfinished } from '../../../shared/task-state.ts'
@@ -20,7 +21,9 @@ import {
   stopVerifying,
   verifyAndShow,
 } from '../../actions.ts'
+import { canReorder, forceSelected, moveToQueue, reorderSelected } from '../../queue-actions.ts'
 import { taskList } from '../../session.ts'
+import { useQueues } from '../../stores/queues.ts'
 import { selectedCount } from '../../stores/selection.ts'
 import { Icon, type IconName } from '../../ui/icon.tsx'
 import { canRepair, canVerify } from '../detail/verification-words.ts'
@@ -92,11 +95,68 @@ function Items() {
       <Item icon="pause" label={t('toolbar.pause')} shortcut="P" disabled={!can.pause} onClick={pauseSelected} />
       <Item icon="resume" label={t('toolbar.resume')} shortcut="R" disabled={!can.resume} onClick={resumeSelected} />
       <Item icon="retry" label={t('toolbar.retry')} shortcut="R" disabled={!can.retry} onClick={retrySelected} />
+      <Item icon="force" label={t('menu.force')} shortcut="S" disabled={!can.force} onClick={forceSelected} />
       <ContextMenu.Separator className="menu-separator" />
+      <QueueMenu />
+      <OrderMenu />
       <Item icon="folder" label={t('menu.move')} disabled={!can.remove} onClick={() => askWhereTo(false)} />
       <Item icon="all" label={t('menu.selectAll')} shortcut="Ctrl+A" onClick={() => taskList.selectAll()} />
       <Item icon="remove" label={t('toolbar.remove')} shortcut="Del" disabled={!can.remove} onClick={removeSelected} />
     </>
+  )
+}
+
+function QueueMenu() {
+  const { t } = useTranslation()
+  const queues = useQueues((state) => state.queues)
+  const shown = taskList.store((state) => state.query.queueId)
+  if (queues === null || queues.length < 2) return null
+  return (
+    <Submenu icon="all" label={t('menu.toQueue')}>
+      {queues.map(({ id, name }) => (
+        <ContextMenu.Item key={id} className="menu-item" disabled={id === shown} onClick={() => void moveToQueue(id)}>
+          <span className="menu-label">{name}</span>
+        </ContextMenu.Item>
+      ))}
+    </Submenu>
+  )
+}
+
+function OrderMenu() {
+  const { t } = useTranslation()
+  const disabled = !canReorder()
+  const places = [
+    ['first', 'Alt+Home'],
+    ['up', 'Alt+↑'],
+    ['down', 'Alt+↓'],
+    ['last', 'Alt+End'],
+  ] as const
+  return (
+    <Submenu icon="ascending" label={t('menu.order')} disabled={disabled}>
+      {places.map(([place, shortcut]) => (
+        <ContextMenu.Item key={place} className="menu-item" onClick={() => void reorderSelected(place)}>
+          <span className="menu-label">{t(`order.${place}`)}</span>
+          <kbd className="menu-shortcut">{shortcut}</kbd>
+        </ContextMenu.Item>
+      ))}
+    </Submenu>
+  )
+}
+
+function Submenu(props: { icon: IconName; label: string; disabled?: boolean; children: ReactNode }) {
+  return (
+    <ContextMenu.SubmenuRoot disabled={props.disabled}>
+      <ContextMenu.SubmenuTrigger className="menu-item">
+        <Icon name={props.icon} />
+        <span className="menu-label">{props.label}</span>
+        <Icon name="forward" />
+      </ContextMenu.SubmenuTrigger>
+      <ContextMenu.Portal>
+        <ContextMenu.Positioner className="menu-positioner" alignOffset={-5}>
+          <ContextMenu.Popup className="menu">{props.children}</ContextMenu.Popup>
+        </ContextMenu.Positioner>
+      </ContextMenu.Portal>
+    </ContextMenu.SubmenuRoot>
   )
 }
 

@@ -1,4 +1,5 @@
 /** One row of the list. Subscribes to its own task alone: a delta of 200 rows renders what is in view and changed. */
+// biome-ignore-all lint/a11y/useKeyWithClickEvents: the grid has the keyboard and does the same
 // biome-ignore-all lint/a11y/useSemanticElements: rows are placed by transform, which a table's layout does not take
 // biome-ignore-all lint/a11y/useFocusableInteractive: the grid keeps the focus and names the active row (ARIA activedescendant)
 import { type MouseEvent, memo } from 'react'
@@ -12,6 +13,7 @@ import { taskList } from '../../session.ts'
 import { isSelected } from '../../stores/selection.ts'
 import { Icon, type IconName } from '../../ui/icon.tsx'
 import { useNow } from '../../ui/use-now.ts'
+import { dragTasks } from './dragging.ts'
 
 export const ROW_HEIGHT = 46
 
@@ -65,7 +67,15 @@ export const TaskRow = memo(function TaskRow(props: {
       data-state={task.state}
       data-bad={isBad(task) || undefined}
       data-odd={index % 2 === 1 || undefined}
-      onMouseDown={(event) => props.onPress(event, index, id)}
+      draggable
+      onMouseDown={(event) => {
+        // What is selected may be about to be dragged, all of it: choosing one of it waits for the click.
+        if (!waits(event, selected)) props.onPress(event, index, id)
+      }}
+      onClick={(event) => {
+        if (waits(event, selected)) props.onPress(event, index, id)
+      }}
+      onDragStart={dragTasks}
       onDoubleClick={() => props.onOpen(id)}
     >
       <NameCell task={task} />
@@ -88,6 +98,10 @@ export const TaskRow = memo(function TaskRow(props: {
     </div>
   )
 })
+
+function waits(event: MouseEvent, selected: boolean): boolean {
+  return selected && event.button === 0 && !event.shiftKey && !event.ctrlKey && !event.metaKey
+}
 
 function NameCell({ task }: { task: Task }) {
   const words = task.error && errorWords(task.error, en.errors)

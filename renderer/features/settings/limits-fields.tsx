@@ -2,6 +2,7 @@
 import { useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import { DEFAULT_QUEUE_ID } from '../../../shared/schemas.ts'
+import { texts } from '../../i18n/index.ts'
 import { Field } from '../../ui/field.tsx'
 import { Icon } from '../../ui/icon.tsx'
 import {
@@ -150,7 +151,7 @@ function Rule(props: {
         <button type="button" className="rule-toggle" aria-expanded={open} onClick={props.onToggle}>
           <Icon name={open ? 'ascending' : 'descending'} />
           <span className="rule-name">{name}</span>
-          {!open && <span className="rule-says">{summary(draft, t)}</span>}
+          {!open && <span className="rule-says">{summary(draft)}</span>}
         </button>
         <button
           type="button"
@@ -273,7 +274,8 @@ function Rule(props: {
 }
 
 /** What a rule says, in one line. */
-function summary(draft: RuleDraft, t: ReturnType<typeof useTranslation>['t']): string {
+function summary(draft: RuleDraft): string {
+  const { t } = texts
   const fields = [...RULE_NUMBERS, ...RULE_TEXTS].filter((field) => draft[field] !== '')
   const secrets = [
     draft.headers !== '' || (draft.stored?.headers && !draft.clearHeaders) ? t('settings.rule.headers') : null,

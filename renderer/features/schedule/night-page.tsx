@@ -1,0 +1,210 @@
+/** The coming night: when each queue works, which profile holds, what is due; as a picture and as a list. */
+import { type ReactNode, useEffect, useState } from 'react'
+import { useTranslation } from 'react-i18next'
+import { type ErrorInfo, toErrorInfo } from '../../../shared/errors.ts'
+import { formatRate } from '../../../shared/format.ts'
+import type { ScheduleSpans } from '../../../shared/schedule.ts'
+import { en } from '../../i18n/en.ts'
+import { errorWords } from '../../i18n/error-words.ts'
+import { editQueue } from '../../queue-actions.ts'
+import { call, useConnection } from '../../session.ts'
+import { useQueues } from '../../stores/queues.ts'
+import { timeMarks } from '../../stores/statistics.ts'
+import { useNow } from '../../ui/use-now.ts'
+import {
+  fractionOf,
+  type NightEvent,
+  type NightRange,
+  type NightRow,
+  nightEvents,
+  nightRange,
+  nightRows,
+} from './night.ts'
+import { clockText, queueStatus } from './queue-words.ts'
+import './night-page.css'
+
+const MINUTE_MS = 60_000
+const MARKS = 9
+/** Beyond it, a time would reach over the edge. */
+const LAST_MARK = 0.96
+
+const share = (fraction: number): string => `${fraction * 100}%`
+
+interface Night {
+  range: NightRange
+  spans: ScheduleSpans
+}
+
+/** Asked again when a queue changed, and every minute. */
+function useNight(): { night: Night | null; error: ErrorInfo | null } {
+  const [shown, setShown] = useState<{ night: Night | null; error: ErrorInfo | null }>({ night: null, error: null })
+  const connected = useConnection((state) => state.status.kind === 'open')
+  const minute = Math.floor(useNow() / MINUTE_MS)
+  const said = useQueues((state) =>
+    JSON.stringify(state.queues?.map(({ id, windows, timeZone, finishBy }) => [id, windows, timeZone, finishBy])),
+  )
+  useEffect(() => {
+    if (!connected) return
+    let current = true
+    const range = nightRange(minute * MINUTE_MS)
+    call('schedule.windows', range).then(
+      (spans) => current && setShown({ night: { range, spans }, error: null }),
+      (error: unknown) => current && setShown(({ night }) => ({ night, error: toErrorInfo(error) })),
+    )
+    return () => {
+      current = false
+    }
+  }, [connected, minute, said])
+  return shown
+}
+
+export function NightPage() {
+  const { t } = useTranslation()
+  const { night, error } = useNight()
+  const queues = useQueues((state) => state.queues)
+  const now = useNow()
+  const rows = night && queues ? nightRows(queues, night.spans.queues, night.range) : []
+  const events = night && queues ? nightEvents(queues, night.spans, night.range) : []
+  const until = night ? clockText(night.range.to, now) : ''
+  return (
+    // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard
+    <section className="page night" tabIndex={0} aria-labelledby="night-title">
+      <header className="page-head">
+        <h2 id="night-title">{t('night.title')}</h2>
+        {night && <p className="page-aside">{t('night.aside', { time: until })}</p>}
+      </header>
+      {error !== null && error.code !== 'disconnected' && (
+        <p className="page-problem" role="alert">
+          {[t('night.loadFailed'), errorWords(error, en.errors).title].join('. ')}
+        </p>
+      )}
+      {night === null ? (
+        error === null && <p className="empty-loading">{t('night.loading')}</p>
+      ) : (
+        <>
+          <Timeline night={night} rows={rows} label={t('night.label', { time: until })} now={now} />
+          <section className="page-section" aria-labelledby="night-comes">
+            <h3 id="night-comes">{t('night.comes')}</h3>
+            {events.length === 0 ? (
+              <p className="faint">{t('night.nothing')}</p>
+            ) : (
+              <ol className="night-events">
+                {events.map((event) => (
+                  <Event
+                    key={`${event.at} ${event.kind} ${'queueId' in event ? event.queueId : ''}`}
+                    event={event}
+                    now={now}
+                  />
+                ))}
+              </ol>
+            )}
+          </section>
+        </>
+      )}
+    </section>
+  )
+}
+
+function Timeline({ night, rows, label, now }: { night: Night; rows: NightRow[]; label: string; now: number }) {
+  const { t } = useTranslation()
+  const { range, spans } = night
+  const { marks } = timeMarks(range.from, range.to, MARKS)
+  const profiles = spans.profiles.length > 1 ? spans.profiles : []
+  return (
+    <section className="timeline" aria-label={label}>
+      <Row className="timeline-hours number">
+        {marks.map((at) => (
+          <span
+            key={at}
+            className="timeline-mark"
+            data-last={fractionOf(at, range) > LAST_MARK || undefined}
+            style={{ left: share(fractionOf(at, range)) }}
+          >
+            {clockText(at, at)}
+          </span>
+        ))}
+      </Row>
+      {rows.map(({ queue, bars, always, deadlines }) => (
+        <div key={queue.id} className="timeline-row" data-stopped={queue.stopped || undefined}>
+          <button
+            type="button"
+            className="timeline-name"
+            title={t('night.edit', { name: queue.name })}
+            onClick={() => editQueue(queue.id)}
+          >
+            <span className="timeline-queue">{queue.name}</span>
+            <span className="timeline-status">{queueStatus(queue, now)}</span>
+          </button>
+          <div className="timeline-track">
+            {marks.map((at) => (
+              <span key={at} className="timeline-line" style={{ left: share(fractionOf(at, range)) }} />
+            ))}
+            {bars.map((bar) => (
+              <span
+                key={bar.from}
+                className="timeline-bar"
+                style={{ left: share(bar.from), width: share(bar.to - bar.from) }}
+              />
+            ))}
+            <span className="timeline-words" style={{ left: share(queue.stopped ? 0 : (bars[0]?.from ?? 0)) }}>
+              {queue.stopped
+                ? t('night.stopped')
+                : bars.length === 0
+                  ? t('night.closedAll')
+                  : always
+                    ? t('night.always')
+                    : ''}
+              {queue.limitBytesPerSecond !== null && bars.length > 0 && (
+                <span> {t('night.limit', { rate: formatRate(queue.limitBytesPerSecond) })}</span>
+              )}
+            </span>
+            {deadlines.map((at) => (
+              <span key={at} className="timeline-deadline" style={{ left: share(at) }} />
+            ))}
+          </div>
+        </div>
+      ))}
+      {profiles.length > 0 && (
+        <Row className="timeline-profiles" name={t('night.profiles')}>
+          {profiles.map(({ name, from, to }) => (
+            <span
+              key={from}
+              className="timeline-profile"
+              style={{
+                left: share(fractionOf(from, range)),
+                width: share(fractionOf(to, range) - fractionOf(from, range)),
+              }}
+            >
+              {t(`profiles.names.${name}`)}
+            </span>
+          ))}
+        </Row>
+      )}
+    </section>
+  )
+}
+
+function Row({ className, name, children }: { className: string; name?: string; children: ReactNode }) {
+  return (
+    <div className={`timeline-row ${className}`}>
+      <span className="timeline-label">{name}</span>
+      <div className="timeline-track">{children}</div>
+    </div>
+  )
+}
+
+function Event({ event, now }: { event: NightEvent; now: number }) {
+  const { t } = useTranslation()
+  const words =
+    event.kind === 'profile'
+      ? t('night.profile', { name: t(`profiles.names.${event.profile}`) })
+      : t(`night.${event.kind}`, { name: event.name })
+  return (
+    <li>
+      <time className="number" dateTime={new Date(event.at).toISOString()}>
+        {clockText(event.at, now)}
+      </time>
+      <span>{words}</span>
+    </li>
+  )
+}
