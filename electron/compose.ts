@@ -14,6 +14,7 @@ import { LANE_WORKER } from './lane-entry.ts'
 import { nodeClock } from './platform/clock.ts'
 import { defaultDownloadFolder } from './platform/download-folder.ts'
 import { bootId, databasePath, isOwnerAlive, isQueueOwned } from './profile.ts'
+import { saveReport } from './report-files.ts'
 import { openStore } from './store/index.ts'
 
 export interface OpenEngineOptions {
@@ -74,6 +75,7 @@ export async function openEngine(options: OpenEngineOptions): Promise<OpenedEngi
     watchesDisk: options.watchesDisk ?? lease === null,
     settingsOverride: options.settingsOverride,
     networkInterfaces,
+    saveReport: (night, contents, keep) => saveReport(profile, night, contents, keep),
     isOwnerAlive,
     isQueueOwned: () => isQueueOwned(profile),
   })

@@ -6,6 +6,7 @@ import type { Notice } from './notices.ts'
 import { PROFILE_NAMES, ProfilePatch, type ProfilesView, UseProfileInput } from './profiles.ts'
 import { AddQueueInput, QueuePatch, type QueueView } from './queues.ts'
 import { AddRepeatInput, RepeatId, RepeatPatch, type RepeatView } from './repeats.ts'
+import { type NightReport, type NightSummary, ReportInput, type ReportReady } from './report.ts'
 import { event, method } from './rpc.ts'
 import { type ScheduleSpans, ScheduleSpansInput } from './schedule.ts'
 import {
@@ -152,6 +153,12 @@ export const contract = {
   /** Counters and histograms that only grow, for monitoring. */
   'stats.totals': method(Nothing)<StatsTotals>(),
 
+  /** Nights of which something is known, the latest first. */
+  'report.nights': method(z.object({ limit: z.int().min(1).max(400).default(31) }).default({ limit: 31 }))<{
+    nights: NightSummary[]
+  }>(),
+  'report.get': method(ReportInput)<NightReport>(),
+
   'tasks.changed': event<TaskDelta>(),
   /** Once a second to whoever listens. */
   'throughput.tick': event<ThroughputSample>(),
@@ -160,6 +167,8 @@ export const contract = {
   'settings.changed': event<Settings>(),
   'notices.changed': event<Notice[]>(),
   'repeats.changed': event<RepeatView[]>(),
+  /** The report of a night was made: there is nothing left to do, or the night is over. */
+  'report.ready': event<ReportReady>(),
   /** another profile holds, or says something else */
   'profiles.changed': event<ProfilesView>(),
 }

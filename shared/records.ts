@@ -5,6 +5,7 @@
 import type { ErrorInfo } from './errors.ts'
 import type { HostRule } from './host-schemas.ts'
 import type { ChecksumResult, ExpectedDigest, PieceHashes } from './integrity.ts'
+import type { JournalStore } from './journal.ts'
 import type { ImportedTask, KeptRemoval, OtherName, RemovedFiles, TaskName } from './list-records.ts'
 import type { Notice, NoticeCode } from './notices.ts'
 import type { AddQueueInput, QueuePatch, QueueSettings } from './queues.ts'
@@ -216,7 +217,7 @@ export interface ReceivedBytes {
  * The store as the engine sees it. All calls are synchronous (SQLite). Methods marked intent commit with
  * synchronous=FULL: they survive a power cut once they return; the others may lose the last seconds but never order.
  */
-export interface TaskStore extends ScheduleStore {
+export interface TaskStore extends ScheduleStore, JournalStore {
   /** intent; one transaction; ids in the order given */
   addTasks(tasks: readonly NewTask[]): TaskId[]
   getTask(id: TaskId): TaskRecord | null

@@ -32,7 +32,7 @@ export const FinishedItem = z.object({
   at: Time,
   /** the size of the file */
   bytes: Count,
-  /** how long it was fetched, all its runs together */
+  /** how long it was fetched in this time, all its runs together */
   activeMs: Count,
   /** what the file was compared with; null: there was nothing to compare it with */
   against: z
@@ -81,7 +81,7 @@ export const ChangedItem = z.object({
 })
 export type ChangedItem = z.infer<typeof ChangedItem>
 
-/** A host that asked for fewer requests (429, 503, Retry-After). `until` null: it was not asked again in this time. */
+/** A host that asked for fewer requests (429, 503, Retry-After). `until` null: it was not seen to be over it. */
 export const RefusingHost = z.object({
   host: z.string(),
   from: Time,
@@ -89,6 +89,8 @@ export const RefusingHost = z.object({
   /** of its reply; null: not known */
   status: z.int().nullable(),
   complaints: Count,
+  /** it began so often anew */
+  times: Count,
   text: z.string(),
 })
 export type RefusingHost = z.infer<typeof RefusingHost>
@@ -176,6 +178,7 @@ export const NextStep = z.object({
   /** null: not at a known time */
   at: Time.nullable(),
   queueId: QueueId.nullable(),
+  /** of the downloads among `undone` */
   count: Count,
   text: z.string(),
 })
@@ -210,7 +213,7 @@ export const QueueReport = z.object({
   totals: ReportTotals,
   /** null: bytes are not known by minute */
   graph: Graph.nullable(),
-  /** when its window was open; null: it has none */
+  /** when it was allowed to work, as far as Nighthaul ran; null: all the time */
   windows: z.array(z.object({ from: Time, to: Time })).nullable(),
 })
 export type QueueReport = z.infer<typeof QueueReport>
@@ -258,10 +261,7 @@ export interface NightSummary {
   receivedBytes: number
 }
 
-/**
- * A night (`last`: the latest of which something is known) or a time. Of one queue: a night is then the time from the
- * first opening to the last closing of its windows that night, where it has any.
- */
+/** A night (`last`: the latest of which something is known) or a time; of one queue or of all. */
 export const ReportInput = z
   .object({
     night: z.union([Night, z.literal('last')]).optional(),
@@ -276,7 +276,7 @@ export const ReportInput = z
   .refine(({ from, to = Infinity }) => from === undefined || from < to, 'the time must begin before it ends')
 export type ReportInput = z.output<typeof ReportInput>
 
-/** `done`: nothing is left that could go on by itself. */
+/** `done`: nothing is left that may go on by itself now. */
 export interface ReportReady {
   night: Night
   because: 'done' | 'night_ended'
@@ -285,6 +285,8 @@ export interface ReportReady {
   summary: string
   finished: number
   failed: number
+  /** worth a notification: the work took long, or a night ended of which nothing was told yet */
+  tell: boolean
   /** where it was stored, on the engine’s machine; null: it was not */
   files: { html: string; json: string } | null
 }

@@ -374,6 +374,8 @@ export interface ProbeResult {
 
 export const PROXY_MODES = ['system', 'environment', 'none'] as const
 
+export const REPORT_TIMES = ['done', 'night', 'never'] as const
+
 export const Settings = z.object({
   downloadFolder: z.string().min(1).max(4096),
   downloadsAtOnce: z.int().min(1).max(100),
@@ -434,6 +436,12 @@ export const Settings = z.object({
   backupWeeks: z.int().min(0).max(520),
   /** how long statistics of requests are kept; 0: not at all */
   statisticsDays: z.int().min(0).max(3650),
+  /** how long the journal is kept, of which reports are made; 0: not at all, and there are no reports */
+  journalDays: z.int().min(0).max(366),
+  /** when the report of a night is stored: as soon as nothing is left to do and when the night ends, or then alone */
+  reports: z.enum(REPORT_TIMES),
+  /** reports of so many nights are kept as files */
+  reportsKept: z.int().min(1).max(3650),
   theme: z.enum(['system', 'light', 'dark']),
 })
 export type Settings = z.infer<typeof Settings>
@@ -480,6 +488,9 @@ export const DEFAULT_SETTINGS: Omit<Settings, 'downloadFolder'> = {
   backupDays: 7,
   backupWeeks: 4,
   statisticsDays: 730,
+  journalDays: 31,
+  reports: 'done',
+  reportsKept: 60,
   theme: 'system',
 }
 
@@ -563,7 +574,7 @@ export interface StatsThroughput {
   /** epoch ms of the first step */
   from: number
   stepMs: number
-  /** those in which bytes came, in order; minutes are kept for a week */
+  /** those in which bytes came, in order; minutes are kept for a month */
   steps: { at: number; bytes: number }[]
 }
 

@@ -12,6 +12,7 @@ import type { ProfilesView } from '../../shared/profiles.ts'
 import type { QueueView } from '../../shared/queues.ts'
 import type { TaskRecord } from '../../shared/records.ts'
 import type { RepeatView } from '../../shared/repeats.ts'
+import type { ReportReady } from '../../shared/report.ts'
 import type { EventHub, EventNames, Handlers, PayloadOf, Subscription } from '../../shared/rpc.ts'
 import {
   type AddTasksInput,
@@ -32,6 +33,8 @@ import { Changes } from './changes.ts'
 import { currentStrategy } from './current-strategy.ts'
 import { DiskWatch } from './disk-watch.ts'
 import { Hosts } from './hosts.ts'
+import { Journal } from './journal.ts'
+import { JournalWatch } from './journal-watch.ts'
 import { LeasedTasks } from './leased-tasks.ts'
 import { Limits } from './limits.ts'
 import { exportPage } from './list-export.ts'
@@ -51,6 +54,7 @@ import { Queues } from './queues.ts'
 import { refreshedLink } from './refresh-link.ts'
 import { Removal } from './removal.ts'
 import { Repeats } from './repeats.ts'
+import { Reports } from './reports.ts'
 import { Runner } from './runner.ts'
 import { profileSpans, queueSpans } from './schedule-spans.ts'
 import { httpSettings, readSettings, shownSettings, storedPatch } from './settings.ts'
@@ -99,6 +103,24 @@ export function createEngine(deps: EngineDeps): EngineApi {
     () => settings.netrcFile,
     statistics.ended,
   )
+  const journal = new Journal({
+    ...deps,
+    isKept: () => settings.journalDays > 0,
+    queueOf: (id) => queues.resolve(id),
+  })
+  const journalWatch = new JournalWatch({
+    ...{ store, clock, journal, queues, version: deps.version },
+    hosts: () => hosts.controller.states(),
+    away: () => unattended.presence.away?.reason ?? null,
+    profile: () => profiles.name,
+    keepDays: () => settings.journalDays,
+  })
+  const reports = new Reports({
+    ...{ ...deps, store, clock, journal, queues },
+    settings: () => settings,
+    queueWorks: () => started || deps.isQueueOwned(),
+    live: (task) => runner.live(task.id)?.writtenBytes ?? task.writtenBytes,
+  })
   const history = new ThroughputHistory()
   const throughputListeners = new Set<(sample: ThroughputSample) => void>()
   const settingsListeners = new Set<(settings: Settings) => void>()
@@ -147,9 +169,11 @@ export function createEngine(deps: EngineDeps): EngineApi {
     limits,
     unattended,
     add: (input) => void handlers['tasks.add'](input),
-    received: (bytes) => {
+    journal,
+    received: (queueId, bytes) => {
       history.add(bytes)
       statistics.received(bytes)
+      if (settings.journalDays > 0) journalWatch.received(queueId, bytes)
     },
     moved: (ids) => {
       leased.moved(ids)
@@ -176,6 +200,7 @@ export function createEngine(deps: EngineDeps): EngineApi {
   const backups = new Backups({ ...deps, settings: () => settings, notices })
   const removal = new Removal({
     ...deps,
+    journal,
     runner,
     changes,
     settings: () => settings,
@@ -283,6 +308,8 @@ export function createEngine(deps: EngineDeps): EngineApi {
         guard('profiles', () => profiles.look())
         guard('repeats', () => repeats.look())
         guard('queues', () => queues.tell())
+        guard('journal', () => journalWatch.step())
+        guard('reports', () => reports.step())
         guard('removed', () => removal.step())
         guard('backups', () => backups.step())
         if (ticks % LOOK_EVERY === 0) guard('questions', () => runner.changedFiles.step())
@@ -444,6 +471,9 @@ export function createEngine(deps: EngineDeps): EngineApi {
       },
     })
     if (deps.lease !== null) for (const item of result.items) leased.add(item.id)
+    const count = result.items.filter(({ duplicate }) => !duplicate).length
+    const queueId = queues.resolve(input.queueId ?? DEFAULT_QUEUE_ID)
+    if (count > 0) journal.note('added', { queueId, count, startAt: input.startAt ?? null })
     changes.changed(result.items.map((item) => item.id))
     schedulePump()
     return result
@@ -575,6 +605,7 @@ export function createEngine(deps: EngineDeps): EngineApi {
       profiles: profileSpans((instant) => profiles.at(instant), input),
     }),
     ...hosts.handlers,
+    ...reports.handlers,
     'throughput.history': () => ({ samples: history.samples }),
     'stats.summary': (input) => statistics.summary(input),
     'stats.throughput': (input) => statistics.throughput(input),
@@ -598,6 +629,8 @@ export function createEngine(deps: EngineDeps): EngineApi {
           return member(profiles.listeners, listener as (view: ProfilesView) => void)
         case 'queues.changed':
           return member(queues.listeners, listener as (queues: QueueView[]) => void)
+        case 'report.ready':
+          return member(reports.listeners, listener as (ready: ReportReady) => void)
         case 'notices.changed':
           return member(notices.listeners, listener as (notices: Notice[]) => void)
         default:
@@ -633,6 +666,8 @@ export function createEngine(deps: EngineDeps): EngineApi {
     guard('hosts', () => hosts.save())
     await lane.close()
     guard('statistics', () => statistics.flush())
+    await reports.settled()
+    guard('journal', () => journalWatch.stopped())
   }
 
   return {
@@ -647,6 +682,7 @@ export function createEngine(deps: EngineDeps): EngineApi {
         guard('missed windows', () => missedWindows.look())
         repeats.recover()
       }
+      if (deps.lease === null) guard('journal', () => journalWatch.started())
       startTicking()
       const { networkInterfaces } = deps
       if (networkInterfaces)

@@ -103,6 +103,14 @@ export interface EngineDeps {
   settingsOverride?: SettingsPatch
   /** as os.networkInterfaces(): looked at to notice another network; left out: `network.changed` alone tells */
   networkInterfaces?: () => Interfaces
+  /** keeps the report of a night as files, and those of the latest `keep` nights; left out: nobody does */
+  saveReport?: (
+    night: string,
+    contents: { json: string; html: string },
+    keep: number,
+  ) => Promise<{ json: string; html: string }>
+  /** in which nights begin and end; the machine's when left out */
+  timeZone?: string
   /** whether the process behind a lease still runs */
   isOwnerAlive(owner: string): boolean
   /** whether some process owns the profile's queue now */

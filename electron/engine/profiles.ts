@@ -42,6 +42,11 @@ export class Profiles {
     return effectiveSettings(settings, this.#profiles[this.#current.name])
   }
 
+  /** of the one that holds */
+  get name(): string {
+    return this.#current.name
+  }
+
   /** A step of the clockwork: another one may hold by now. */
   look(): void {
     const now = this.#deps.clock.now()

@@ -14,6 +14,7 @@ import type { RestoreTasksInput, Settings, TaskId } from '../../shared/schemas.t
 import type { Changes } from './changes.ts'
 import { toDiskError } from './disk-errors.ts'
 import { numberedName } from './filename.ts'
+import type { Journal } from './journal.ts'
 import { filesOf } from './place.ts'
 import type { EngineDeps } from './ports.ts'
 import type { Runner } from './runner.ts'
@@ -28,6 +29,7 @@ const MINUTE_MS = 60_000
 export interface RemovalDeps extends Pick<EngineDeps, 'store' | 'fs' | 'clock' | 'logger'> {
   runner: Runner
   changes: Changes
+  journal: Pick<Journal, 'note'>
   settings: () => Settings
   /** those of these that are ours to remove */
   mineOf: (ids: readonly TaskId[]) => TaskRecord[]
@@ -99,6 +101,7 @@ export class Removal {
         .filter(([, entry]) => entry.files.length > 0),
     )
     store.removeTasks(ids, { removal, at, files })
+    this.#deps.journal.note('removed', { count: ids.length, ids })
     moved(ids)
     changes.changed([], { removed: ids })
     const withFiles = [...files.keys()]

@@ -4,6 +4,7 @@ import type { AddTasksInput, QueueId, Settings, TaskId } from '../../shared/sche
 import type { Changes } from './changes.ts'
 import type { Download } from './download.ts'
 import type { HostController } from './host-controller.ts'
+import type { Journal } from './journal.ts'
 import type { Lane } from './lane/lane.ts'
 import type { Limits } from './limits.ts'
 import type { EngineDeps } from './ports.ts'
@@ -27,6 +28,8 @@ export interface Run {
   /** the fdatasync under way: the file is not closed before it ends, and none begins afterwards */
   synced: Promise<void>
   closing: boolean
+  /** monotonic ms */
+  readonly beganAt: number
   strategy: TaskRecord['strategy']
 }
 
@@ -41,10 +44,11 @@ export interface RunnerDeps extends EngineDeps {
   redirected: (from: string, to: string) => void
   limits: Limits
   verifications: Pick<Verifications, 'beforeRun' | 'beforeName'>
-  received: (bytes: number) => void
   /** puts a download of the same link beside one */
   add: (input: AddTasksInput) => void
   unattended: Pick<Unattended, 'came' | 'ending'>
+  received: (queueId: QueueId, bytes: number) => void
+  journal: Pick<Journal, 'heard' | 'over'>
   /** these tasks changed their state or left their place */
   moved: (ids: readonly TaskId[]) => void
   /** a task was stopped by the disk */

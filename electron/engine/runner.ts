@@ -12,6 +12,7 @@ import { Checking } from './checking.ts'
 import { Download } from './download.ts'
 import type { DownloadOutcome, Transferred } from './download-context.ts'
 import { eventOfFailure } from './failure-event.ts'
+import type { RunFacts } from './journal.ts'
 import { type Ending, Mirrors } from './mirrors.ts'
 import type { EngineDeps } from './ports.ts'
 import { type PublishContext, publish } from './publish.ts'
@@ -19,6 +20,7 @@ import { TokenBucket } from './rate-limiter.ts'
 import { Relocator } from './relocation.ts'
 import { Room } from './room.ts'
 import type { Run, RunnerDeps } from './run.ts'
+import { runContext } from './run-context.ts'
 import { ServerMirrors } from './server-mirrors.ts'
 import { remembered } from './strategy.ts'
 import { SumsFiles } from './sums-files.ts'
@@ -93,8 +95,10 @@ export class Runner {
 
   /** The same for many, stored in one transaction. Answers to how many it meant something. */
   applyAll(tasks: readonly TaskRecord[], event: TaskEvent, patch: TaskPatch = {}): number {
-    const { store, changes } = this.#deps
-    const moved = tasks.map((task) => ({ id: task.id, ...transition(task, event) })).filter((move) => !move.ignored)
+    const { store, changes, journal } = this.#deps
+    const moved = tasks
+      .map((task) => ({ task, id: task.id, ...transition(task, event) }))
+      .filter((move) => !move.ignored)
     if (moved.length === 0) return 0
     if (forgivesMirrors(event)) store.forgiveMirrors(moved.map(({ id }) => id))
     const persist = (effects: readonly Effect[]) => effects.indexOf('persist')
@@ -104,12 +108,21 @@ export class Runner {
       moved.map(({ id, state }) => ({ id, patch: { ...withdrawn(event), ...patch, ...stateOf(state) } })),
       { intent: isUsersWord(event) },
     )
+    const heard = moved.map(({ task }) => task)
+    journal.heard(heard, event, patch, (id) => this.#factsOf(this.#runs.get(id)))
     for (const { id, effects } of moved)
       for (const effect of effects.slice(persist(effects) + 1)) this.#carryOut(effect, id)
     const ids = moved.map(({ id }) => id)
     changes.changed(ids)
     this.#deps.moved(ids)
     return moved.length
+  }
+
+  #factsOf(run: Run | undefined): RunFacts | undefined {
+    if (!run) return undefined
+    const { download, beganAt } = run
+    const bytes = Math.max(0, download.writtenBytes - download.resumedFromBytes)
+    return { bytes, ms: Math.round(this.#deps.clock.monotonic() - beganAt) }
   }
 
   #carryOut(effect: Effect, id: TaskId): void {
@@ -210,13 +223,13 @@ export class Runner {
     const bucket = new TokenBucket(task.options.limitBytesPerSecond ?? null, clock.monotonic())
     const download = new Download(task, {
       ...this.#deps,
-      ...this.#placeContext(task),
+      ...this.#contextOf(task),
       buckets: (host) => this.#deps.limits.buckets(run.queueId, host, bucket),
       connectionsUsually: () => this.#deps.connectionsOf(this.#runs.get(id)?.queueId ?? task.queueId),
       forget: () => store.clearProgress(id),
       began: (reply, size) => this.#serverMirrors.heard(task, reply, size),
       received: (bytes) => {
-        this.#deps.received(bytes)
+        this.#deps.received(run.queueId, bytes)
         this.#deps.unattended.came(run.host)
       },
     })
@@ -224,38 +237,14 @@ export class Runner {
     const done = Promise.resolve()
     const { queueId, forced, strategy } = task
     const known = { id, queueId, forced, host: hostOf(task), strategy }
-    const run: Run = { ...known, download, bucket, abort, ended: done, synced: done, closing: false }
+    const beganAt = clock.monotonic()
+    const run: Run = { ...known, download, bucket, abort, ended: done, synced: done, closing: false, beganAt }
     run.ended = before.then(() => this.#run(task, run))
     this.#runs.set(id, run)
   }
 
-  #placeContext(task: TaskRecord): PublishContext & Pick<EngineDeps, 'clock'> {
-    const { store, changes } = this.#deps
-    return {
-      fs: this.#deps.fs,
-      clock: this.#deps.clock,
-      logger: this.#deps.logger,
-      settings: this.#deps.settings,
-      reserve: (filename) => store.reserveFilename(task.id, task.folder, filename),
-      makeRoom: (demands) => this.room.make(task.id, demands),
-      startsOverWithoutPartial: this.#deps.lease !== null,
-      bootId: this.#deps.bootId,
-      relocate: (relocation, signal) => this.relocator.relocate(store.getTask(task.id)!, relocation, signal),
-      committed: () => store.committed(false),
-      recorded: () => store.committed(true),
-      learned: (patch) => {
-        store.updateTask(task.id, patch)
-        if (patch.finalUrl) this.#deps.redirected(hostOf(task), new URL(patch.finalUrl).host)
-        changes.progressed([task.id])
-      },
-      storedSegments: () => store.segments(task.id),
-      storedBlocks: () => store.blocks(task.id),
-    }
-  }
-
   async #run({ id }: TaskRecord, run: Run): Promise<void> {
     const { store, logger } = this.#deps
-    const beganAt = this.#deps.clock.monotonic()
     let ending: Ending | null = null
     try {
       const outcome = await run.download.run()
@@ -273,8 +262,9 @@ export class Runner {
       )
       ending = { event: this.#failed(id, typed(error), false), patch: {} }
     }
-    if (ending) ending = this.#instead(id, ending, run, beganAt)
+    if (ending) ending = this.#instead(id, ending, run)
     if (this.#runs.get(id) === run) {
+      this.#deps.journal.over(id, this.#factsOf(run)!)
       this.#runs.delete(id)
       this.room.release(id)
     }
@@ -283,7 +273,7 @@ export class Runner {
   }
 
   /** Another time, or another of its URLs, may do better. */
-  #instead(id: TaskId, ending: Ending, { download, host }: Run, beganAt: number): Ending {
+  #instead(id: TaskId, ending: Ending, { download, host, beganAt }: Run): Ending {
     const { unattended, clock, logger } = this.#deps
     const brought = { bytes: download.writtenBytes - download.resumedFromBytes, busyMs: clock.monotonic() - beganAt }
     try {
@@ -347,7 +337,7 @@ export class Runner {
     const { store, clock } = this.#deps
     if (!this.apply(id, { kind: 'transferred' }, learnedBy(run))) return null
     const task = store.getTask(id)!
-    const context = this.#placeContext(task)
+    const context = this.#contextOf(task)
     try {
       const strict = this.#isStrict(task)
       const compared = await this.#deps.verifications.beforeName(task, partPath, run.abort.signal)
@@ -364,6 +354,10 @@ export class Runner {
       if (run.abort.signal.aborted) return null
       return { event: this.#failed(id, await this.room.inNumbers(typed(error), task), false), patch: {} }
     }
+  }
+
+  #contextOf(task: TaskRecord): PublishContext & Pick<EngineDeps, 'clock'> {
+    return runContext(task, this.#deps, { room: this.room, relocator: this.relocator })
   }
 
   #isStrict({ options }: TaskRecord): boolean {

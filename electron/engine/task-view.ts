@@ -39,7 +39,7 @@ export function rowOf(
   return {
     id: task.id,
     url: task.url,
-    filename: task.filename ?? task.requestedFilename ?? guessFilename(task.url),
+    filename: shownName(task),
     folder: task.folder,
     state: task.state,
     sizeBytes: task.sizeBytes,
@@ -109,6 +109,11 @@ export function withoutSecrets(options: TaskOptions): TaskOptions {
     ...(headers ? { headers: headers.map(([name]) => [name, '…'] as [string, string]) } : {}),
     ...(proxy ? { proxy: maskProxy(proxy) } : {}),
   }
+}
+
+/** The file's name; before the first reply, a guess from the link. */
+export function shownName(task: Pick<TaskRecord, 'filename' | 'requestedFilename' | 'url'>): string {
+  return task.filename ?? task.requestedFilename ?? guessFilename(task.url)
 }
 
 function guessFilename(url: string): string {

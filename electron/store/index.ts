@@ -14,6 +14,7 @@ import {
 } from './database.ts'
 import { createHosts } from './hosts.ts'
 import { suspectMark } from './inspect.ts'
+import { createJournal } from './journal.ts'
 import { createListTransfer } from './list-transfer.ts'
 import { lostTransactions, readLog } from './log-check.ts'
 import { migrate, newerStoreError } from './migrate.ts'
@@ -123,6 +124,7 @@ function assemble(connection: Connection, logger: StoreLogger): Omit<TaskStore, 
     ...createRepeats(connection, logger),
     ...createScheduleState(connection, logger),
     ...createStatistics(connection, logger),
+    ...createJournal(connection, logger),
     dataVersion: () => dataVersion.get()!,
     committed: (durable) => connection.committed(durable),
     close: () => connection.close(),

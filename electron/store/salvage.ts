@@ -236,6 +236,8 @@ const TABLES: Readonly<Record<string, (row: Row) => Row | null>> = {
   host_rules: (row) => row,
   request_statistics: (row) => row,
   received_bytes: (row) => row,
+  journal: (row) => row,
+  queue_bytes: (row) => row,
   removals: (row) => row,
   removed_tasks: repairRemoved,
   notices: (row) => row,

@@ -1,7 +1,7 @@
 /**
  * Tables `request_statistics` and `received_bytes`: what requests were like by hour and host, and how fast bytes came.
  * They stay small: of each hour the busiest hosts are kept apart and the others together, hours become days after a
- * quarter of a year, minutes are forgotten after a week and everything after as long as the settings say.
+ * quarter of a year, minutes are forgotten after a month and everything after as long as the settings say.
  */
 import type { StatisticsBatch, TaskStore } from '../../shared/records.ts'
 import { addTally, emptyTally, OTHER_HOSTS, type Tally } from '../../shared/request-statistics.ts'
@@ -26,7 +26,8 @@ const HOSTS_KEPT = 64
 /** Hosts with totals of their own; the one that was asked longest ago makes room. */
 const TOTALS_KEPT = 100
 const HOURS_KEPT_MS = 90 * DAY_MS
-const MINUTES_KEPT_MS = 7 * DAY_MS
+/** So that each night of a month has its graph. */
+const MINUTES_KEPT_MS = 32 * DAY_MS
 
 interface Key {
   span: number

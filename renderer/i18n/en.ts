@@ -2,9 +2,10 @@
  * Every text of the window in English. Other languages are objects of the same shape.
  * Long because: translators work on one list.
  */
+
+import { errorsEn } from '../../shared/errors.en.ts'
 import { noticesEn } from '../../shared/notices.ts'
 import { taskStrategyEn } from '../../shared/task-strategy.en.ts'
-import { errorsEn } from './errors.en.ts'
 
 export const en = {
   filters: {

@@ -28,6 +28,7 @@ import { isRunning, isUnfinished, TASK_STATES, type TaskState } from '../../shar
 import { createFakeHosts } from './fake-hosts.ts'
 import { createFakeQueues } from './fake-queues.ts'
 import { createFakeRepeats } from './fake-repeats.ts'
+import { fakeReports } from './fake-reports.ts'
 import { fakeStatistics } from './fake-statistics.ts'
 import { createFakeVerifications } from './fake-verifications.ts'
 
@@ -296,6 +297,7 @@ export function createFakeEngine(options: { tasks: number; now?: number }): Fake
       },
     }),
     'throughput.history': () => ({ samples: [...samples] }),
+    ...fakeReports(options.tasks, () => now),
     ...fakeStatistics(hostsOf(options.tasks), () => now),
   }
 

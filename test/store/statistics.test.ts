@@ -150,7 +150,7 @@ test('nothing is kept longer than asked for, and everything is forgotten when as
   expect(store.receivedBytes(minutes)).toEqual([])
 })
 
-test('bytes are added up by the minute, read in steps, and forgotten after a week', () => {
+test('bytes are added up by the minute, read in steps, and forgotten after a month', () => {
   const store = openTestStore()
   const add = (at: number, receivedBytes: number) => store.addStatistics(batch([], { at, receivedBytes }))
   add(HOUR + 1, 5)
@@ -168,7 +168,9 @@ test('bytes are added up by the minute, read in steps, and forgotten after a wee
     { at: HOUR + 5 * MINUTE_MS, bytes: 13 },
   ])
   expect(store.receivedBytes({ ...minutes, to: HOUR + MINUTE_MS })).toEqual([{ at: HOUR, bytes: 12 }])
-  add(HOUR + 8 * DAY_MS, 1)
+  add(HOUR + 31 * DAY_MS, 1)
+  expect(store.receivedBytes(minutes)).toHaveLength(3)
+  add(HOUR + 33 * DAY_MS, 1)
   expect(store.receivedBytes(minutes)).toEqual([])
 })
 

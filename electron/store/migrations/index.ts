@@ -11,6 +11,7 @@ import { migration0090 } from './0090-places.ts'
 import { migration0100 } from './0100-safe-list.ts'
 import { migration0110 } from './0110-scheduling.ts'
 import { migration0120 } from './0120-times.ts'
+import { migration0130 } from './0130-journal.ts'
 import { migration0140 } from './0140-unattended.ts'
 import { migration0170 } from './0170-list-by-queue.ts'
 
@@ -26,6 +27,7 @@ export const MIGRATIONS: readonly Migration[] = [
   migration0100,
   migration0110,
   migration0120,
+  migration0130,
   migration0140,
   migration0170,
 ]

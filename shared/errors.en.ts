@@ -2,7 +2,7 @@
  * English words for every error code: what happened (short enough for a row) and the next step. The engine's own
  * sentence, with what was kept, is shown beside them in the details.
  */
-import type { ErrorCode } from '../../shared/errors.ts'
+import type { ErrorCode } from './errors.ts'
 
 export interface ErrorWords {
   /** placeholders such as {{status}} are filled from the error's params */

@@ -1,0 +1,36 @@
+/** What a run needs of the engine for its file: names, room, marks in the store, and who is told what was learnt. */
+import type { TaskRecord } from '../../shared/records.ts'
+import { hostOf } from './admission.ts'
+import type { EngineDeps } from './ports.ts'
+import type { PublishContext } from './publish.ts'
+import type { Relocator } from './relocation.ts'
+import type { Room } from './room.ts'
+import type { RunnerDeps } from './run.ts'
+
+export function runContext(
+  task: TaskRecord,
+  deps: RunnerDeps,
+  { room, relocator }: { room: Room; relocator: Relocator },
+): PublishContext & Pick<EngineDeps, 'clock'> {
+  const { store, changes } = deps
+  return {
+    fs: deps.fs,
+    clock: deps.clock,
+    logger: deps.logger,
+    settings: deps.settings,
+    reserve: (filename) => store.reserveFilename(task.id, task.folder, filename),
+    makeRoom: (demands) => room.make(task.id, demands),
+    startsOverWithoutPartial: deps.lease !== null,
+    bootId: deps.bootId,
+    relocate: (relocation, signal) => relocator.relocate(store.getTask(task.id)!, relocation, signal),
+    committed: () => store.committed(false),
+    recorded: () => store.committed(true),
+    learned: (patch) => {
+      store.updateTask(task.id, patch)
+      if (patch.finalUrl) deps.redirected(hostOf(task), new URL(patch.finalUrl).host)
+      changes.progressed([task.id])
+    },
+    storedSegments: () => store.segments(task.id),
+    storedBlocks: () => store.blocks(task.id),
+  }
+}

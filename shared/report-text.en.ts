@@ -1,0 +1,138 @@
+/** What a report says in sentences, in English. Pure. */
+import type { ErrorParams } from './errors.ts'
+import { formatBytes, formatCount, formatDuration, formatRate } from './format.ts'
+import { type ChecksumAlgorithm, DIGEST_SOURCE_NAMES, type DigestSource } from './integrity.ts'
+import { formatDay, formatSpan } from './local-time.ts'
+import type { Incident, NextStep, NightReport, QuietCode, ReportTotals } from './report.ts'
+
+/** `1 file`, `2,000 files` */
+export function counted(count: number, one: string, many = `${one}s`): string {
+  return `${formatCount(count)} ${count === 1 ? one : many}`
+}
+
+/** What a report is called: `The night of 25 November 2026`. */
+export function reportTitle({ night, from, to, timeZone }: NightReport): string {
+  return night === null ? `Downloads, ${formatSpan(from, to, timeZone)}` : `The night of ${formatDay(from, timeZone)}`
+}
+
+/** Placeholders are filled from the params. */
+const QUIET: Record<QuietCode, string> = {
+  not_running: 'Nighthaul was not running.',
+  crashed: 'Nighthaul had ended unexpectedly and was not running.',
+  asleep: 'The machine slept, or its clock was set forward.',
+  network_away: 'There was no network: {{reason}}.',
+  window_closed: 'The window was closed: {{queues}}.',
+  queue_stopped: 'Stopped by hand: {{queues}}.',
+  disk: 'The disk held up {{downloads}} ({{error}}).',
+  host_refused: 'Refused by {{hosts}}, which was left alone.',
+  waiting_to_retry: '{{downloads}} waited to try again ({{error}}).',
+  not_due: 'What was left was to start later.',
+  waiting_for_decision: '{{downloads}} waited for a decision: the file on the server had changed.',
+  silent: 'The servers sent nothing: {{downloads}} under way.',
+  no_place: 'Nothing could start: no free place, or none at the hosts.',
+}
+
+/** `error` among the params is the title of an error. */
+export function quietSentence(code: QuietCode, params: ErrorParams): string {
+  return fill(QUIET[code], params)
+}
+
+const AWAY: Readonly<Record<string, string>> = {
+  no_interface: 'this machine was connected to none',
+  no_host_answers: 'no host answered any more',
+  captive_portal: 'somebody else answered, as networks do that want a login first',
+}
+
+const INCIDENTS: Record<Incident['code'], string> = {
+  stopped: 'Nighthaul was ended, and started again after {{ms}}.',
+  crashed: 'Nighthaul ended unexpectedly, and ran again after {{ms}}. Nothing that was here was lost.',
+  slept: 'The machine slept, or its clock was set forward, for {{ms}}.',
+  clock_set_back: 'The clock was set back by {{ms}}; times before and after overlap.',
+  network_away: 'There was no network for {{ms}}: {{reason}}.',
+  profile_changed: 'The profile “{{profile}}” began to hold.',
+}
+
+const OPEN_INCIDENTS: Partial<Record<Incident['code'], string>> = {
+  stopped: 'Nighthaul was ended.',
+  crashed: 'Nighthaul ended unexpectedly.',
+  network_away: 'The network went away: {{reason}}.',
+}
+
+export function incidentSentence(code: Incident['code'], params: ErrorParams, isOver: boolean): string {
+  return fill((!isOver && OPEN_INCIDENTS[code]) || INCIDENTS[code], params)
+}
+
+export function verifiedSentence(against: { algorithm: ChecksumAlgorithm; source: DigestSource }): string {
+  return `${against.algorithm} as given by ${DIGEST_SOURCE_NAMES[against.source]}`
+}
+
+export function refusalSentence(host: { host: string; status: number | null; complaints: number }): string {
+  const how = host.status === null ? '' : ` (status ${host.status})`
+  return `“${host.host}” asked for fewer requests${how}, ${host.complaints === 1 ? 'once' : `${formatCount(host.complaints)} times`}; it was left alone as long as it asked.`
+}
+
+const NEXT: Record<NextStep['code'], string> = {
+  now: '{{downloads}} under way or next in turn.',
+  window: '{{downloads}} when the window of “{{queue}}” opens.',
+  start: '{{downloads}} when their time comes.',
+  retry: '{{downloads}} tried again.',
+  host: '{{downloads}} when their host allows it.',
+  disk: '{{downloads}} as soon as the disk takes them.',
+  stopped: '{{downloads}} in “{{queue}}”, which is stopped: start it.',
+  paused: '{{downloads}} paused: resume them.',
+  decision: '{{downloads}} changed on the server: decide whether to start over.',
+  failed: '{{downloads}} failed and are not tried again by themselves: see the next steps.',
+}
+
+export function nextSentence(code: NextStep['code'], params: ErrorParams): string {
+  return fill(NEXT[code], params)
+}
+
+/** What the night was, in a few sentences. `quiet`: the reasons of the quiet time, the longest first. */
+export function summarySentence(totals: ReportTotals, quiet: readonly string[]): string {
+  const { finished, verified, unverified, failed, undone, receivedBytes, bytesPerSecond, quietMs } = totals
+  if (finished + failed + undone + receivedBytes + totals.changed + totals.retries === 0)
+    return 'There was nothing to do.'
+  const rate = bytesPerSecond === null ? '' : ` at ${formatRate(bytesPerSecond)} on average`
+  const came = `${counted(finished, 'file')} finished; ${formatBytes(receivedBytes)} came in${rate}.`
+  const checked = [
+    verified > 0 ? `${formatCount(verified)} verified` : '',
+    unverified > 0 ? `${formatCount(unverified)} with nothing to verify against` : '',
+  ].filter((part) => part !== '')
+  const bad = [
+    failed > 0 ? `${formatCount(failed)} failed` : '',
+    totals.changed > 0 ? `${formatCount(totals.changed)} changed on the server` : '',
+    totals.retried > 0 ? `${formatCount(totals.retried)} had to be tried again` : '',
+  ].filter((part) => part !== '')
+  const left = undone === 0 ? 'Nothing is left to do.' : `${counted(undone, 'download')} not done yet.`
+  const still =
+    quietMs < 60_000
+      ? ''
+      : `Nothing came for ${formatDuration(quietMs)}${quiet[0] ? `, mostly: ${lower(quiet[0])}` : '.'}`
+  return [came, sentence(checked), sentence(bad), left, still].filter((part) => part !== '').join(' ')
+}
+
+/** One line for a notification. */
+export function readyTitle(because: 'done' | 'night_ended', { finished, failed, undone }: ReportTotals): string {
+  const isDone = because === 'done' && undone === failed
+  const what = isDone ? 'Downloads are done' : because === 'done' ? 'Downloads rest' : 'The night is over'
+  const parts = [
+    `${formatCount(finished)} finished`,
+    failed > 0 ? `${formatCount(failed)} failed` : '',
+    undone - failed > 0 ? `${formatCount(undone - failed)} left` : '',
+  ]
+  return `${what}: ${parts.filter((part) => part !== '').join(', ')}`
+}
+
+const sentence = (parts: readonly string[]) => (parts.length === 0 ? '' : `${parts.join(', ')}.`)
+const lower = (text: string) => text.charAt(0).toLowerCase() + text.slice(1)
+
+function fill(template: string, params: ErrorParams): string {
+  return template.replace(/\{\{(\w+)\}\}/g, (_, name: string) => {
+    const value = params[name]
+    if (name === 'downloads' && typeof value === 'number') return counted(value, 'download')
+    if (name === 'reason' && typeof value === 'string') return AWAY[value] ?? value
+    if (name === 'ms' && typeof value === 'number') return formatDuration(value)
+    return String(value ?? '?')
+  })
+}
