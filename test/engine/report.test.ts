@@ -71,8 +71,10 @@ it('a night with a window, a failure, a retry and a quiet time is reported as it
   expect(report.failed).toMatchObject([{ name: 'gone.bin', reason: { code: 'not_found', title: expect.any(String) } }])
   expect(report.retried).toMatchObject([{ name: 'flaky.bin', outcome: 'finished' }])
   expect(report.hosts).toMatchObject([{ host: `127.0.0.1:${server.port}`, status: 503 }])
-  expect(report.quiet).toMatchObject([{ reasons: [{ code: 'asleep' }] }])
-  expect(report.incidents).toMatchObject([{ code: 'slept', from: report.quiet[0]!.from }])
+  expect(report.quiet.map(({ reasons }) => reasons[0]!.code)).toContain('asleep')
+  // A busy machine stands still for moments as well, in hasty time.
+  const slept = report.incidents.filter(({ code, params }) => code === 'slept' && Number(params.ms) >= 15 * 60_000)
+  expect(slept).toHaveLength(1)
   expect(report.next).toMatchObject([{ code: 'failed', count: 1 }])
   expect(JSON.stringify(report)).not.toContain('secret')
   const mine = report.queues.find(({ queueId }) => queueId === queue.id)!
