@@ -10,10 +10,12 @@ import {
   ipcMain,
   Menu,
   MessageChannelMain,
+  nativeImage,
   powerMonitor,
   protocol,
   session,
   shell,
+  Tray,
   utilityProcess,
   type WebContents,
 } from 'electron'
@@ -27,6 +29,8 @@ import { CHANNELS } from './platform/channels.ts'
 import { guardContents, guardSession, isTrustedSender } from './platform/guards.ts'
 import { createFileLogger } from './platform/logging.ts'
 import { menuTemplate } from './platform/menu.ts'
+import { createTray, type TrayIcon } from './platform/tray.ts'
+import { TRAY_ICON } from './platform/tray-icon.ts'
 import { profileFolder } from './profile.ts'
 import { electronPortDuplex } from './rpc/electron-port-duplex.ts'
 import { serveShellApi } from './shell-api.ts'
@@ -50,6 +54,7 @@ async function run(): Promise<void> {
   const logger = createFileLogger(profile, 'shell')
   const host = createHost()
   let window: BrowserWindow | null = null
+  let tray: { connect(): void } | null = null
 
   const showWindow = () => {
     if (window !== null) return focusWindow(window)
@@ -72,6 +77,7 @@ async function run(): Promise<void> {
 
   host.onState((state) => {
     logger.info({ state }, 'engine')
+    if (state.kind === 'running') tray?.connect()
     if (state.kind === 'failed') void offerAnotherTry(host, state.error.message)
   })
 
@@ -108,8 +114,18 @@ async function run(): Promise<void> {
       .then(async () => (await engine()).call('network.changed', { reason: 'wake' }))
       .catch((error: unknown) => logger.warn({ error }, 'the engine did not hear that the machine woke'))
   })
+  tray = createTray({ icon: openTray(showWindow), engine, showWindow, quit: () => app.quit(), logger })
   host.start()
   showWindow()
+}
+
+function openTray(clicked: () => void): TrayIcon {
+  const tray = new Tray(nativeImage.createFromDataURL(TRAY_ICON))
+  tray.on('click', clicked)
+  return {
+    setToolTip: (text) => tray.setToolTip(text),
+    setMenu: (template) => tray.setContextMenu(Menu.buildFromTemplate(template)),
+  }
 }
 
 /** Progress frames go from engine to window over this channel and never pass through here. */

@@ -46,6 +46,8 @@ export const ListedTask = z.object({
   options: TaskOptions.default({}),
   createdAt: EpochMs.optional(),
   startedAt: EpochMs.optional(),
+  /** not before */
+  startAt: EpochMs.optional(),
   finishedAt: EpochMs.optional(),
   sizeBytes: Bytes.optional(),
   finalUrl: Text.optional(),

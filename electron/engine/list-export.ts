@@ -62,6 +62,7 @@ function listed(task: TaskRecord, queue: string | undefined, store: EngineDeps['
       requestedFilename: task.requestedFilename,
       partPath: unfinished ? task.partPath : null,
       startedAt: task.startedAt,
+      startAt: unfinished ? task.startAt : null,
       finishedAt: task.finishedAt,
       sizeBytes: task.sizeBytes,
       finalUrl: task.finalUrl,

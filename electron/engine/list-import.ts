@@ -146,6 +146,7 @@ function readSettings(value: unknown, refuse: (position: number, reason: string)
 function imported(entry: ListedTask, paused: boolean, now: number): ImportedTask {
   const { state, queue, options, pieces, mirrors, segments, blocks, folder, createdAt = now } = entry
   const filename = entry.filename === undefined ? null : sanitizeFilename(entry.filename)
+  const startAt = entry.startAt !== undefined && entry.startAt > now ? entry.startAt : undefined
   const goesOn = state === 'queued' || state === 'active' || state === 'waiting' || state === 'finishing'
   const patch: TaskPatch = {
     sizeBytes: entry.sizeBytes ?? null,
@@ -169,7 +170,8 @@ function imported(entry: ListedTask, paused: boolean, now: number): ImportedTask
       url: splitCredentials(new URL(entry.url)).url.href,
       requestedFilename: entry.requestedFilename === undefined ? null : sanitizeFilename(entry.requestedFilename),
       folder,
-      state: goesOn ? (paused ? 'paused' : 'queued') : state,
+      state: goesOn ? (paused ? 'paused' : startAt === undefined ? 'queued' : 'waiting') : state,
+      startAt,
       options,
       createdAt,
       leaseOwner: null,

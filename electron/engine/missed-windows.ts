@@ -26,6 +26,7 @@ export interface MissedWindowsDeps extends Pick<EngineDeps, 'store' | 'clock' | 
 const GAP_MS = 5 * 60_000
 /** It is stored so often that the engine is alive; a crash costs as much of the truth. */
 const STORE_MS = 5 * 60_000
+const DAY_MS = 86_400_000
 
 export class MissedWindows {
   readonly #deps: MissedWindowsDeps
@@ -95,10 +96,12 @@ export class MissedWindows {
     if (entries.length === 0) return
     const { store, queues } = this.#deps
     const open = store.openByQueue()
-    const left = entries.filter(([key, { until }]) => {
+    const left = entries.filter(([key, { from, to, until }]) => {
       const queue = queues().records.find(({ id }) => String(id) === key)
       if (!queue || queue.windows === null || !open.get(queue.id)) return false
-      return until === null ? queues().holdOf(queue.id) !== null : until > now
+      if (until === null) return queues().holdOf(queue.id) !== null
+      // A clock that was set back must not make an hour a year.
+      return until > now && until <= madeUpUntil({ from, to }, now) + DAY_MS
     })
     if (left.length < entries.length) this.#store(Object.fromEntries(left))
   }

@@ -119,6 +119,29 @@ describe(`the app in ${launcherName === 'Electron' ? 'Electron' : 'the stand-in 
     expect(await sha256(join(files, 'film.bin'))).toBe(contentSha256(3, SIZE))
   })
 
+  // Of Electron itself nobody can ask for its trays.
+  test.skipIf(launcherName === 'Electron')('the tray says which profile holds, and pauses everything', async () => {
+    const app = await start()
+    server.add('/night.bin', { size: SIZE, seed: 3 })
+    server.fault('/night.bin', () => faults.stallAt(MIB))
+    await addLinks(app.page, [server.url('/night.bin')], files)
+    await untilUnderWay(app.page, 'night.bin')
+    type Item = { label?: string; checked?: boolean; click?: () => void }
+    type Trays = { Tray: { all: { menu: Item[]; toolTip: string }[] } }
+    const checked = () =>
+      app.evaluate((electron) => {
+        const [tray] = (electron as unknown as Trays).Tray.all
+        return tray!.menu.find((item) => item.checked)?.label
+      })
+    await expect.poll(checked).toBe('As scheduled (now Full)')
+    await app.evaluate((electron) => {
+      const [tray] = (electron as unknown as Trays).Tray.all
+      for (const label of ['Calls', 'Pause all']) tray!.menu.find((item) => item.label === label)!.click!()
+    })
+    await expect.poll(checked).toBe('Calls')
+    await row(app.page, 'night.bin', 'paused').waitFor()
+  })
+
   test('opens finished files alone, asks before programs, and never takes a path from the window', async () => {
     const app = await start()
     server.add('/text.txt', { size: 1000, seed: 4 })

@@ -35,6 +35,8 @@ describe('an exported list', () => {
     const items = [1, 2, 3, 4, 5].map((n) => ({ url: `http://127.0.0.1:9/${n}`, filename: `${n}.bin` }))
     const options = { connections: 3, checksum: { algorithm: 'md5' as const, value: '0'.repeat(32) } }
     await first.call('tasks.add', { items, options, queueId: queue.id, paused: true })
+    const startAt = Date.now() + 10_000_000_000
+    await first.call('tasks.update', { selection: { filter: { text: '/2' } }, startAt })
     const { text, leftOut } = await exported(first)
     expect(leftOut).toBe(0)
 
@@ -48,6 +50,8 @@ describe('an exported list', () => {
     expect(night).toMatchObject({ limitBytesPerSecond: 1000 })
     const [row] = (await second.call('tasks.list', {})).rows
     expect(await second.get(row!.id)).toMatchObject({ filename: '1.bin', queueId: night!.id, options, state: 'paused' })
+    const later = (await second.call('tasks.list', { text: '/2' })).rows[0]!
+    expect(await second.get(later.id)).toMatchObject({ state: 'waiting', startAt, retryAt: startAt })
   })
 
   it('brings nothing twice, and lets stay what was chosen here', async () => {

@@ -158,6 +158,24 @@ export const Menu = {
   buildFromTemplate: (template: unknown) => template,
   setApplicationMenu: (menu: unknown) => void menu,
 }
+/** What the tray shows: tests read its menu, and click what is in it. */
+export class Tray extends EventEmitter {
+  static readonly all: Tray[] = []
+  menu: unknown = null
+  toolTip = ''
+  constructor(image: { dataUrl: string }) {
+    super()
+    if (!image.dataUrl.startsWith('data:image/png')) throw new Error('the tray needs an image')
+    Tray.all.push(this)
+  }
+  setToolTip(text: string): void {
+    this.toolTip = text
+  }
+  setContextMenu(menu: unknown): void {
+    this.menu = menu
+  }
+}
+export const nativeImage = { createFromDataURL: (dataUrl: string) => ({ dataUrl }) }
 export const nativeTheme = { shouldUseDarkColors: false }
 export const screen = { getAllDisplays: () => [{ workArea: { x: 0, y: 0, width: 1920, height: 1080 } }] }
 

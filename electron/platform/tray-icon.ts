@@ -1,0 +1,3 @@
+/** The tray's icon, 32 by 32 pixels, made of build/icon.png: in the code, so that it is where the code is. */
+export const TRAY_ICON =
+  'data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAACAAAAAgCAMAAABEpIrGAAAAMFBMVEX///8dJzcWHSgcJTQjMERsmNkgKz0zRmR9r/pVd6p/s/5UU0u/oWK7nWD4ym6Xg1rwwd75AAAAAXRSTlMAQObYZgAAAQpJREFUOMutk8GWwyAIRasgiplO//9vywM18czkdFPUKHB5uDCPx5cspWwzZ9syNvumazr/a+lD/iTyrW0C5F+mvxKzA9ngUiROXhBAJloKtbXqeXIoTwUiQLYcmApEQyFKQGVujZdjWyi4iwhRtDgL5h08W3W0EK2RHy1S1HPpKgBYe5GIbYBo71pbr9gDkHwFyCpbwezKnra1AIFrhJtK+DJbiEgUQMPrEbAlC4BrxtBQZoFLV0A8AESVhWVaALQCfKauQBphK+VAeKITgHf8mD1thB3g6lIw4vm72ctvMoAK6fra7ECMV4s7G6/2HpjP/oNA3MInbuM38vP2b6XENhLCNirO3/qt33WrDTvnCIgJAAAAAElFTkSuQmCC'
