@@ -3,7 +3,7 @@ import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import type { Settings } from '../../shared/schemas.ts'
-import { startEngine } from '../helpers/engine.ts'
+import { PATIENT, startEngine } from '../helpers/engine.ts'
 import { faults, startFaultServer } from '../helpers/fault-server.ts'
 import { startHttpProxy } from '../helpers/proxies.ts'
 
@@ -64,7 +64,11 @@ test('a netrc file is read as it is now, for downloads and probes; one that is n
 
 test('no more requests run at once than the settings allow, and each of them is served', async () => {
   await using server = await startFaultServer()
-  await using engine = await startEngine({ settings: { busyConnections: 2, downloadsAtOnce: 8, proxyMode: 'none' } })
+  // One request for each file, its connection free for the next, and patience: one that is closed and replaced may look
+  // to the server like two at once.
+  const kept = { connectionsPerDownload: 1, keepAliveMs: 3_600_000, connectionWaitMs: 3_600_000 }
+  const settings = { ...PATIENT, ...kept, busyConnections: 2, downloadsAtOnce: 8, proxyMode: 'none' } as const
+  await using engine = await startEngine({ settings })
   for (let n = 0; n < 6; n++) server.add(`/${n}`, { size: 300_000, seed: n })
   server.fault('/0', () => faults.stallAt(1000))
   server.fault('/1', () => faults.stallAt(1000))

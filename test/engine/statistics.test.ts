@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest'
 import { Statistics } from '../../electron/engine/statistics.ts'
 import { NighthaulError } from '../../shared/errors.ts'
 import type { RequestSample } from '../../shared/request-statistics.ts'
-import { startEngine } from '../helpers/engine.ts'
+import { PATIENT, startEngine } from '../helpers/engine.ts'
 import { faults, startFaultServer } from '../helpers/fault-server.ts'
 import { createManualClock } from '../helpers/manual-clock.ts'
 import { openTestStore } from '../helpers/store.ts'
@@ -14,7 +14,8 @@ const HOUR_MS = 3_600_000
 describe('an engine', () => {
   test('counts every request of its downloads, and the bytes as they come', async () => {
     await using server = await startFaultServer()
-    await using engine = await startEngine({ settings: { connectionsPerDownload: 1 } })
+    const settings = { connectionsPerDownload: 1, keepAliveMs: 3_600_000, ...PATIENT }
+    await using engine = await startEngine({ settings })
     server.add('/f', { size: 2 * MIB, seed: 1 })
     server.add('/g', { size: 1000, seed: 2 })
     server.fault('/f', (_request, index) => (index === 0 ? faults.resetAt(MIB) : null))
@@ -70,7 +71,8 @@ describe('an engine', () => {
 
   test('counts the wait for a place at the host as queueing', async () => {
     await using server = await startFaultServer()
-    await using engine = await startEngine({ settings: { connectionsPerHost: 1, connectionsPerDownload: 1 } })
+    const settings = { connectionsPerHost: 1, connectionsPerDownload: 1, ...PATIENT }
+    await using engine = await startEngine({ settings })
     for (const [seed, path] of ['/a', '/b'].entries()) server.add(path, { size: 1000, seed })
     server.fault('/a', () => faults.stallAt(500))
     const a = await engine.add(server.url('/a'))

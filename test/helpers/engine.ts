@@ -38,6 +38,9 @@ export function clockOfHaste(times: number): Clock {
 /** Rates are not to be trusted under it. */
 export const hastyClock = clockOfHaste(100)
 
+/** Settings for tests that count requests or connections: a busy machine must not look like a server that is silent. */
+export const PATIENT = { connectTimeoutMs: 3_600_000, headersTimeoutMs: 3_600_000, stallTimeoutMs: 3_600_000 }
+
 /** Runs all tests of the engine as the programs do; otherwise only those that ask for it, because workers take time. */
 const WORKERS = process.env.NIGHTHAUL_TEST_WORKERS === '1'
 /** What a lane's worker runs. */
