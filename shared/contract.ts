@@ -1,5 +1,6 @@
 /** The one list of what the window, the command line and other clients can ask and hear. */
 import { z } from 'zod'
+import { type Forecast, ForecastInput } from './forecast.ts'
 import { HostPattern, HostRulePatch, type HostRuleView, type HostView } from './host-schemas.ts'
 import { ExportInput, type ExportPage, ImportInput, type ImportResult } from './list-file.ts'
 import type { Notice } from './notices.ts'
@@ -135,6 +136,8 @@ export const contract = {
   'repeats.skip': method(z.object({ id: RepeatId }))<RepeatView>(),
   /** When the windows of each queue are open, and which profile holds when. */
   'schedule.windows': method(ScheduleSpansInput)<ScheduleSpans>(),
+  /** What will probably be fetched when, queue by queue. */
+  'schedule.forecast': method(ForecastInput)<Forecast>(),
   /** Hosts in use, and those that complained within the last day. */
   'hosts.list': method(Nothing)<HostView[]>(),
   /** Forgets what a host was seen to take: it is asked again as if it had never complained. */

@@ -10,6 +10,8 @@ export const NOTICE_CODES = [
   'backup_failed',
   'repeat_missed',
   'window_missed',
+  'deadline_tight',
+  'deadline_misses',
 ] as const
 export type NoticeCode = (typeof NOTICE_CODES)[number]
 
@@ -39,6 +41,10 @@ export const noticesEn: Record<NoticeCode, string> = {
     'The repeating download {{id}} ({{url}}) was missed, because the machine slept or was off. It runs in ten minutes: “nighthaul schedule repeat run {{id}}” runs it at once, “nighthaul schedule repeat skip {{id}}” leaves it out.',
   window_missed:
     'The window of the queue “{{queue}}” was missed from {{from}} to {{to}}, because the machine slept or was off. Its downloads wait for the next one: “nighthaul schedule missed run {{queueId}}” lets them run now for as long.',
+  deadline_tight:
+    'The queue “{{queue}}” will just be done by {{by}}: at about {{ends}}, and a slower line would be too slow.',
+  deadline_misses:
+    'The queue “{{queue}}” will not be done by {{by}}: of {{files}} downloads {{late}} will be missing then ({{lateBytes}}). It would be done {{ends}}.',
   backup_failed: 'The daily backup of the list failed: {{reason}} Older backups are as they were; it is tried again.',
 }
 

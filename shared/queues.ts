@@ -1,5 +1,6 @@
 /** Queues as they cross the contract: what each says about its downloads, and how it is doing. */
 import { z } from 'zod'
+import type { Loan, QueueOutlook } from './forecast.ts'
 import type { QueueId } from './schemas.ts'
 import { parseTime, WindowsText } from './windows.ts'
 
@@ -131,4 +132,8 @@ export interface QueueView extends QueueSettings {
   /** downloads that want bytes: queued, active, waiting */
   open: number
   running: number
+  /** how it stands towards `finishBy`; null: it has none, or nothing to do */
+  outlook: QueueOutlook | null
+  /** what it does with while another queue has to be done by a time; null: with all that is its own */
+  lends: Loan | null
 }

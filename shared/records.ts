@@ -8,6 +8,7 @@ import type { ChecksumResult, ExpectedDigest, PieceHashes } from './integrity.ts
 import type { JournalStore } from './journal.ts'
 import type { ImportedTask, KeptRemoval, OtherName, RemovedFiles, TaskName } from './list-records.ts'
 import type { Notice, NoticeCode } from './notices.ts'
+import type { OpenTasks } from './open-tasks.ts'
 import type { AddQueueInput, QueuePatch, QueueSettings } from './queues.ts'
 import type { Tally } from './request-statistics.ts'
 import type { ScheduleStore } from './schedule-state.ts'
@@ -217,7 +218,7 @@ export interface ReceivedBytes {
  * The store as the engine sees it. All calls are synchronous (SQLite). Methods marked intent commit with
  * synchronous=FULL: they survive a power cut once they return; the others may lose the last seconds but never order.
  */
-export interface TaskStore extends ScheduleStore, JournalStore {
+export interface TaskStore extends ScheduleStore, JournalStore, OpenTasks {
   /** intent; one transaction; ids in the order given */
   addTasks(tasks: readonly NewTask[]): TaskId[]
   getTask(id: TaskId): TaskRecord | null

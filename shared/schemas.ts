@@ -372,6 +372,7 @@ export interface ProbeResult {
   httpVersion: string
 }
 
+export const DEADLINE_ORDERS = ['mostFiles', 'asListed'] as const
 export const PROXY_MODES = ['system', 'environment', 'none'] as const
 
 export const REPORT_TIMES = ['done', 'night', 'never'] as const
@@ -442,6 +443,12 @@ export const Settings = z.object({
   reports: z.enum(REPORT_TIMES),
   /** reports of so many nights are kept as files */
   reportsKept: z.int().min(1).max(3650),
+  /** where not all of a queue can be there by its deadline: keep its order, or take the shortest first */
+  deadlineOrder: z.enum(DEADLINE_ORDERS),
+  /** whether queues without a deadline do with less while one would miss its deadline */
+  deadlineMayBorrow: z.boolean(),
+  /** ask beforehand for sizes of downloads in queues with a deadline, one request each */
+  probeSizes: z.boolean(),
   theme: z.enum(['system', 'light', 'dark']),
 })
 export type Settings = z.infer<typeof Settings>
@@ -491,6 +498,9 @@ export const DEFAULT_SETTINGS: Omit<Settings, 'downloadFolder'> = {
   journalDays: 31,
   reports: 'done',
   reportsKept: 60,
+  deadlineOrder: 'mostFiles',
+  deadlineMayBorrow: true,
+  probeSizes: true,
   theme: 'system',
 }
 

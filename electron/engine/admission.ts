@@ -4,7 +4,8 @@
  * others. What runs in a queue that may not work any more goes back to its place in it, with everything it has.
  */
 import type { TaskRecord } from '../../shared/records.ts'
-import type { TaskId } from '../../shared/schemas.ts'
+import type { QueueId, TaskId } from '../../shared/schemas.ts'
+import type { Deadlines } from './deadlines.ts'
 import type { HostController } from './host-controller.ts'
 import type { NetworkPresence } from './network-presence.ts'
 import type { EngineDeps } from './ports.ts'
@@ -22,6 +23,7 @@ export interface AdmissionDeps extends Pick<EngineDeps, 'store' | 'clock'> {
   network: NetworkPresence
   /** the most downloads at once, of all queues */
   places: () => number
+  deadlines: Pick<Deadlines, 'orderOf' | 'displaced'>
   /** it runs, or must not run now */
   isTaken: (id: TaskId) => boolean
 }
@@ -48,6 +50,7 @@ export class Admission {
     const { runner, store, places, isTaken } = this.#deps
     this.#leaveClosedQueues()
     if (this.#deps.network.away) return this.#probe()
+    this.#makeRoom()
     for (const task of store.forcedReady()) if (!isTaken(task.id)) this.#admit(task)
     let free = places() - runner.runs.filter(({ forced }) => !forced).length
     if (free <= 0) return this.#nextLook()
@@ -58,13 +61,13 @@ export class Admission {
       const queue = nextQueue([...contenders.values()])
       if (!queue) break
       const full = this.#linksTo(busy)
-      const [task] = store.nextReady(queue.id, 1, full, isTaken)
+      const task = this.#nextOf(queue.id, full)
       if (!task) {
         contenders.delete(queue.id)
         continue
       }
       this.#admit(task)
-      const host = this.#targetOf(hostOf(task))
+      const host = this.targetOf(hostOf(task))
       usage.set(host, (usage.get(host) ?? 0) + 1)
       if (this.#isBusy(host, usage)) busy.add(host)
       queue.running++
@@ -109,16 +112,39 @@ export class Admission {
     }
   }
 
+  /** What would keep something from its deadline goes back to its place. */
+  #makeRoom(): void {
+    const { deadlines, runner, store } = this.#deps
+    const displaced = deadlines.displaced()
+    for (const { id, forced } of runner.runs) {
+      if (forced || !displaced.has(id)) continue
+      const task = store.getTask(id)
+      if (task?.state === 'active' && task.acceptsRanges === true) runner.applyTo(task, { kind: 'drained' })
+    }
+  }
+
+  /** The next of a queue whose host has room: in the order in which most is there in time, where there is such a one. */
+  #nextOf(id: QueueId, full: readonly string[]): TaskRecord | undefined {
+    const { deadlines, store, isTaken } = this.#deps
+    for (const planned of deadlines.orderOf(id) ?? []) {
+      if (isTaken(planned)) continue
+      const task = store.getTask(planned)
+      const isReady = task?.state === 'queued' && task.leaseOwner === null && task.queueId === id
+      if (isReady && !full.includes(hostOf(task))) return task
+    }
+    return store.nextReady(id, 1, full, isTaken)[0]
+  }
+
   #contenders(): Map<number, Contender> {
     const { queues, runner } = this.#deps
     const running = Map.groupBy(runner.runs, ({ queueId }) => queues.resolve(queueId))
     return new Map(
       queues.records
         .filter(({ id }) => queues.holdOf(id) === null)
-        .map(({ id, priority, weight, downloadsAtOnce }) => [
-          id,
-          { id, priority, weight, downloadsAtOnce, running: running.get(id)?.length ?? 0 },
-        ]),
+        .map(({ id, priority, weight, downloadsAtOnce: own }) => {
+          const downloadsAtOnce = queues.loanOf(id)?.downloadsAtOnce ?? own
+          return [id, { id, priority, weight, downloadsAtOnce, running: running.get(id)?.length ?? 0 }]
+        }),
     )
   }
 
@@ -128,13 +154,14 @@ export class Admission {
     for (const { host, closing } of this.#deps.runner.runs) {
       // All its bytes are here: it needs the disk, not its host.
       if (closing) continue
-      const target = this.#targetOf(host)
+      const target = this.targetOf(host)
       usage.set(target, (usage.get(target) ?? 0) + 1)
     }
     return usage
   }
 
-  #targetOf(host: string): string {
+  /** The host that links of this one were last seen to lead to, or itself. */
+  targetOf(host: string): string {
     return this.#redirects.get(host) ?? host
   }
 

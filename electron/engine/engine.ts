@@ -31,6 +31,7 @@ import type { EngineApi } from './api.ts'
 import { Backups } from './backups.ts'
 import { Changes } from './changes.ts'
 import { currentStrategy } from './current-strategy.ts'
+import { Deadlines } from './deadlines.ts'
 import { DiskWatch } from './disk-watch.ts'
 import { Hosts } from './hosts.ts'
 import { Journal } from './journal.ts'
@@ -39,6 +40,7 @@ import { LeasedTasks } from './leased-tasks.ts'
 import { Limits } from './limits.ts'
 import { exportPage } from './list-export.ts'
 import { importList } from './list-import.ts'
+import { MeasuredRates } from './measured-rates.ts'
 import { ThroughputHistory } from './metrics.ts'
 import { mirrorReason, mirrorViews } from './mirrors.ts'
 import { MissedWindows } from './missed-windows.ts'
@@ -89,6 +91,7 @@ export function createEngine(deps: EngineDeps): EngineApi {
     changed: () => limitsChanged(),
     running: (id) => runner.runs.filter(({ queueId }) => queues.resolve(queueId) === id).length,
     missed: () => missedWindows,
+    outlookOf: (id) => deadlines.outlookOf(id),
   })
   const limits = new Limits(clock, {
     all: () => settings.limitBytesPerSecond,
@@ -178,6 +181,7 @@ export function createEngine(deps: EngineDeps): EngineApi {
     moved: (ids) => {
       leased.moved(ids)
       if (deps.lease === null && started) repeats.moved(ids)
+      deadlines.touched()
       schedulePump()
     },
     suspended: () => diskWatch?.arm(),
@@ -211,8 +215,17 @@ export function createEngine(deps: EngineDeps): EngineApi {
     },
   })
 
+  const deadlines: Deadlines = new Deadlines({
+    ...{ store, clock, queues, hosts, runner, notices, rates: new MeasuredRates(deps) },
+    settings: () => settings,
+    ahead: (now, until) => profiles.ahead(stored, now, until),
+    targetOf: (host) => admission.targetOf(host),
+    sizeOf: () => undefined,
+    changed: () => limitsChanged(),
+  })
+
   const admission = new Admission({
-    ...{ store, clock, queues, hosts: hosts.controller, runner, network: unattended.presence },
+    ...{ store, clock, queues, hosts: hosts.controller, runner, network: unattended.presence, deadlines },
     places: () => settings.downloadsAtOnce,
     isTaken,
   })
@@ -310,6 +323,7 @@ export function createEngine(deps: EngineDeps): EngineApi {
         guard('queues', () => queues.tell())
         guard('journal', () => journalWatch.step())
         guard('reports', () => reports.step())
+        guard('deadlines', () => deadlines.step())
         guard('removed', () => removal.step())
         guard('backups', () => backups.step())
         if (ticks % LOOK_EVERY === 0) guard('questions', () => runner.changedFiles.step())
@@ -379,6 +393,7 @@ export function createEngine(deps: EngineDeps): EngineApi {
 
   /** Settings, queues or rules for hosts are others now: what runs feels it at once. */
   function limitsChanged(): void {
+    deadlines.touched()
     limits.changed()
     hosts.controller.limitsChanged()
     lane.setSettings(httpSettings(settings, deps.version, hosts.rules))
@@ -604,6 +619,7 @@ export function createEngine(deps: EngineDeps): EngineApi {
       queues: queues.records.map((queue) => queueSpans(queue, input)),
       profiles: profileSpans((instant) => profiles.at(instant), input),
     }),
+    ...deadlines.handlers,
     ...hosts.handlers,
     ...reports.handlers,
     'throughput.history': () => ({ samples: history.samples }),

@@ -35,6 +35,20 @@ export class Notices {
     this.#tell()
   }
 
+  /** In place of earlier ones of these kinds about the same thing, which a param tells; null: there is nothing to say. */
+  replaceAbout(
+    codes: readonly NoticeCode[],
+    about: [param: string, value: string | number],
+    notice: { code: NoticeCode; params: ErrorParams } | null,
+  ): void {
+    const { store, clock } = this.#deps
+    const [param, value] = about
+    const earlier = store.notices().filter(({ code, params }) => codes.includes(code) && params[param] === value)
+    for (const { id } of earlier) store.dismissNotice(id)
+    if (notice) store.addNotice({ at: clock.now(), ...notice })
+    if (notice || earlier.length > 0) this.#tell()
+  }
+
   /** What it told is over. */
   drop(code: NoticeCode): void {
     if (this.#deps.store.dropNotices(code)) this.#tell()

@@ -47,6 +47,17 @@ export class Profiles {
     return this.#current.name
   }
 
+  /** Settings as they will hold, as far as the times and choices made so far say: from when each, ascending. */
+  ahead(settings: Settings, now: number, until: number): { from: number; settings: Settings }[] {
+    const steps: { from: number; settings: Settings }[] = []
+    for (let at: number | null = now; at !== null && at < until; ) {
+      const { name, until: next }: CurrentProfile = this.at(at)
+      steps.push({ from: at, settings: effectiveSettings(settings, this.#profiles[name]) })
+      at = next
+    }
+    return steps
+  }
+
   /** A step of the clockwork: another one may hold by now. */
   look(): void {
     const now = this.#deps.clock.now()

@@ -2,6 +2,7 @@
 import { isAbsolute, resolve } from 'node:path'
 import type { Contract } from '../../shared/contract.ts'
 import { NighthaulError } from '../../shared/errors.ts'
+import type { Loan, QueueOutlook } from '../../shared/forecast.ts'
 import type { QueueHold, QueuePatch, QueueView } from '../../shared/queues.ts'
 import type { QueueRecord } from '../../shared/records.ts'
 import type { Handlers } from '../../shared/rpc.ts'
@@ -18,6 +19,7 @@ export interface QueuesDeps extends Pick<EngineDeps, 'store' | 'clock' | 'logger
   running: (id: QueueId) => number
   /** a window that was missed, and until when a queue works to make up for it */
   missed: () => Pick<MissedWindows, 'of' | 'until'>
+  outlookOf: (id: QueueId) => QueueOutlook | null
 }
 
 export class Queues {
@@ -26,6 +28,7 @@ export class Queues {
   readonly listeners = new Set<(queues: QueueView[]) => void>()
   /** as they were last told, to tell only what is new */
   #told = ''
+  #loans: ReadonlyMap<QueueId, Loan> = new Map()
   readonly #windows = new Map<QueueId, { state: WindowState; from: number }>()
 
   constructor(deps: QueuesDeps) {
@@ -38,9 +41,11 @@ export class Queues {
     return this.#records
   }
 
-  /** bytes per second by queue; null: no limit */
+  /** bytes per second by queue, as they hold now; null: no limit */
   get rates(): Map<QueueId, number | null> {
-    return new Map(this.#records.map(({ id, limitBytesPerSecond }) => [id, limitBytesPerSecond]))
+    return new Map(
+      this.#records.map(({ id, limitBytesPerSecond: own }) => [id, this.loanOf(id)?.limitBytesPerSecond ?? own]),
+    )
   }
 
   /** The queue that tasks with this number are in: those of one that is gone are in the default one. */
@@ -84,6 +89,18 @@ export class Queues {
     return state
   }
 
+  /** What queues do with from now on, so that others are done in time. */
+  lend(loans: ReadonlyMap<QueueId, Loan>): void {
+    this.#loans = loans
+  }
+
+  /** What a queue does with now; null: with all that is its own. */
+  loanOf(id: QueueId): Loan | null {
+    const loan = this.#loans.get(this.resolve(id))
+    // Before its own window opens, nobody has to do with less for a queue.
+    return loan?.to.some((borrower) => this.holdOf(borrower) === null) ? loan : null
+  }
+
   /** Throws `queue_not_found`. */
   check(id: QueueId): void {
     if (!this.#records.some((queue) => queue.id === id))
@@ -125,6 +142,7 @@ export class Queues {
       ...queue,
       ...{ hold: this.holdOf(id), changesAt: this.changesAt(id), missedWindow: this.#deps.missed().of(id) },
       ...{ open, running: this.#deps.running(id) },
+      ...{ outlook: this.#deps.outlookOf(id), lends: this.loanOf(id) },
     }
   }
 

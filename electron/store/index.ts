@@ -21,6 +21,7 @@ import { migrate, newerStoreError } from './migrate.ts'
 import { MIGRATIONS } from './migrations/index.ts'
 import { createMirrors } from './mirrors.ts'
 import { createNotices, salvageNotice } from './notices.ts'
+import { createOpenTasks } from './open-tasks.ts'
 import { createPieces } from './pieces.ts'
 import { createProgress } from './progress.ts'
 import { createQueue } from './queue.ts'
@@ -117,6 +118,7 @@ function assemble(connection: Connection, logger: StoreLogger): Omit<TaskStore, 
     ...createListTransfer(connection, logger, lists),
     ...createTaskList(connection, logger, tasks.countsByState),
     ...createQueue(connection, logger),
+    ...createOpenTasks(connection),
     ...createPieces(connection, logger),
     ...createRemoved(connection),
     ...createMirrors(connection, logger),

@@ -11,7 +11,13 @@ import { parseWindows } from '../../shared/windows.ts'
 
 type Fake = Pick<
   Handlers<Contract>,
-  'queues.list' | 'queues.add' | 'queues.update' | 'queues.remove' | 'queues.makeUp' | 'schedule.windows'
+  | 'queues.list'
+  | 'queues.add'
+  | 'queues.update'
+  | 'queues.remove'
+  | 'queues.makeUp'
+  | 'schedule.windows'
+  | 'schedule.forecast'
 >
 
 interface FakeQueue extends QueueSettings {
@@ -49,7 +55,8 @@ export function createFakeQueues({ now, counts, moveAll, profileAt, changed }: F
   const view = (queue: FakeQueue): QueueView => {
     const state = queue.windows && windowState(parseWindows(queue.windows), queue.timeZone ?? 'UTC', now())
     const hold = queue.stopped ? 'stopped' : state && !state.open ? 'window' : null
-    return { ...queue, hold, changesAt: state ? state.changesAt : null, ...counts(queue.id) }
+    const foretold = { outlook: null, lends: null }
+    return { ...queue, hold, changesAt: state ? state.changesAt : null, ...counts(queue.id), ...foretold }
   }
   const place = (queue: FakeQueue, position: number | undefined): void => {
     if (position === undefined) return
@@ -88,6 +95,14 @@ export function createFakeQueues({ now, counts, moveAll, profileAt, changed }: F
       queues = queues.filter((queue) => queue.id !== id)
       return told({ moved: moveAll(id, DEFAULT_QUEUE_ID) })
     },
+    // How long its downloads take is not known here.
+    'schedule.forecast': ({ hours }) => ({
+      ...{ at: now(), until: now() + hours * 3_600_000, line: { bytesPerSecond: 12_500_000, basis: 'hour' } },
+      queues: queues.map(({ id, name }) => ({
+        ...{ id, name, startsAt: null, endsAt: null, files: counts(id).open, sizesEstimated: 0, leftBytes: 0 },
+        ...{ work: [], tasks: [], outlook: null },
+      })),
+    }),
     'schedule.windows': (input) => ({
       queues: queues.map((queue) => queueSpans({ ...queue, timeZone: queue.timeZone ?? 'UTC' }, input)),
       profiles: profileSpans(profileAt, input),

@@ -28,7 +28,7 @@ describe('the forms of queues and hosts', () => {
   })
 
   it('send of a queue only what was changed, and refuse two of one name', () => {
-    const state = { hold: null, changesAt: null, missedWindow: null, open: 0, running: 0 }
+    const state = { hold: null, changesAt: null, missedWindow: null, open: 0, running: 0, outlook: null, lends: null }
     const queue = { ...DEFAULT_QUEUE_SETTINGS, ...state, id: 2, name: 'Night', limitBytesPerSecond: 4_000_000 }
     const [draft] = queueDrafts([queue])
     expect(queuePatch(draft!, queue)).toBeNull()

@@ -18,6 +18,8 @@ const queue = (change: Partial<QueueView> = {}): QueueView => ({
   missedWindow: null,
   open: 0,
   running: 0,
+  outlook: null,
+  lends: null,
   ...change,
 })
 
