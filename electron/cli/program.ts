@@ -14,6 +14,7 @@ import { addSessionOptions, addTransferOptions, type GetFlags } from './options.
 import { parseBytes, parsePeriod, parseRateOrNone, parseSeconds, parseTaskId, parseUrl, parseWhole } from './parse.ts'
 import type { AddFlags, SetFlags } from './queue.ts'
 import { addQueueCommands } from './queue-commands.ts'
+import { addReportCommands } from './report-commands.ts'
 import { addScheduleCommands } from './schedule-commands.ts'
 import { callerPath } from './terminal.ts'
 import { addVerifyCommands } from './verify-commands.ts'
@@ -192,6 +193,7 @@ export function buildProgram(finish: (code: number) => void): Command {
   addQueueCommands(program, run)
   addHostCommands(program, run)
   addScheduleCommands(program, run)
+  addReportCommands(program, run)
   command('stats', 'show how the requests of the last hours went')
     .addOption(
       valued('--since <period>', 'how far back, by whole hours: 90m, 24h, 7d, 4w or all', parsePeriod).default(

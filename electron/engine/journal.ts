@@ -35,6 +35,9 @@ export class Journal {
   /** how runs went that ended and whose end their task has not heard of yet */
   readonly #over = new Map<TaskId, RunFacts>()
 
+  /** starts of downloads so far */
+  starts = 0
+
   constructor(deps: JournalDeps) {
     this.#deps = deps
   }
@@ -57,6 +60,7 @@ export class Journal {
     live: (id: TaskId) => RunFacts | undefined,
   ): void {
     const at = this.#deps.clock.now()
+    if (event.kind === 'admitted') this.starts += tasks.length
     if (event.kind === 'postponed') this.note('postponed', { count: tasks.length, startAt: event.retryAt }, at)
     this.#write(
       tasks.flatMap((task) => {

@@ -54,7 +54,7 @@ type Store = Pick<
 
 export interface ReportsDeps extends Pick<EngineDeps, 'clock' | 'logger' | 'saveReport'> {
   store: Store
-  journal: Pick<Journal, 'note'>
+  journal: Pick<Journal, 'note' | 'starts'>
   queues: Pick<Queues, 'records' | 'holdOf' | 'changesAt' | 'resolve'>
   settings: () => Settings
   /** somebody works on the queue now, this engine or another */
@@ -70,6 +70,9 @@ export class Reports {
   readonly #zone: string
   readonly #done: DoneWatch = doneWatch()
   #night: Night | null = null
+  /** starts of downloads at the latest step, and when the latest report was made because work was over */
+  #starts = 0
+  #told = 0
   #making: Promise<void> = Promise.resolve()
 
   constructor(deps: ReportsDeps) {
@@ -88,14 +91,17 @@ export class Reports {
 
   /** A step of the clockwork. */
   step(): void {
-    const { clock, settings } = this.#deps
+    const { clock, settings, journal } = this.#deps
     const now = clock.now()
     const night = nightAt(now, this.#zone)
     const before = this.#night
     this.#night = night
     if (settings().reports === 'never' || settings().journalDays === 0) return
     if (before !== night) this.#make(() => this.#endNight(nightAfter(night, -1)))
-    const over = this.#done.step(this.#isBusy(), now)
+    // What began and ended between two steps was work, too.
+    const began = journal.starts !== this.#starts
+    this.#starts = journal.starts
+    const over = this.#done.step(began || this.#isBusy(), now)
     if (over !== null) this.#make(() => this.#workIsOver(over.since))
   }
 
@@ -123,7 +129,9 @@ export class Reports {
 
   async #workIsOver(since: number): Promise<void> {
     const now = this.#deps.clock.now()
-    if (this.#deps.settings().reports !== 'done' || this.#worked({ from: since, to: now + 1 }) === 0) return
+    const { starts } = this.#deps.journal
+    if (this.#deps.settings().reports !== 'done' || starts === this.#told) return
+    this.#told = starts
     await this.#store(nightAt(now, this.#zone), 'done', now - since >= LONG_WORK_MS)
   }
 
