@@ -10,7 +10,9 @@ import { RemoveDialog } from './features/queue/remove-dialog.tsx'
 import { Sidebar } from './features/queue/sidebar.tsx'
 import { TaskGrid } from './features/queue/task-grid.tsx'
 import { Toolbar } from './features/queue/toolbar.tsx'
+import { ReportPage } from './features/report/report-page.tsx'
 import { NightPage } from './features/schedule/night-page.tsx'
+import { ProfilesDialog } from './features/schedule/profiles-dialog.tsx'
 import { QueueDialog, RemoveQueueDialog } from './features/schedule/queue-dialog.tsx'
 import { SettingsDialog } from './features/settings/settings-dialog.tsx'
 import { StatsPage } from './features/stats/stats-page.tsx'
@@ -42,6 +44,8 @@ export function App() {
             <StatsPage />
           ) : page === 'night' ? (
             <NightPage />
+          ) : page === 'report' ? (
+            <ReportPage />
           ) : (
             <>
               <TaskGrid />
@@ -55,6 +59,7 @@ export function App() {
       {dialog?.kind === 'settings' && <SettingsDialog />}
       {dialog?.kind === 'queue' && <QueueDialog id={dialog.id} />}
       {dialog?.kind === 'removeQueue' && <RemoveQueueDialog {...dialog} />}
+      {dialog?.kind === 'profiles' && <ProfilesDialog />}
       {dialog?.kind === 'hosts' && <HostsDialog />}
       {dialog?.kind === 'move' && <MoveDialog {...dialog} />}
       {dialog?.kind === 'remove' && <RemoveDialog {...dialog} />}

@@ -30,7 +30,8 @@ export async function exportList(): Promise<void> {
   }
 }
 
-function save(blob: Blob, name: string): void {
+/** As a file of the browser's, where that saves downloads. */
+export function save(blob: Blob, name: string): void {
   const link = document.createElement('a')
   link.href = URL.createObjectURL(blob)
   link.download = name

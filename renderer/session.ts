@@ -7,6 +7,7 @@ import type { Client, InputOf, MethodNames, ResultOf, Subscription } from '../sh
 import type { Settings } from '../shared/schemas.ts'
 import { type ConnectionStatus, keepConnected, openPort, openSocket, socketRefusal } from './connect.ts'
 import { createAnnouncements } from './stores/announcements.ts'
+import { attachProfiles } from './stores/profiles.ts'
 import { attachQueues } from './stores/queues.ts'
 import { createTaskListStore } from './stores/task-list.ts'
 import { attachThroughput } from './stores/throughput.ts'
@@ -20,6 +21,9 @@ export const useConnection = create<{ status: ConnectionStatus; wasAway: boolean
 export const useSettings = create<{ settings: Settings | null }>(() => ({ settings: null }))
 
 export const useNotices = create<{ notices: Notice[] }>(() => ({ notices: [] }))
+
+/** Counts the reports that became ready, so that who shows one asks again. */
+export const useReportReady = create<{ count: number }>(() => ({ count: 0 }))
 
 export const announcements = createAnnouncements()
 export const taskList = createTaskListStore({ onRows: (rows) => announcements.observe(rows) })
@@ -50,16 +54,23 @@ function takeSettings(settings: Settings): void {
 
 async function attach(opened: Client<Contract>): Promise<void> {
   const settingsChanged = await opened.subscribe('settings.changed', takeSettings, { visible: isVisible() })
+  const reportReady = await opened.subscribe(
+    'report.ready',
+    () => useReportReady.setState(({ count }) => ({ count: count + 1 })),
+    { visible: isVisible() },
+  )
   const takeNotices = (notices: Notice[]): void => useNotices.setState({ notices })
   const noticesChanged = await opened.subscribe('notices.changed', takeNotices, { visible: isVisible() })
-  const [throughput, queuesChanged] = await Promise.all([
+  const [throughput, queuesChanged, profilesChanged] = await Promise.all([
     attachThroughput(opened, isVisible()),
     attachQueues(opened, isVisible()),
+    attachProfiles(opened, isVisible()),
     taskList.attach(opened, isVisible()),
     opened.call('settings.get').then(takeSettings),
     opened.call('notices.list').then(takeNotices),
   ])
-  if (client === opened) subscriptions = [settingsChanged, noticesChanged, throughput, queuesChanged]
+  if (client === opened)
+    subscriptions = [settingsChanged, noticesChanged, throughput, queuesChanged, profilesChanged, reportReady]
 }
 
 export function startSession(): void {

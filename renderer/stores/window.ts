@@ -35,6 +35,7 @@ export type OpenDialog =
   | { kind: 'add' }
   | { kind: 'settings' }
   | { kind: 'hosts' }
+  | { kind: 'profiles' }
   /** null: a new one */
   | { kind: 'queue'; id: QueueId | null }
   | { kind: 'removeQueue'; id: QueueId; name: string }
@@ -42,7 +43,7 @@ export type OpenDialog =
   | { kind: 'move'; ids: TaskId[]; name: string | null; folder: string; alreadyThere: boolean }
   | { kind: 'remove'; selection: Selection; count: number; name: string | null }
 
-export type Page = 'downloads' | 'night' | 'statistics'
+export type Page = 'downloads' | 'night' | 'report' | 'statistics'
 
 export interface WindowState {
   page: Page

@@ -24,6 +24,7 @@ const PATHS = {
   ascending: 'M4.5 9.5 8 6l3.5 3.5',
   descending: 'M4.5 6.5 8 10l3.5-3.5',
   statistics: 'M3 13.5h10M4.5 13.5V9M8 13.5V3.5M11.5 13.5V6.5',
+  speed: 'M2.7 12a6 6 0 1 1 10.6 0M8 9.5l2.6-3.6',
   night: 'M12.9 9.6A5.4 5.4 0 0 1 6.4 3.1 5.4 5.4 0 1 0 12.9 9.6Z',
   report: 'M4 2.5h8v11H4zM6.3 5.5h3.4M6.3 8h3.4M6.3 10.5h2',
   forward: 'M6 4l4 4-4 4',

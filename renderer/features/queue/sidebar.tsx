@@ -10,6 +10,7 @@ import { QueueList } from './queue-list.tsx'
 
 const PAGES = [
   { page: 'night', icon: 'night', text: 'night.title' },
+  { page: 'report', icon: 'report', text: 'report.title' },
   { page: 'statistics', icon: 'statistics', text: 'stats.title' },
 ] as const satisfies readonly { page: Page; icon: IconName; text: string }[]
 

@@ -18,6 +18,7 @@ import { chooseImport, exportList } from '../../list-file.ts'
 import { taskList } from '../../session.ts'
 import { openAdd, openPage, useWindow } from '../../stores/window.ts'
 import { Icon, type IconName } from '../../ui/icon.tsx'
+import { ProfileMenu } from '../schedule/profile-menu.tsx'
 import { abilitiesOf } from './abilities.ts'
 
 const SEARCH_DELAY_MS = 150
@@ -65,6 +66,7 @@ export function Toolbar() {
         />
       </div>
       <Search />
+      <ProfileMenu />
       <Menu.Root>
         <Menu.Trigger className="icon-button" aria-label={t('toolbar.more')} title={t('toolbar.more')}>
           <Icon name="more" />

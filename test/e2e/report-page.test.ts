@@ -1,0 +1,96 @@
+/** The report of the night and the profiles in Chromium, over a real host with real downloads. */
+import { readFile } from 'node:fs/promises'
+import type { Browser, Page } from 'playwright'
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from 'vitest'
+import { connectLocal } from '../../electron/rpc/local-server.ts'
+import { complaintsOf, keepScreenshot, launchChromium } from '../helpers/chromium.ts'
+import { type CliHome, cliHome } from '../helpers/cli.ts'
+import { type FaultServer, faults, startFaultServer } from '../helpers/fault-server.ts'
+import { addLinks, row } from '../helpers/window.ts'
+
+vi.setConfig({ testTimeout: 90_000, hookTimeout: 60_000 })
+
+let browser: Browser
+let home: CliHome
+let server: FaultServer
+let page: Page
+
+beforeAll(async () => {
+  browser = await launchChromium()
+})
+afterAll(() => browser.close())
+beforeEach(async () => {
+  server = await startFaultServer()
+  home = await cliHome()
+  page = await browser.newPage()
+})
+afterEach(async (context) => {
+  await keepScreenshot(context, page)
+  await page.close()
+  await home[Symbol.asyncDispose]()
+  await server[Symbol.asyncDispose]()
+})
+
+const figure = (name: string) => page.locator('.stats-figures > div', { hasText: name }).locator('dd').first()
+
+test('the report tells what came and what did not, leads to a download, and is saved as a page', async () => {
+  const complaints = complaintsOf(page)
+  server.add('/film.bin', { size: 300_000, seed: 1 })
+  server.fault('/gone.bin', () => faults.status(404))
+  const { url } = JSON.parse(await home.start('serve', '--port', '0').firstLine) as { url: string }
+  const client = await connectLocal(home.profile)
+  await client!.call('settings.set', { secondChances: 0 })
+  client!.close()
+  await page.goto(url)
+  await page.getByRole('grid', { name: 'Downloads' }).waitFor()
+  await addLinks(page, [server.url('/film.bin'), server.url('/gone.bin')], home.files)
+  await row(page, 'film.bin', 'done').waitFor()
+  await row(page, 'gone.bin', 'failed').waitFor()
+
+  await page.getByRole('button', { name: 'Report' }).click()
+  await page.getByRole('heading', { name: 'Report' }).waitFor()
+  await expect.poll(() => figure('Finished').textContent()).toBe('1')
+  expect(await figure('Failed').textContent()).toBe('1')
+  const failed = page.getByRole('region', { name: /^Failed/ })
+  await failed.getByText('The file is not there (404)').waitFor()
+  await failed.getByText(/has no such file.*link/).waitFor()
+  await page
+    .getByRole('region', { name: /^Finished/ })
+    .getByText('film.bin')
+    .waitFor()
+
+  const saving = page.waitForEvent('download')
+  await page.getByRole('button', { name: 'Save as a page' }).click()
+  const saved = await saving
+  expect(saved.suggestedFilename()).toMatch(/^nighthaul-night-\d{4}-\d\d-\d\d\.html$/)
+  expect(await readFile(await saved.path(), 'utf8')).toContain('film.bin')
+
+  await failed.getByRole('button', { name: 'gone.bin' }).click()
+  await page.getByRole('region', { name: 'Details of gone.bin' }).waitFor()
+  expect(complaints).toEqual([])
+})
+
+test('a profile is chosen by hand and given up again, and what it allows is set', async () => {
+  const complaints = complaintsOf(page)
+  const { url } = JSON.parse(await home.start('serve', '--port', '0').firstLine) as { url: string }
+  await page.goto(url)
+  await page.getByRole('button', { name: 'Profile: Full' }).click()
+  await page.getByRole('menuitemradio', { name: 'Calls' }).click()
+  await page.getByRole('button', { name: 'Profile: Calls' }).click()
+  await page.getByText('Chosen by hand').waitFor()
+  await page.getByRole('menuitem', { name: 'Edit profiles…' }).click()
+  const dialog = page.getByRole('dialog', { name: 'Profiles' })
+  await dialog.getByLabel('Speed limit').fill('0.5')
+  const week = dialog.getByRole('grid', { name: 'When “Calls” holds' })
+  await week.focus()
+  await page.keyboard.press('Shift+PageDown')
+  await page.keyboard.press('Space')
+  expect(await dialog.getByLabel('When it holds', { exact: true }).inputValue()).toBe('Mon 00:00-06:30')
+  await dialog.getByRole('button', { name: 'Save' }).click()
+  await dialog.waitFor({ state: 'hidden' })
+  await page.getByRole('button', { name: 'Profile: Calls' }).click()
+  await page.getByRole('menuitemradio', { name: /Calls.*500 kB\/s/ }).waitFor()
+  await page.getByRole('menuitem', { name: /Back to the schedule/ }).click()
+  await page.getByRole('button', { name: /Profile: (Full|Calls)/ }).waitFor()
+  expect(complaints).toEqual([])
+})
