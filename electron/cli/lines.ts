@@ -63,7 +63,7 @@ function status(row: TaskRow, now: number): string {
       ].join('  ')
     case 'waiting': {
       const wait = row.retryAt === null ? '' : ` in ${formatDuration(row.retryAt - now)}`
-      return `${amount}  tries again${wait}${row.error ? `: ${row.error.message}` : ''}`
+      return row.error === null ? `${amount}  starts${wait}` : `${amount}  tries again${wait}: ${row.error.message}`
     }
     case 'finishing':
       return `${amount}  finishing`
@@ -207,7 +207,7 @@ export function detailLines(task: TaskDetail, queue?: string): string[] {
     ['Name', task.filename],
     ['State', task.state],
     ['Error', task.error === null ? null : `${task.error.message} (${task.error.code})`],
-    ['Tries again', time(task.retryAt)],
+    ['Tries again', task.error === null ? null : time(task.retryAt)],
     ['URL', task.url],
     ['Final URL', task.finalUrl === task.url ? null : task.finalUrl],
     ...task.mirrors.map((mirror, index): [string, string] => [index === 0 ? 'Mirrors' : '', mirrorLine(mirror)]),

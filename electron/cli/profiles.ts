@@ -6,6 +6,7 @@ import {
   type ProfileLimits,
   type ProfileName,
   type ProfilesView,
+  type ProfileView,
   type UseProfileInput,
 } from '../../shared/profiles.ts'
 import type { JsonFlags } from './host-commands.ts'
@@ -39,6 +40,11 @@ function limitsNote(limits: ProfileLimits): string {
   return parts.length > 0 ? parts.join(', ') : 'as the settings say'
 }
 
+function timesNote({ windows, timeZone }: Pick<ProfileView, 'windows' | 'timeZone'>): string {
+  if (windows === null) return ''
+  return timeZone === null ? windows : `${windows} (${timeZone})`
+}
+
 export async function listProfiles(flags: JsonFlags): Promise<number> {
   return withQueue(flags, async ({ client }) => {
     const view = await client.call('profiles.list')
@@ -46,11 +52,7 @@ export async function listProfiles(flags: JsonFlags): Promise<number> {
     print(currentLine(view))
     printTable([
       ['NAME', 'LIMITS', 'TIMES'],
-      ...view.profiles.map(({ name, windows, timeZone, ...limits }) => [
-        name,
-        limitsNote(limits),
-        windows === null ? '' : timeZone === null ? windows : `${windows} (${timeZone})`,
-      ]),
+      ...view.profiles.map((profile) => [profile.name, limitsNote(profile), timesNote(profile)]),
     ])
   })
 }
@@ -96,7 +98,10 @@ export async function setProfile(text: string, flags: ProfileFlags): Promise<num
   return withQueue(flags, async ({ client }) => {
     const view = await client.call('profiles.set', { name, patch: given })
     if (flags.json) printJson(view)
-    else print(`${name}: ${limitsNote(view.profiles.find((profile) => profile.name === name)!)}`)
+    else {
+      const profile = view.profiles.find((known) => known.name === name)!
+      print([`${name}: ${limitsNote(profile)}`, timesNote(profile)].filter(Boolean).join('; '))
+    }
   })
 }
 

@@ -19,8 +19,8 @@ const RESULTS: Record<NonNullable<RepeatView['last']>['result'], string> = {
   skipped: 'skipped',
 }
 
-function line({ id, url, nextAt, last }: RepeatView): string {
-  const next = nextAt === null ? 'paused' : `next ${formatInstant(nextAt)}`
+function line({ id, url, nextAt, timeZone, last }: RepeatView): string {
+  const next = nextAt === null ? 'paused' : `next ${formatInstant(nextAt, timeZone ?? undefined)}`
   return `${id}\t${printableLink(url)}\t${next}${last ? `; last: ${lastOf(last)}` : ''}`
 }
 
@@ -46,10 +46,10 @@ export async function listRepeats(flags: JsonFlags): Promise<number> {
     if (repeats.length === 0) return say('nighthaul: There are no repeating downloads')
     printTable([
       ['ID', 'WHEN', 'NEXT', 'LAST', 'URL'],
-      ...repeats.map(({ id, when, nextAt, last, url }) => [
+      ...repeats.map(({ id, when, nextAt, timeZone, last, url }) => [
         String(id),
         when,
-        nextAt === null ? 'paused' : formatInstant(nextAt),
+        nextAt === null ? 'paused' : formatInstant(nextAt, timeZone ?? undefined),
         last === null ? '' : last.result,
         printableLink(url),
       ]),

@@ -59,6 +59,16 @@ describe('what cannot be done is said in one sentence, with exit code 2, before 
     ['what is no port', ['serve', '--port', 'x'], '--port'],
     ['what is no id', ['show', 'x'], 'nighthaul list'],
     ['no id', ['pause'], 'id'],
+    ['a start that is past', ['add', '--start-at', '2020-01-01T00:00', url], 'past'],
+    ['a start that is no time', ['set', '1', '--start-at', '25:00'], '23:00'],
+    ['two starts', ['set', '1', '--start-at', '23:00', '--start-in', '2h'], 'use one of them'],
+    ['what is no time span', ['set', '1', '--start-in', 'soon'], '1h30m'],
+    ['a zone without a time', ['set', '1', '--tz', 'UTC'], '--start-at'],
+    ['a zone that does not exist', ['add', '--start-at', '23:00', '--tz', 'Mars/Olympus', url], 'Europe/Berlin'],
+    ['a profile that does not exist', ['schedule', 'profile', 'use', 'party'], 'full, day, calls, night'],
+    ['two ends of one choice', ['schedule', 'profile', 'use', 'full', '--for', '1h', '--always'], 'use one of them'],
+    ['nothing to change', ['schedule', 'profile', 'set', 'day'], '--limit-rate'],
+    ['a repeating download without a time', ['schedule', 'repeat', 'add', url], '--when'],
   ])('%s', async (_what, args, helpful) => {
     const { code, stdout, stderr } = await heard(args)
     expect({ code, stdout }).toEqual({ code: 2, stdout: '' })
