@@ -144,7 +144,7 @@ describe('room', () => {
     volume.freeBytes = 64 * MIB
     await second.until(id, 'done')
     const after = volume.looks
-    await new Promise((resolve) => setTimeout(resolve, 300))
+    await second.ticks(20)
     expect(volume.looks).toBe(after)
   })
 
@@ -231,10 +231,10 @@ describe('folders', () => {
     await using engine = await startEngine({ fs })
     server.add('/file.bin', { size: SIZE, seed: 1 })
     await engine.add(server.url('/file.bin'))
-    // A hundred times as fast: without growing pauses these would be twenty tries a second.
-    await new Promise((resolve) => setTimeout(resolve, 1_500))
+    // Without growing pauses these would be twenty tries.
+    await engine.ticks(100)
     expect(server.requests.length).toBeLessThan(12)
-    expect(server.requests.length).toBeGreaterThan(1)
+    await server.until(() => server.requests.length > 1)
   })
 
   it('a name too long for the file system is shortened, with its extension and its numbers', async () => {

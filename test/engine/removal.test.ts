@@ -131,7 +131,7 @@ describe('a removed download', () => {
     await engine.until(id, 'done')
     await remove(engine, id, { deleteFiles: true })
     skippedMs = 9 * MINUTE_MS
-    await new Promise((resolve) => setTimeout(resolve, 1_100))
+    await engine.ticks(2)
     expect(await hidden(engine)).toHaveLength(1)
     skippedMs = 11 * MINUTE_MS
     await until(async () => (await removed(engine))[0]?.filesGone === true)

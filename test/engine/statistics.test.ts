@@ -82,10 +82,7 @@ describe('an engine', () => {
     await engine.call('tasks.force', { selection: { ids: [b] } })
     await engine.untilTask(b, (task) => task.state === 'active')
     // Two ticks are a second of the engine’s clock at least.
-    await new Promise<void>((resolve) => {
-      let ticks = 0
-      engine.engine.events.subscribe('throughput.tick', () => ++ticks === 2 && resolve(), { visible: true })
-    })
+    await engine.ticks(2)
     server.release()
     await engine.until(a, 'done')
     await engine.until(b, 'done')

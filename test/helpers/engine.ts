@@ -59,6 +59,8 @@ export interface TestEngine extends AsyncDisposable {
   until(id: TaskId, ...states: TaskState[]): Promise<TaskDetail>
   /** resolves when the condition holds for the task */
   untilTask(id: TaskId, condition: (task: TaskDetail) => boolean): Promise<TaskDetail>
+  /** resolves after so many ticks, each a second of the engine's clock at least: for what must not happen meanwhile */
+  ticks(count: number): Promise<void>
   /** ends this engine as a clean quit does */
   stop(): Promise<void>
 }
@@ -144,6 +146,19 @@ export async function startEngine(options: TestEngineOptions = {}): Promise<Test
       })
       return items[0]!.id
     },
+    ticks: (count) =>
+      new Promise((resolve) => {
+        let left = count
+        const listening = engine.events.subscribe(
+          'throughput.tick',
+          () => {
+            if (--left > 0) return
+            listening.dispose()
+            resolve()
+          },
+          { visible: true },
+        )
+      }),
     until: (id, ...states) => untilTask(id, (task) => states.includes(task.state)),
     stop,
     async [Symbol.asyncDispose]() {
