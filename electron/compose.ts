@@ -13,6 +13,7 @@ import type { Logger } from './engine/ports.ts'
 import { LANE_WORKER } from './lane-entry.ts'
 import { nodeClock } from './platform/clock.ts'
 import { defaultDownloadFolder } from './platform/download-folder.ts'
+import { runProgram } from './platform/run-program.ts'
 import { bootId, databasePath, isOwnerAlive, isQueueOwned } from './profile.ts'
 import { saveReport } from './report-files.ts'
 import { openStore } from './store/index.ts'
@@ -76,6 +77,7 @@ export async function openEngine(options: OpenEngineOptions): Promise<OpenedEngi
     settingsOverride: options.settingsOverride,
     networkInterfaces,
     saveReport: (night, contents, keep) => saveReport(profile, night, contents, keep),
+    runProgram,
     isOwnerAlive,
     isQueueOwned: () => isQueueOwned(profile),
   })

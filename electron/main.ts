@@ -10,8 +10,10 @@ import {
   ipcMain,
   Menu,
   MessageChannelMain,
+  Notification,
   nativeImage,
   powerMonitor,
+  powerSaveBlocker,
   protocol,
   session,
   shell,
@@ -23,6 +25,7 @@ import { type Contract, contract } from '../shared/contract.ts'
 import type { Client } from '../shared/rpc.ts'
 import { createClient } from '../shared/rpc-client.ts'
 import { APP_SCHEME, createAppHandler } from './app-protocol.ts'
+import { attendDesktop } from './desktop-power.ts'
 import { createInProcessHost, createUtilityHost, type EngineChild, type EngineHost } from './engine-host.ts'
 import { startEngineService } from './engine-service.ts'
 import { CHANNELS } from './platform/channels.ts'
@@ -106,6 +109,12 @@ async function run(): Promise<void> {
     engine,
     isTrusted: isTrustedSender,
     connectWindow: (contents) => connectWindow(host, contents),
+  })
+  attendDesktop({
+    ...{ powerMonitor, powerSaveBlocker, logger, engine, showWindow },
+    notify: (options) => new Notification(options),
+    onRunning: (listener) => host.onState(({ kind }) => kind === 'running' && listener()),
+    quit: () => app.quit(),
   })
   powerMonitor.on('resume', () => {
     // Other proxies, too, perhaps; dead connections certainly.

@@ -42,6 +42,14 @@ import {
   UpdateTasksInput,
 } from './schemas.ts'
 
+import {
+  type Activity,
+  type Countdown,
+  type MachineAction,
+  POWER_SOURCES,
+  type PowerSource,
+  type WorkDone,
+} from './unattended.ts'
 import type { RepairResult, Verification } from './verification.ts'
 
 const Nothing = z.undefined()
@@ -103,6 +111,13 @@ export const contract = {
   )<ParsedMetalink>(),
   /** Idle connections are dropped, downloads that wait because of the network go on at once: how many. */
   'network.changed': method(z.object({ reason: z.enum(NETWORK_CHANGES) }))<{ retried: number }>(),
+  /** The machine runs on another source of power now. */
+  'power.changed': method(z.object({ source: z.enum(POWER_SOURCES) }))<{ source: PowerSource }>(),
+  'activity.get': method(Nothing)<Activity>(),
+  /** What is about to happen to the machine; null: nothing. */
+  'countdown.get': method(Nothing)<Countdown | null>(),
+  /** Calls it off, also while it waits for other downloads. */
+  'countdown.cancel': method(Nothing)<{ cancelled: boolean }>(),
   /** The list as a file, in parts. */
   'list.export': method(ExportInput)<ExportPage>(),
   /** What such a file holds joins the list; what is here stays as it is. */
@@ -167,6 +182,14 @@ export const contract = {
   'throughput.tick': event<ThroughputSample>(),
   /** All of them, in order: when one was changed, and at most once a second when one does something else than before. */
   'queues.changed': event<QueueView[]>(),
+  /** work began or is over, or whether it keeps the machine awake is another thing now */
+  'activity.changed': event<Activity>(),
+  /** null: it is over, or was called off */
+  'countdown.changed': event<Countdown | null>(),
+  /** the work of a queue or of all is done, and somebody wanted to be told */
+  'work.done': event<WorkDone>(),
+  /** for the program that the engine runs in: it does this now */
+  'machine.act': event<{ action: MachineAction }>(),
   'settings.changed': event<Settings>(),
   'notices.changed': event<Notice[]>(),
   'repeats.changed': event<RepeatView[]>(),

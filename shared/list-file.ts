@@ -89,7 +89,7 @@ export type ListHead = z.output<typeof ListHead>
 /** What it does when it is done stays here: a list from elsewhere must not run programs. */
 export const ListedQueue = AddQueueInput.omit({ position: true, whenDone: true })
 export const ListedHostRule = HostRule
-export const ListedSettings = SettingsPatch
+export const ListedSettings = SettingsPatch.omit({ whenDone: true })
 
 export const ExportInput = z.object({
   secrets: z.boolean().default(false),

@@ -8,6 +8,10 @@ export const NOTICE_CODES = [
   'list_missing',
   'log_damaged',
   'backup_failed',
+  'queue_done',
+  'all_done',
+  'done_command_failed',
+  'done_webhook_failed',
   'repeat_missed',
   'window_missed',
   'deadline_tight',
@@ -45,6 +49,11 @@ export const noticesEn: Record<NoticeCode, string> = {
     'The queue “{{queue}}” will just be done by {{by}}: at about {{ends}}, and a slower line would be too slow.',
   deadline_misses:
     'The queue “{{queue}}” will not be done by {{by}}: of {{files}} downloads {{late}} will be missing then ({{lateBytes}}). It would be done {{ends}}.',
+  queue_done: '“{{queue}}” is done: {{done}} finished ({{bytes}}), {{failed}} not.',
+  all_done: 'All downloads are done: {{done}} finished ({{bytes}}), {{failed}} not.',
+  done_command_failed: 'The command “{{program}}” that was to run when the downloads were done failed: {{reason}}',
+  done_webhook_failed:
+    '“{{origin}}” could not be told that the downloads are done, after three tries: {{reason}} Everything else went its way.',
   backup_failed: 'The daily backup of the list failed: {{reason}} Older backups are as they were; it is tried again.',
 }
 

@@ -115,8 +115,8 @@ export type AddQueueInput = z.output<typeof AddQueueInput>
 /** Fields of queue settings that can be read one by one: a stored one that is damaged costs only itself. */
 export const QUEUE_FIELDS = QueueFields.shape
 
-/** Why nothing of a queue starts. */
-export type QueueHold = 'stopped' | 'window' | null
+/** Why nothing of a queue starts. `battery`: the machine runs on it, and the settings say to wait. */
+export type QueueHold = 'stopped' | 'window' | 'battery' | null
 
 export interface QueueView extends QueueSettings {
   id: QueueId

@@ -73,6 +73,7 @@ export function refusalSentence(host: { host: string; status: number | null; com
 
 const NEXT: Record<NextStep['code'], string> = {
   now: '{{downloads}} under way or next in turn.',
+  battery: '{{downloads}} when the machine runs on mains power again.',
   window: '{{downloads}} when the window of “{{queue}}” opens.',
   start: '{{downloads}} when their time comes.',
   retry: '{{downloads}} tried again.',

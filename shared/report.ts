@@ -169,6 +169,7 @@ export const NEXT_CODES = [
   'host',
   'disk',
   'stopped',
+  'battery',
   'paused',
   'decision',
   'failed',

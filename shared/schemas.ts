@@ -5,9 +5,11 @@
 import { z } from 'zod'
 import type { ErrorInfo } from './errors.ts'
 import { Checksum, type ChecksumResult, ExpectedDigest, PieceHashes } from './integrity.ts'
+import { WhenDone } from './queues.ts'
 import type { RequestFigures, TallyTotals } from './request-statistics.ts'
 import { TASK_STATES, type TaskState } from './task-state.ts'
 import type { TaskStrategyReason } from './task-strategy.ts'
+import { ON_BATTERY } from './unattended.ts'
 import type { Verdict, Verification, VerifyProgress } from './verification.ts'
 
 export const TaskId = z.int().positive()
@@ -409,6 +411,15 @@ export const Settings = z.object({
   secondChanceMinutes: z.int().min(1).max(1440),
   /** minutes for which `onChange: ask` waits, before the new file is fetched beside the partial; null: for ever */
   changedAfterMinutes: z.int().min(1).max(10_080).nullable(),
+  /** the machine does not go to sleep by itself while downloads run */
+  inhibitSleep: z.boolean(),
+  onBattery: z.enum(ON_BATTERY),
+  /** of all downloads together, where `onBattery` is `limit` */
+  batteryLimitBytesPerSecond: z.int().positive(),
+  /** what happens when the last download of all queues has ended */
+  whenDone: z.array(WhenDone).max(10),
+  /** before the machine sleeps or is turned off, or Nighthaul quits */
+  countdownSeconds: z.int().min(5).max(3600),
   connectTimeoutMs: TimeoutMs,
   headersTimeoutMs: TimeoutMs,
   stallTimeoutMs: TimeoutMs,
@@ -476,6 +487,11 @@ export const DEFAULT_SETTINGS: Omit<Settings, 'downloadFolder'> = {
   secondChances: 2,
   secondChanceMinutes: 10,
   changedAfterMinutes: 60,
+  inhibitSleep: false,
+  onBattery: 'nothing',
+  batteryLimitBytesPerSecond: 1_000_000,
+  whenDone: [],
+  countdownSeconds: 60,
   connectTimeoutMs: 10_000,
   headersTimeoutMs: 30_000,
   stallTimeoutMs: 30_000,

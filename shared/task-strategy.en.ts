@@ -21,6 +21,7 @@ export const taskStrategyEn: Record<TaskStrategyCode, string> = {
   restarted: 'A connection far behind the others was made anew.',
   waiting_for_turn: 'It waits for its turn: downloads at once are set to {{atOnce}}.',
   queue_stopped: 'Its queue is stopped.',
+  waiting_for_power: 'It waits until the machine runs on mains power again.',
   waiting_for_window: 'It waits for its queue’s window, which opens in {{opensInMs}}.',
   waiting_for_start: 'It was to start later: in {{waitMs}}.',
   waiting_for_owner: 'It waits until the app or “nighthaul serve” runs.',

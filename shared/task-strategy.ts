@@ -11,6 +11,8 @@ export const TASK_STRATEGY_CODES = {
   waiting_for_turn: 'waiting_for_turn',
   /** its queue was stopped: {} */
   queue_stopped: 'queue_stopped',
+  /** the machine runs on battery, and the settings say to wait: {} */
+  waiting_for_power: 'waiting_for_power',
   /** its queue's window is closed: { opensInMs } */
   waiting_for_window: 'waiting_for_window',
   /** it was to start later: { waitMs } */

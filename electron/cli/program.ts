@@ -6,6 +6,7 @@ import { Command, type CommanderError, Option } from 'commander'
 import { NighthaulError } from '../../shared/errors.ts'
 import { type AccessFlags, addAccessOptions, caOption, headerOption, userOption } from './access-options.ts'
 import type { BenchFlags } from './bench.ts'
+import { addCountdownCommands } from './countdown-commands.ts'
 import { addStartOptions, valued } from './flags.ts'
 import { addHostCommands } from './host-commands.ts'
 import { addListCommands } from './list-commands.ts'
@@ -191,6 +192,7 @@ export function buildProgram(finish: (code: number) => void): Command {
 
   addVerifyCommands(program, run)
   addQueueCommands(program, run)
+  addCountdownCommands(program, run)
   addHostCommands(program, run)
   addScheduleCommands(program, run)
   addReportCommands(program, run)

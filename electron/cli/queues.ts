@@ -13,6 +13,7 @@ type JsonFlags = Pick<QueueFlags, 'json' | 'profile'>
 export function queueState({ hold, changesAt, running, open }: QueueView, now: number): string {
   const when = changesAt === null ? '' : ` in ${formatDuration(changesAt - now)}`
   if (hold === 'stopped') return 'stopped'
+  if (hold === 'battery') return 'on battery'
   if (hold === 'window') return changesAt === null ? 'window closed' : `opens${when}`
   const work = open === 0 ? 'idle' : `${formatCount(running)} of ${formatCount(open)} running`
   return changesAt === null ? work : `${work}, closes${when}`

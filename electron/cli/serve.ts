@@ -5,6 +5,7 @@ import { contract } from '../../shared/contract.ts'
 import { exitCodeOf, type NighthaulError } from '../../shared/errors.ts'
 import { openEngine } from '../compose.ts'
 import { startDaemon } from '../daemon.ts'
+import { attendMachine } from '../headless/machine.ts'
 import { profileFolder, takeQueueLock } from '../profile.ts'
 import { listenLocal } from '../rpc/local-server.ts'
 import type { GlobalFlags } from './program.ts'
@@ -23,15 +24,16 @@ export async function serve(flags: ServeFlags): Promise<number> {
   const interruption = onInterruption()
   const closers: (() => unknown)[] = [interruption.dispose]
   try {
-    await start(flags, closers)
-    return await untilInterrupted(interruption.signal)
+    const ending = Promise.withResolvers<number>()
+    await start(flags, closers, () => ending.resolve(0))
+    return await Promise.race([untilInterrupted(interruption.signal), ending.promise])
   } finally {
     for (let close = closers.pop(); close; close = closers.pop()) await close()
   }
 }
 
 /** Leaves in `closers` what has to be closed, the last one first. */
-async function start(flags: ServeFlags, closers: (() => unknown)[]): Promise<void> {
+async function start(flags: ServeFlags, closers: (() => unknown)[], quit: () => void): Promise<void> {
   const profile = profileFolder({ flag: flags.profile, env: process.env })
   const lock = takeQueueLock(profile, 'headless')
   closers.push(() => lock.release())
@@ -43,6 +45,7 @@ async function start(flags: ServeFlags, closers: (() => unknown)[]): Promise<voi
     say('nighthaul: The list of downloads was damaged: what could be read was kept, the damaged file lies beside it')
   }
   await engine.start()
+  closers.push(await attendMachine({ engine, logger, quit }))
   const served = { contract, handlers: engine.handlers, events: engine.events, version: version(), logger }
   const local = await listenLocal(lock, served)
   closers.push(() => local.close())

@@ -20,13 +20,25 @@ export interface StrategySources {
   /** somebody works on the queue that the task is in */
   queueWorks: boolean
   networkProbeAt: number | null
+  /** bytes per second of all downloads together; null: none */
+  limitOfAll: number | null
 }
 
 /** Why the task is, or was, fetched as it is; `live` where it runs. */
 export function currentStrategy(
   task: TaskRecord,
   live: Pick<LiveProgress, 'openConnections' | 'strategy'> | undefined,
-  { clock, hosts, settings, connectionsUsually, queue, queueLimit, queueWorks, networkProbeAt }: StrategySources,
+  {
+    clock,
+    hosts,
+    settings,
+    connectionsUsually,
+    queue,
+    queueLimit,
+    queueWorks,
+    networkProbeAt,
+    limitOfAll,
+  }: StrategySources,
 ): TaskStrategyReason[] {
   const { host } = new URL(task.finalUrl ?? task.sourceUrl ?? task.url)
   return strategyOf({
@@ -38,7 +50,7 @@ export function currentStrategy(
       task: task.options.limitBytesPerSecond ?? null,
       queue: queueLimit ?? null,
       host: hosts.limits(host).limitBytesPerSecond,
-      all: settings.limitBytesPerSecond,
+      all: limitOfAll,
     },
     connectionsWanted: task.options.connections ?? connectionsUsually,
     downloadsAtOnce: settings.downloadsAtOnce,

@@ -25,6 +25,7 @@ import {
   type ThroughputSample,
 } from '../../shared/schemas.ts'
 import { isUnfinished } from '../../shared/task-state.ts'
+import type { Activity, Countdown, MachineAction, WorkDone } from '../../shared/unattended.ts'
 import { addTasks } from './adding.ts'
 import { Admission } from './admission.ts'
 import type { EngineApi } from './api.ts'
@@ -40,6 +41,7 @@ import { LeasedTasks } from './leased-tasks.ts'
 import { Limits } from './limits.ts'
 import { exportPage } from './list-export.ts'
 import { importList } from './list-import.ts'
+import { Machine } from './machine.ts'
 import { MeasuredRates } from './measured-rates.ts'
 import { ThroughputHistory } from './metrics.ts'
 import { mirrorReason, mirrorViews } from './mirrors.ts'
@@ -92,9 +94,25 @@ export function createEngine(deps: EngineDeps): EngineApi {
     running: (id) => runner.runs.filter(({ queueId }) => queues.resolve(queueId) === id).length,
     missed: () => missedWindows,
     outlookOf: (id) => deadlines.outlookOf(id),
+    held: () => (deps.lease === null ? machine.hold : null),
+  })
+  const unattended: Unattended = new Unattended({
+    ...deps,
+    settings: () => settings,
+    runner: () => runner,
+    hosts: hosts.controller,
+  })
+  const notices = new Notices(deps)
+  const machine: Machine = new Machine({
+    ...{ ...deps, notices, network: unattended.presence },
+    settings: () => settings,
+    queues: () => queues,
+    lane: () => lane,
+    running: () => runner.running,
+    changed: () => limitsChanged(),
   })
   const limits = new Limits(clock, {
-    all: () => settings.limitBytesPerSecond,
+    all: () => machine.limitBytesPerSecond,
     // What `get` does in the foreground is in no queue.
     queues: () => (deps.lease === null ? queues.rates : new Map()),
     host: (name) => hosts.limits(name).limitBytesPerSecond,
@@ -153,12 +171,6 @@ export function createEngine(deps: EngineDeps): EngineApi {
     heldElsewhere: (task) => heldElsewhere(task),
     freed: () => schedulePump(),
   })
-  const unattended = new Unattended({
-    ...deps,
-    settings: () => settings,
-    runner: () => runner,
-    hosts: hosts.controller,
-  })
   const runner: Runner = new Runner({
     ...deps,
     verifications,
@@ -171,6 +183,7 @@ export function createEngine(deps: EngineDeps): EngineApi {
     redirected: (from, to) => admission.redirected(from, to),
     limits,
     unattended,
+    heard: (...what) => machine.heard(...what),
     add: (input) => void handlers['tasks.add'](input),
     journal,
     received: (queueId, bytes) => {
@@ -199,7 +212,6 @@ export function createEngine(deps: EngineDeps): EngineApi {
       })
     : null
 
-  const notices = new Notices(deps)
   const missedWindows = new MissedWindows({ ...deps, queues: () => queues, notices, changed: () => schedulePump() })
   const backups = new Backups({ ...deps, settings: () => settings, notices })
   const removal = new Removal({
@@ -211,6 +223,7 @@ export function createEngine(deps: EngineDeps): EngineApi {
     mineOf: (ids) => mineAmong(ids),
     moved: (ids) => {
       for (const id of ids) leased.delete(id)
+      machine.removed()
       schedulePump()
     },
   })
@@ -326,6 +339,7 @@ export function createEngine(deps: EngineDeps): EngineApi {
         guard('deadlines', () => deadlines.step())
         guard('removed', () => removal.step())
         guard('backups', () => backups.step())
+        guard('machine', () => machine.step())
         if (ticks % LOOK_EVERY === 0) guard('questions', () => runner.changedFiles.step())
       }
       const now = clock.monotonic()
@@ -538,6 +552,7 @@ export function createEngine(deps: EngineDeps): EngineApi {
             connectionsUsually: queues.of(task.queueId).connections ?? settings.connectionsPerDownload,
             queue: { hold: queues.holdOf(task.queueId), changesAt: queues.changesAt(task.queueId) },
             queueLimit: deps.lease === null ? queues.rates.get(task.queueId) : null,
+            limitOfAll: machine.limitBytesPerSecond,
             networkProbeAt: unattended.presence.away?.probeAt ?? null,
             queueWorks: started || heldElsewhere(task) || deps.isQueueOwned(),
           }),
@@ -605,6 +620,7 @@ export function createEngine(deps: EngineDeps): EngineApi {
     'curl.parse': async ({ command }) => ({ items: (await import('./curl-command.ts')).parseCurl(command) }),
     'metalink.parse': async ({ document, name }) => (await import('./metalink.ts')).parseMetalink(document, name),
     'network.changed': ({ reason }) => ({ retried: networkChanged(reason) }),
+    ...machine.handlers,
     'settings.get': () => shownSettings(stored),
     'settings.set': (shown) => {
       store.setSettings(storedPatch(shown, stored))
@@ -647,6 +663,14 @@ export function createEngine(deps: EngineDeps): EngineApi {
           return member(queues.listeners, listener as (queues: QueueView[]) => void)
         case 'report.ready':
           return member(reports.listeners, listener as (ready: ReportReady) => void)
+        case 'activity.changed':
+          return member(machine.activityListeners, listener as (activity: Activity) => void)
+        case 'countdown.changed':
+          return member(machine.whenDone.countdownListeners, listener as (countdown: Countdown | null) => void)
+        case 'work.done':
+          return member(machine.whenDone.doneListeners, listener as (work: WorkDone) => void)
+        case 'machine.act':
+          return member(machine.whenDone.actListeners, listener as (act: { action: MachineAction }) => void)
         case 'notices.changed':
           return member(notices.listeners, listener as (notices: Notice[]) => void)
         default:
@@ -660,6 +684,7 @@ export function createEngine(deps: EngineDeps): EngineApi {
     networkWatch?.stop()
     await diskWatch?.stop()
     retryTimer?.cancel()
+    await machine.whenDone.drain()
     verifications.stop()
     await mover.drain()
     const ids = runner.runningIds()

@@ -41,7 +41,7 @@ export function exportPage(
           version: LIST_VERSION,
           exportedAt: new Date(deps.clock.now()).toISOString(),
           secrets,
-          settings: strip(store.getSettings(), withoutSettingsSecrets),
+          settings: strip(listedSettings(store.getSettings()), withoutSettingsSecrets),
           queues: queues.map(({ id: _id, whenDone: _whenDone, ...queue }) => queue),
           hostRules: store.hostRules().map((rule) => strip(rule, withoutRuleSecrets)),
         }
@@ -154,6 +154,11 @@ function withoutRuleSecrets(rule: HostRule): HostRule {
     ...(headers && { headers: harmless(headers) }),
     ...(proxy !== undefined && { proxy: withoutLogin(proxy) }),
   }
+}
+
+/** What runs when all is done stays here: an import would not take it. */
+function listedSettings({ whenDone: _whenDone, ...settings }: SettingsPatch): SettingsPatch {
+  return settings
 }
 
 function withoutSettingsSecrets(settings: SettingsPatch): SettingsPatch {

@@ -133,7 +133,7 @@ function readSettings(value: unknown, refuse: (position: number, reason: string)
   if (typeof value !== 'object' || value === null) return {}
   const entries = Object.entries(value).filter(([key, setting], index) => {
     const schema = Object.hasOwn(ListedSettings.shape, key)
-      ? ListedSettings.shape[key as keyof SettingsPatch]
+      ? ListedSettings.shape[key as keyof typeof ListedSettings.shape]
       : undefined
     const sound = schema?.safeParse(setting).success ?? false
     if (!sound) refuse(index + 1, schema === undefined ? `there is no setting “${key}”` : `“${key}” cannot be used`)

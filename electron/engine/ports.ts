@@ -74,6 +74,21 @@ export interface FileSystem {
   markOrigin(path: string, url: string, referrer: string | null): Promise<void>
 }
 
+export interface ProgramOrder {
+  program: string
+  args: readonly string[]
+  /** beside this process' own */
+  env: Readonly<Record<string, string>>
+  timeoutMs: number
+  signal: AbortSignal
+}
+
+export interface ProgramEnd {
+  code: number
+  /** the beginning of what it wrote */
+  output: string
+}
+
 export interface EngineDeps {
   store: TaskStore
   fs: FileSystem
@@ -99,6 +114,8 @@ export interface EngineDeps {
   lease: string | null
   /** tasks that the disk stopped go on by themselves; otherwise whoever asked is told, and that is the end of it */
   watchesDisk: boolean
+  /** runs a program of the user's without a shell; rejects where it cannot be started or took too long */
+  runProgram(order: ProgramOrder): Promise<ProgramEnd>
   /** settings of this process alone, never stored (`get` and its flags) */
   settingsOverride?: SettingsPatch
   /** as os.networkInterfaces(): looked at to notice another network; left out: `network.changed` alone tells */

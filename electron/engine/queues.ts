@@ -20,6 +20,8 @@ export interface QueuesDeps extends Pick<EngineDeps, 'store' | 'clock' | 'logger
   /** a window that was missed, and until when a queue works to make up for it */
   missed: () => Pick<MissedWindows, 'of' | 'until'>
   outlookOf: (id: QueueId) => QueueOutlook | null
+  /** what holds all of them */
+  held: () => QueueHold
 }
 
 export class Queues {
@@ -65,8 +67,8 @@ export class Queues {
   holdOf(id: QueueId): QueueHold {
     const queue = this.of(id)
     if (queue.stopped) return 'stopped'
-    if (queue.windows === null || this.#window(queue).open) return null
-    return this.#deps.missed().until(id) === null ? 'window' : null
+    if (queue.windows !== null && !this.#window(queue).open && this.#deps.missed().until(id) === null) return 'window'
+    return this.#deps.held()
   }
 
   /** Epoch ms at which its window opens or closes next; null: never. */

@@ -27,6 +27,7 @@ function stepOf(task: TaskRecord, queue: OpenQueue | undefined): Step {
       return { code: 'now', at: null }
     case 'queued':
       if (task.forced || !queue || queue.hold === null) return { code: 'now', at: null }
+      if (queue.hold === 'battery') return { code: 'battery', at: null }
       return queue.hold === 'window' ? { code: 'window', at: queue.changesAt } : { code: 'stopped', at: null }
     case 'waiting':
       if (task.error === null) return { code: 'start', at: task.retryAt }

@@ -1,5 +1,5 @@
 /** One running task as the runner keeps it, and what runs need. */
-import type { TaskRecord } from '../../shared/records.ts'
+import type { TaskPatch, TaskRecord } from '../../shared/records.ts'
 import type { AddTasksInput, QueueId, Settings, TaskId } from '../../shared/schemas.ts'
 import type { Changes } from './changes.ts'
 import type { Download } from './download.ts'
@@ -9,6 +9,7 @@ import type { Lane } from './lane/lane.ts'
 import type { Limits } from './limits.ts'
 import type { EngineDeps } from './ports.ts'
 import type { TokenBucket } from './rate-limiter.ts'
+import type { TaskEvent } from './task-machine.ts'
 import type { Unattended } from './unattended.ts'
 import type { Verifications } from './verifications.ts'
 
@@ -46,6 +47,8 @@ export interface RunnerDeps extends EngineDeps {
   verifications: Pick<Verifications, 'beforeRun' | 'beforeName'>
   /** puts a download of the same link beside one */
   add: (input: AddTasksInput) => void
+  /** what tasks hear, as they were before */
+  heard: (tasks: readonly TaskRecord[], event: TaskEvent, patch: TaskPatch) => void
   unattended: Pick<Unattended, 'came' | 'ending'>
   received: (queueId: QueueId, bytes: number) => void
   journal: Pick<Journal, 'heard' | 'over'>

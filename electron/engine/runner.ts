@@ -113,6 +113,7 @@ export class Runner {
     for (const { id, effects } of moved)
       for (const effect of effects.slice(persist(effects) + 1)) this.#carryOut(effect, id)
     const ids = moved.map(({ id }) => id)
+    this.#deps.heard(heard, event, patch)
     changes.changed(ids)
     this.#deps.moved(ids)
     return moved.length
@@ -274,14 +275,9 @@ export class Runner {
 
   /** Another time, or another of its URLs, may do better. */
   #instead(id: TaskId, ending: Ending, { download, host, beganAt }: Run): Ending {
-    const { unattended, clock, logger } = this.#deps
-    const brought = { bytes: download.writtenBytes - download.resumedFromBytes, busyMs: clock.monotonic() - beganAt }
-    try {
-      return unattended.ending(id, host, ending, (own) => this.#mirrors.instead(id, own, brought))
-    } catch (error) {
-      logger.error({ task: id, error: toErrorInfo(error).message }, 'what else could be tried was not found out')
-      return ending
-    }
+    const bytes = download.writtenBytes - download.resumedFromBytes
+    const brought = { bytes, busyMs: this.#deps.clock.monotonic() - beganAt }
+    return this.#deps.unattended.ending(id, host, ending, (own) => this.#mirrors.instead(id, own, brought))
   }
 
   /** Never throws: nobody waits for it, and a run that ended must not stay "active" because the store was busy. */
@@ -314,14 +310,7 @@ export class Runner {
       case 'changed':
         return { event: { kind: 'remoteChanged', error: outcome.error.toInfo() }, patch: {} }
       case 'failed':
-        return {
-          event: this.#failed(
-            id,
-            await this.room.inNumbers(outcome.error, this.#deps.store.getTask(id)),
-            outcome.progressed,
-          ),
-          patch: {},
-        }
+        return this.#failedAs(id, outcome.error, outcome.progressed)
       case 'published': {
         this.apply(id, { kind: 'transferred' })
         const task = this.#deps.store.getTask(id)
@@ -352,12 +341,18 @@ export class Runner {
       }
     } catch (error) {
       if (run.abort.signal.aborted) return null
-      return { event: this.#failed(id, await this.room.inNumbers(typed(error), task), false), patch: {} }
+      return this.#failedAs(id, typed(error), false)
     }
   }
 
   #contextOf(task: TaskRecord): PublishContext & Pick<EngineDeps, 'clock'> {
     return runContext(task, this.#deps, { room: this.room, relocator: this.relocator })
+  }
+
+  /** A full disk in numbers, where that is what it is. */
+  async #failedAs(id: TaskId, error: NighthaulError, progressed: boolean): Promise<Ending> {
+    const told = await this.room.inNumbers(error, this.#deps.store.getTask(id))
+    return { event: this.#failed(id, told, progressed), patch: {} }
   }
 
   #isStrict({ options }: TaskRecord): boolean {

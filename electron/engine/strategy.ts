@@ -95,6 +95,7 @@ function hostOf({ task }: StrategyFacts): string {
 function heldBy(facts: StrategyFacts): TaskStrategyReason | null {
   const { queue, host, now, networkProbeAt } = facts
   if (queue.hold === 'stopped') return { code: 'queue_stopped', params: {} }
+  if (queue.hold === 'battery') return { code: 'waiting_for_power', params: {} }
   if (queue.hold === 'window')
     return { code: 'waiting_for_window', params: { opensInMs: Math.max(0, (queue.changesAt ?? now) - now) } }
   if (networkProbeAt !== null)

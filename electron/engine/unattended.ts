@@ -3,7 +3,7 @@
  * good comes once more at the end of its queue.
  * Acts; network-presence.ts and second-chances.ts decide.
  */
-import { NighthaulError } from '../../shared/errors.ts'
+import { NighthaulError, toErrorInfo } from '../../shared/errors.ts'
 import type { NetworkChange, Settings, TaskId } from '../../shared/schemas.ts'
 import type { HostController } from './host-controller.ts'
 import type { Ending } from './mirrors.ts'
@@ -39,8 +39,17 @@ export class Unattended {
     if (this.presence.isNews(host) && this.presence.came(host)) this.#back()
   }
 
-  /** How a run ended, or what becomes of it instead. `elsewhere`: another URL may do better. */
+  /** How a run ended, or what becomes of it instead. `elsewhere`: another URL may do better. Never throws. */
   ending(id: TaskId, host: string, ending: Ending, elsewhere: (ending: Ending) => Ending): Ending {
+    try {
+      return this.#instead(id, host, ending, elsewhere)
+    } catch (error) {
+      this.#deps.logger.error({ task: id, error: toErrorInfo(error).message }, 'nothing else could be tried')
+      return ending
+    }
+  }
+
+  #instead(id: TaskId, host: string, ending: Ending, elsewhere: (ending: Ending) => Ending): Ending {
     if (this.#deps.lease !== null) return elsewhere(ending)
     if (ending.event.kind === 'failed' && ending.event.error.code === 'forbidden') this.#deps.hosts.forbade(host, id)
     return this.#withoutNetwork(id, host, ending) ?? this.#onceMore(id, elsewhere(ending))

@@ -8,6 +8,7 @@ import { createInlineLane } from '../../electron/engine/lane/inline-lane.ts'
 import { createLanePool } from '../../electron/engine/lane/lane-pool.ts'
 import { createNodeFileSystem } from '../../electron/engine/node-fs.ts'
 import type { Clock, EngineDeps } from '../../electron/engine/ports.ts'
+import { runProgram } from '../../electron/platform/run-program.ts'
 import { openStore } from '../../electron/store/index.ts'
 import { type Contract, contract } from '../../shared/contract.ts'
 import type { TaskStore } from '../../shared/records.ts'
@@ -106,6 +107,7 @@ export async function startEngine(options: TestEngineOptions = {}): Promise<Test
     profile,
     lease: null,
     watchesDisk: deps.lease === undefined || deps.lease === null,
+    runProgram,
     isOwnerAlive: () => false,
     isQueueOwned: () => true,
     ...deps,

@@ -25,6 +25,7 @@ import type {
 } from '../../shared/schemas.ts'
 import { DEFAULT_QUEUE_ID, DEFAULT_SETTINGS } from '../../shared/schemas.ts'
 import { isRunning, isUnfinished, TASK_STATES, type TaskState } from '../../shared/task-state.ts'
+import type { Countdown } from '../../shared/unattended.ts'
 import { createFakeHosts } from './fake-hosts.ts'
 import { createFakeQueues } from './fake-queues.ts'
 import { createFakeRepeats } from './fake-repeats.ts'
@@ -61,6 +62,7 @@ const BEGIN = Date.UTC(2026, 10, 22, 22, 0, 0)
 
 export function createFakeEngine(options: { tasks: number; now?: number }): FakeEngine {
   let now = options.now ?? BEGIN
+  let countdown: Countdown | null = null
   let rev = 1
   const tasks = Array.from({ length: options.tasks }, (_, index) => makeTask(index, options.tasks, now))
   let nextId = tasks.length + 1
@@ -248,6 +250,15 @@ export function createFakeEngine(options: { tasks: number; now?: number }): Fake
       const url = /https?:\/\/[^\s'"]+/.exec(command)?.[0]
       if (!url) throw new NighthaulError('invalid_input', 'The cURL command cannot be used (no URL in it).')
       return { items: [{ url, options: { method: 'POST', body: { text: 'a=1' } } }] }
+    },
+    'power.changed': ({ source }) => ({ source }),
+    'activity.get': () => ({ working: false, keepAwake: false }),
+    'countdown.get': () => countdown,
+    'countdown.cancel': () => {
+      const cancelled = countdown !== null
+      countdown = null
+      emit('countdown.changed', null)
+      return { cancelled }
     },
     'network.changed': () => ({ retried: 0 }),
     'settings.get': () => settings,

@@ -70,6 +70,7 @@ export async function spendNight(plan: NightPlan, logger: Logger = SILENT): Prom
       lease: null,
       watchesDisk: true,
       networkInterfaces: network.interfaces,
+      runProgram: () => Promise.reject(new Error('no programs run in a simulated night')),
       isOwnerAlive: () => false,
       isQueueOwned: () => true,
     })

@@ -141,8 +141,33 @@ class Session extends EventEmitter {
   async forceReloadProxyConfig(): Promise<void> {}
 }
 export const session = { defaultSession: new Session() }
-/** tests let the machine wake: `emit('resume')` */
-export const powerMonitor = new EventEmitter()
+/** tests let the machine wake, or pull its plug: `emit('resume')`, `emit('on-battery')` */
+export const powerMonitor = Object.assign(new EventEmitter(), { isOnBatteryPower: () => false })
+
+const blockers = new Map<number, string>()
+/** `held`: for tests */
+export const powerSaveBlocker = {
+  held: () => [...blockers.values()],
+  start(type: string): number {
+    const id = blockers.size + 1
+    blockers.set(id, type)
+    return id
+  },
+  stop: (id: number) => blockers.delete(id),
+}
+
+/** `shown`: for tests */
+export class Notification extends EventEmitter {
+  static readonly shown: { title?: string; body?: string }[] = []
+  readonly #options: { title?: string; body?: string }
+  constructor(options: { title?: string; body?: string }) {
+    super()
+    this.#options = options
+  }
+  show(): void {
+    Notification.shown.push(this.#options)
+  }
+}
 
 /** Nobody is there to answer: a dialog a test did not expect fails it loudly. */
 const unexpected = (what: string) => (input: unknown) => {
