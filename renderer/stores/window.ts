@@ -18,6 +18,8 @@ export interface AddDraft {
   mirrors: string
   metalinks: ChosenMetalink[]
   folder: string
+  /** null: the one that is shown, or the default one */
+  queueId: QueueId | null
   /** empty: as the settings say */
   connections: string
   checksum: string
@@ -28,8 +30,23 @@ export interface AddDraft {
 }
 
 /** What is known for one set of links only: emptied once they were added. */
-export const EMPTY_ACCESS = { checksum: '', user: '', password: '', bearer: '', mirrors: '', metalinks: [] }
-export const EMPTY_DRAFT: AddDraft = { links: '', folder: '', connections: '', paused: false, ...EMPTY_ACCESS }
+export const EMPTY_ACCESS = {
+  checksum: '',
+  user: '',
+  password: '',
+  bearer: '',
+  mirrors: '',
+  metalinks: [],
+  queueId: null,
+}
+export const EMPTY_DRAFT: AddDraft = {
+  links: '',
+  folder: '',
+  queueId: null,
+  connections: '',
+  paused: false,
+  ...EMPTY_ACCESS,
+}
 
 export type OpenDialog =
   | { kind: 'add' }

@@ -118,6 +118,19 @@ test('downloads go to a queue by dragging and by menu, are put in order with the
   await expect.poll(names).toEqual(['a.bin', 'c.bin'])
   expect(await queue('Later').getAttribute('aria-current')).toBe('page')
 
+  // What is added goes to the queue shown.
+  await page.getByRole('button', { name: 'Add', exact: true }).click()
+  const adding = page.getByRole('dialog', { name: 'Add downloads' })
+  await adding.getByLabel('Links').fill('https://example.invalid/e.bin')
+  expect(await adding.getByLabel('Queue').locator('option:checked').textContent()).toBe('Later')
+  await adding.getByLabel('Add paused, start later').check()
+  await adding.locator('button[type=submit]').click()
+  await expect.poll(names).toEqual(['a.bin', 'c.bin', 'e.bin'])
+  await row(page, 'e.bin').click()
+  await page.keyboard.press('Delete')
+  await page.getByRole('button', { name: 'Remove from list' }).click()
+  await expect.poll(names).toEqual(['a.bin', 'c.bin'])
+
   // Everything of the queue shown is what “all” means.
   await page.getByRole('grid', { name: 'Downloads' }).focus()
   await page.keyboard.press('Control+a')

@@ -3,11 +3,12 @@ import { useMemo, useRef, useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import { toErrorInfo } from '../../../shared/errors.ts'
 import { formatCount } from '../../../shared/format.ts'
-import type { AddItem } from '../../../shared/schemas.ts'
+import { type AddItem, DEFAULT_QUEUE_ID } from '../../../shared/schemas.ts'
 import { add } from '../../actions.ts'
 import { en } from '../../i18n/en.ts'
 import { errorWords } from '../../i18n/error-words.ts'
-import { useSettings } from '../../session.ts'
+import { taskList, useSettings } from '../../session.ts'
+import { useQueues } from '../../stores/queues.ts'
 import { type AddDraft, closeDialog, EMPTY_ACCESS, useWindow } from '../../stores/window.ts'
 import { Dialog } from '../../ui/dialog.tsx'
 import { Field, FolderInput } from '../../ui/field.tsx'
@@ -23,6 +24,12 @@ export function AddDialog() {
   const { t } = useTranslation()
   const draft = useWindow((state) => state.addDraft)
   const settings = useSettings((state) => state.settings)
+  const queues = useQueues((state) => state.queues) ?? []
+  const [shownQueue] = useState(() => taskList.store.getState().query.queueId)
+  const wanted = draft.queueId ?? shownQueue
+  // One that was removed meanwhile is none.
+  const queue = queues.find(({ id }) => id === wanted)
+  const queueId = queue?.id ?? DEFAULT_QUEUE_ID
   const linksRef = useRef<HTMLTextAreaElement>(null)
   const [busy, setBusy] = useState(false)
   const [failure, setFailure] = useState<string | null>(null)
@@ -70,6 +77,7 @@ export function AddDialog() {
           return expected ? { ...item, options: { ...item.options, checksum: expected } } : item
         }),
         folder: draft.folder.trim() || undefined,
+        ...(queueId !== DEFAULT_QUEUE_ID && { queueId }),
         options: {
           ...(connections !== undefined && { connections }),
           ...((draft.user !== '' || draft.password !== '') && { user: draft.user, password: draft.password }),
@@ -160,13 +168,31 @@ export function AddDialog() {
           <FolderInput
             control={control}
             value={draft.folder}
-            placeholder={settings?.downloadFolder}
+            placeholder={queue?.folder ?? settings?.downloadFolder}
             chooseLabel={t('add.choose')}
             onChange={(folder) => set({ folder })}
           />
         )}
       </Field>
       <div className="field-columns">
+        {queues.length > 1 && (
+          <Field label={t('detail.queue')}>
+            {(control) => (
+              <select
+                {...control}
+                className="input select"
+                value={queueId}
+                onChange={(event) => set({ queueId: Number(event.target.value) })}
+              >
+                {queues.map(({ id, name }) => (
+                  <option key={id} value={id}>
+                    {name}
+                  </option>
+                ))}
+              </select>
+            )}
+          </Field>
+        )}
         <Field
           label={t('add.connections')}
           hint={t('add.connectionsHint')}
@@ -178,7 +204,7 @@ export function AddDialog() {
               className="input input-number"
               inputMode="numeric"
               value={draft.connections}
-              placeholder={settings ? String(settings.connectionsPerDownload) : undefined}
+              placeholder={settings ? String(queue?.connections ?? settings.connectionsPerDownload) : undefined}
               onChange={(event) => set({ connections: event.target.value.trim() })}
             />
           )}
