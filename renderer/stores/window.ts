@@ -37,12 +37,11 @@ export const EMPTY_ACCESS = {
   bearer: '',
   mirrors: '',
   metalinks: [],
-  queueId: null,
+  queueId: null as QueueId | null,
 }
 export const EMPTY_DRAFT: AddDraft = {
   links: '',
   folder: '',
-  queueId: null,
   connections: '',
   paused: false,
   ...EMPTY_ACCESS,

@@ -300,6 +300,8 @@ export function createFakeEngine(options: { tasks: number; now?: number }): Fake
         return { open: open.length, running: open.filter(({ state }) => isRunning(state)).length }
       },
       changed: (queues) => emit('queues.changed', queues),
+      openOf: (queueId) =>
+        inQueue(queueId).filter(({ state }) => isRunning(state) || state === 'queued' || state === 'waiting'),
       profileAt: (instant) => profiles.at(instant),
       moveAll: (from, to) => {
         const moved = inQueue(from)

@@ -4,10 +4,13 @@ import { profileSpans, queueSpans } from '../../electron/engine/schedule-spans.t
 import { windowState } from '../../electron/engine/window-times.ts'
 import type { Contract } from '../../shared/contract.ts'
 import { NighthaulError } from '../../shared/errors.ts'
+import type { QueueForecast, TaskForecast } from '../../shared/forecast.ts'
 import { DEFAULT_QUEUE_SETTINGS, type QueueSettings, type QueueView } from '../../shared/queues.ts'
 import type { Handlers } from '../../shared/rpc.ts'
-import { DEFAULT_QUEUE_ID, type QueueId } from '../../shared/schemas.ts'
+import { DEFAULT_QUEUE_ID, type QueueId, type TaskId } from '../../shared/schemas.ts'
 import { parseWindows } from '../../shared/windows.ts'
+
+const HOUR_MS = 3_600_000
 
 type Fake = Pick<
   Handlers<Contract>,
@@ -31,13 +34,37 @@ export interface FakeQueuesDeps {
   /** its downloads that want bytes, and those that run */
   counts: (id: QueueId) => { open: number; running: number }
   /** the downloads of one queue go to another; how many they are */
+  /** its downloads that want bytes, in order */
+  openOf: (id: QueueId) => { id: TaskId; filename: string; sizeBytes: number | null; writtenBytes: number }[]
   moveAll: (from: QueueId, to: QueueId) => number
   /** which profile holds at an instant */
   profileAt: (instant: number) => CurrentProfile
   changed: (queues: QueueView[]) => void
 }
 
-export function createFakeQueues({ now, counts, moveAll, profileAt, changed }: FakeQueuesDeps): Fake {
+/** One after the other, at 12.5 MB/s, from when its queue opens. */
+function forecastOf(queue: QueueView, open: ReturnType<FakeQueuesDeps['openOf']>, now: number): QueueForecast {
+  const opens = queue.hold === null ? now : queue.hold === 'window' ? queue.changesAt : null
+  let at = opens
+  const tasks = open.map(({ id, filename, sizeBytes, writtenBytes }): TaskForecast => {
+    const leftBytes = (sizeBytes ?? 1e9) - writtenBytes
+    const startsAt = at
+    if (at !== null) at += leftBytes / 12_500
+    return {
+      ...{ id, name: filename, host: 'mirror.example', startsAt, endsAt: at, leftBytes, sizeKnown: sizeBytes !== null },
+      inTime: null,
+    }
+  })
+  const leftBytes = tasks.reduce((sum, task) => sum + task.leftBytes, 0)
+  const isEmpty = tasks.length === 0
+  return {
+    ...{ id: queue.id, name: queue.name, startsAt: isEmpty ? null : opens, endsAt: isEmpty ? null : at },
+    ...{ files: queue.open, sizesEstimated: 0, leftBytes, tasks, outlook: null },
+    work: isEmpty || opens === null || at === null ? [] : [{ from: opens, to: at, bytes: leftBytes }],
+  }
+}
+
+export function createFakeQueues({ now, counts, openOf, moveAll, profileAt, changed }: FakeQueuesDeps): Fake {
   let queues: FakeQueue[] = [
     { ...DEFAULT_QUEUE_SETTINGS, id: DEFAULT_QUEUE_ID, name: 'Default', missedWindow: null },
     { ...DEFAULT_QUEUE_SETTINGS, id: 2, name: 'Overnight', limitBytesPerSecond: 4_000_000, missedWindow: null },
@@ -95,13 +122,9 @@ export function createFakeQueues({ now, counts, moveAll, profileAt, changed }: F
       queues = queues.filter((queue) => queue.id !== id)
       return told({ moved: moveAll(id, DEFAULT_QUEUE_ID) })
     },
-    // How long its downloads take is not known here.
-    'schedule.forecast': ({ hours }) => ({
-      ...{ at: now(), until: now() + hours * 3_600_000, line: { bytesPerSecond: 12_500_000, basis: 'hour' } },
-      queues: queues.map(({ id, name }) => ({
-        ...{ id, name, startsAt: null, endsAt: null, files: counts(id).open, sizesEstimated: 0, leftBytes: 0 },
-        ...{ work: [], tasks: [], outlook: null },
-      })),
+    'schedule.forecast': ({ hours, tasks }) => ({
+      ...{ at: now(), until: now() + hours * HOUR_MS, line: { bytesPerSecond: 12_500_000, basis: 'hour' } },
+      queues: list().map((queue) => forecastOf(queue, openOf(queue.id).slice(0, tasks), now())),
     }),
     'schedule.windows': (input) => ({
       queues: queues.map((queue) => queueSpans({ ...queue, timeZone: queue.timeZone ?? 'UTC' }, input)),

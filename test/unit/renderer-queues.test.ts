@@ -2,9 +2,11 @@
 import { describe, expect, test } from 'vitest'
 import { profileSpans, queueSpans } from '../../electron/engine/schedule-spans.ts'
 import { listCommand } from '../../renderer/features/queue/list-keys.ts'
-import { nightEvents, nightRange, nightRows } from '../../renderer/features/schedule/night.ts'
+import { nextDownloads, nightEvents, nightRange, nightRows } from '../../renderer/features/schedule/night.ts'
+import { forecastSentence } from '../../renderer/features/schedule/outlook-words.ts'
 import { readQueueForm, readWindows, toQueueForm } from '../../renderer/features/schedule/queue-form.ts'
 import { queueStatus } from '../../renderer/features/schedule/queue-words.ts'
+import type { Forecast, QueueForecast, QueueOutlook, TaskForecast } from '../../shared/forecast.ts'
 import { DEFAULT_QUEUE_SETTINGS, type QueueView } from '../../shared/queues.ts'
 
 const NOW = new Date(2026, 10, 26, 20, 0).getTime()
@@ -22,6 +24,13 @@ const queue = (change: Partial<QueueView> = {}): QueueView => ({
   lends: null,
   ...change,
 })
+
+const OUTLOOK: QueueOutlook = {
+  ...{ kind: 'misses', missing: [], deadline: NOW + 11 * HOUR, endsAt: NOW + 12 * HOUR, marginMs: -HOUR },
+  ...{ files: 9, filesInTime: 7, leftBytes: 9e9, bytesInTime: 7e9, late: [3, 4], sizesEstimated: 1, basis: 'hour' },
+  adapted: { shortestFirst: true, borrowsFrom: [1] },
+}
+const FORECAST: Forecast = { at: NOW, until: NOW + 24 * HOUR, line: { bytesPerSecond: 1e6, basis: 'hour' }, queues: [] }
 
 describe('a queue’s form', () => {
   test('says nothing where nothing was changed, whatever the queue says', () => {
@@ -104,6 +113,12 @@ test.each([
   ],
   [{ changesAt: NOW + HOUR, open: 1, running: 1 }, '1 running · closes 21:00'],
   [{ hold: 'window' as const, changesAt: null }, 'Never opens'],
+  [{ open: 9, running: 1, finishBy: '07:00', outlook: OUTLOOK }, '1 running · 2 of 9 late for Fri 07:00'],
+  [{ open: 9, running: 1, outlook: { ...OUTLOOK, kind: 'fits' as const } }, '1 running · done before Fri 07:00'],
+  [
+    { open: 9, running: 1, lends: { to: [2], limitBytesPerSecond: 1, downloadsAtOnce: 1 } },
+    '1 running · does with less for another queue',
+  ],
   [{ missedWindow: { from: NOW - HOUR, to: NOW, until: null } }, 'Missed its window'],
   [
     { missedWindow: { from: NOW - HOUR, to: NOW, until: NOW + HOUR }, running: 1, open: 1 },
@@ -111,6 +126,40 @@ test.each([
   ],
 ])('a queue %j says “%s”', (change, words) => {
   expect(queueStatus(queue(change), NOW)).toBe(words)
+})
+
+test('the outlook says what is left, what will be late, and what is done about it', () => {
+  const foretold: QueueForecast = {
+    ...{ id: 2, name: 'Nights', startsAt: NOW, endsAt: NOW + 12 * HOUR, files: 9, sizesEstimated: 1, leftBytes: 9e9 },
+    ...{ work: [], tasks: [], outlook: OUTLOOK },
+  }
+  expect(forecastSentence(foretold, () => 'Default', NOW)).toBe(
+    '9 downloads, about 9.00 GB, done Fri 08:00. 2 of 9 will not be there by Fri 07:00. The shortest come first, so that most are there. Meanwhile these do with less: Default.',
+  )
+  const unknown: QueueOutlook = {
+    ...OUTLOOK,
+    kind: 'unknown',
+    missing: ['rate'],
+    adapted: { shortestFirst: false, borrowsFrom: [] },
+  }
+  expect(forecastSentence({ ...foretold, endsAt: null, sizesEstimated: 0, outlook: unknown }, () => '', NOW)).toBe(
+    '9 downloads, 9.00 GB. When they are done cannot be told. Nothing was measured yet that would tell whether Fri 07:00 can be kept.',
+  )
+})
+
+test('what starts first comes first, over all queues', () => {
+  const task = (id: number, startsAt: number | null) => ({
+    ...{ id, name: `${id}`, host: 'h', startsAt, endsAt: null, leftBytes: 1, sizeKnown: true, inTime: null },
+  })
+  const of = (id: number, tasks: TaskForecast[]): QueueForecast => ({
+    ...{ id, name: `Q${id}`, startsAt: null, endsAt: null, files: 1, sizesEstimated: 0, leftBytes: 1, work: [], tasks },
+    outlook: null,
+  })
+  const forecast = { ...FORECAST, queues: [of(1, [task(1, 30), task(2, null)]), of(2, [task(3, 20)])] }
+  expect(nextDownloads(forecast).map(({ queue: name, task: { id } }) => [name, id])).toEqual([
+    ['Q2', 3],
+    ['Q1', 1],
+  ])
 })
 
 describe('the coming night', () => {
@@ -131,13 +180,21 @@ describe('the coming night', () => {
         range,
       ),
     }
-    const [first, second] = nightRows(queues, spans.queues, range)
+    const foretold: QueueForecast = {
+      ...{ id: 2, name: 'Nights', startsAt: from + 3 * HOUR, endsAt: from + 10 * HOUR, files: 9, sizesEstimated: 1 },
+      ...{ leftBytes: 9e9, tasks: [], work: [{ from: from + 3 * HOUR, to: from + 10 * HOUR, bytes: 9e9 }] },
+      outlook: OUTLOOK,
+    }
+    const forecast = { ...FORECAST, queues: [foretold] }
+    const [first, second] = nightRows(queues, spans.queues, forecast, range)
     expect(first).toMatchObject({ always: true, bars: [{ from: 0, to: 1 }] })
     expect(second?.bars).toEqual([{ from: 3 / 24, to: 11 / 24 }])
+    expect(second?.work).toEqual([{ from: 3 / 24, to: 10 / 24 }])
     expect(second?.deadlines).toEqual([10.5 / 24])
-    expect(nightEvents(queues, spans, range).map(({ at, kind }) => [(at - from) / HOUR, kind])).toEqual([
+    expect(nightEvents(queues, spans, forecast, range).map(({ at, kind }) => [(at - from) / HOUR, kind])).toEqual([
       [1, 'profile'],
       [3, 'opens'],
+      [10, 'done'],
       [10.5, 'deadline'],
       [11, 'closes'],
     ])
@@ -145,7 +202,7 @@ describe('the coming night', () => {
 
   test('a stopped queue opens for nobody', () => {
     const stopped = { ...nights, stopped: true }
-    expect(nightEvents([stopped], { queues: [queueSpans(stopped, range)], profiles: [] }, range)).toEqual([])
+    expect(nightEvents([stopped], { queues: [queueSpans(stopped, range)], profiles: [] }, null, range)).toEqual([])
   })
 
   test('a profile that never says when it ends cannot hang it', () => {

@@ -23,6 +23,7 @@ import { useQueues } from '../../stores/queues.ts'
 import { useWindow } from '../../stores/window.ts'
 import { Icon, type IconName } from '../../ui/icon.tsx'
 import { useNow } from '../../ui/use-now.ts'
+import { outlookTone } from '../schedule/outlook-words.ts'
 import { queueStatus } from '../schedule/queue-words.ts'
 import { draggedQueue, draggedTasks, dragQueue, isDraggingQueue, isDraggingTasks } from './dragging.ts'
 
@@ -84,6 +85,7 @@ function QueueItem(props: { queue: QueueView; isCurrent: boolean; isFirst: boole
             aria-keyshortcuts="F2 Alt+ArrowUp Alt+ArrowDown"
             data-queue={queue.id}
             data-hold={queue.hold ?? undefined}
+            data-outlook={outlookTone(queue.outlook)}
             data-over={over ?? undefined}
             title={queueStatus(queue, now)}
             draggable

@@ -2,7 +2,8 @@
 import { type ReactNode, useEffect, useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import { type ErrorInfo, toErrorInfo } from '../../../shared/errors.ts'
-import { formatRate } from '../../../shared/format.ts'
+import type { Forecast } from '../../../shared/forecast.ts'
+import { formatBytes, formatRate } from '../../../shared/format.ts'
 import type { ScheduleSpans } from '../../../shared/schedule.ts'
 import { en } from '../../i18n/en.ts'
 import { errorWords } from '../../i18n/error-words.ts'
@@ -16,14 +17,18 @@ import {
   type NightEvent,
   type NightRange,
   type NightRow,
+  nextDownloads,
   nightEvents,
   nightRange,
   nightRows,
 } from './night.ts'
+import { forecastSentence, outlookTone } from './outlook-words.ts'
 import { clockText, queueStatus } from './queue-words.ts'
 import './night-page.css'
 
 const MINUTE_MS = 60_000
+const HOUR_MS = 60 * MINUTE_MS
+const SHOWN_DOWNLOADS = 20
 const MARKS = 9
 /** Beyond it, a time would reach over the edge. */
 const LAST_MARK = 0.96
@@ -33,6 +38,7 @@ const share = (fraction: number): string => `${fraction * 100}%`
 interface Night {
   range: NightRange
   spans: ScheduleSpans
+  forecast: Forecast
 }
 
 /** Asked again when a queue changed, and every minute. */
@@ -41,14 +47,26 @@ function useNight(): { night: Night | null; error: ErrorInfo | null } {
   const connected = useConnection((state) => state.status.kind === 'open')
   const minute = Math.floor(useNow() / MINUTE_MS)
   const said = useQueues((state) =>
-    JSON.stringify(state.queues?.map(({ id, windows, timeZone, finishBy }) => [id, windows, timeZone, finishBy])),
+    JSON.stringify(
+      state.queues?.map(({ id, windows, timeZone, finishBy, open, stopped }) => [
+        id,
+        windows,
+        timeZone,
+        finishBy,
+        open,
+        stopped,
+      ]),
+    ),
   )
   useEffect(() => {
     if (!connected) return
     let current = true
     const range = nightRange(minute * MINUTE_MS)
-    call('schedule.windows', range).then(
-      (spans) => current && setShown({ night: { range, spans }, error: null }),
+    Promise.all([
+      call('schedule.windows', range),
+      call('schedule.forecast', { tasks: SHOWN_DOWNLOADS, hours: Math.ceil((range.to - range.from) / HOUR_MS) }),
+    ]).then(
+      ([spans, forecast]) => current && setShown({ night: { range, spans, forecast }, error: null }),
       (error: unknown) => current && setShown(({ night }) => ({ night, error: toErrorInfo(error) })),
     )
     return () => {
@@ -63,8 +81,8 @@ export function NightPage() {
   const { night, error } = useNight()
   const queues = useQueues((state) => state.queues)
   const now = useNow()
-  const rows = night && queues ? nightRows(queues, night.spans.queues, night.range) : []
-  const events = night && queues ? nightEvents(queues, night.spans, night.range) : []
+  const rows = night && queues ? nightRows(queues, night.spans.queues, night.forecast, night.range) : []
+  const events = night && queues ? nightEvents(queues, night.spans, night.forecast, night.range) : []
   const until = night ? clockText(night.range.to, now) : ''
   return (
     // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard
@@ -83,6 +101,8 @@ export function NightPage() {
       ) : (
         <>
           <Timeline night={night} rows={rows} label={t('night.label', { time: until })} now={now} />
+          <Outlooks rows={rows} now={now} />
+          <Downloads forecast={night.forecast} now={now} />
           <section className="page-section" aria-labelledby="night-comes">
             <h3 id="night-comes">{t('night.comes')}</h3>
             {events.length === 0 ? (
@@ -124,7 +144,7 @@ function Timeline({ night, rows, label, now }: { night: Night; rows: NightRow[];
           </span>
         ))}
       </Row>
-      {rows.map(({ queue, bars, always, deadlines }) => (
+      {rows.map(({ queue, bars, work, always, deadlines }) => (
         <div key={queue.id} className="timeline-row" data-stopped={queue.stopped || undefined}>
           <button
             type="button"
@@ -143,6 +163,13 @@ function Timeline({ night, rows, label, now }: { night: Night; rows: NightRow[];
               <span
                 key={bar.from}
                 className="timeline-bar"
+                style={{ left: share(bar.from), width: share(bar.to - bar.from) }}
+              />
+            ))}
+            {work.map((bar) => (
+              <span
+                key={bar.from}
+                className="timeline-work"
                 style={{ left: share(bar.from), width: share(bar.to - bar.from) }}
               />
             ))}
@@ -180,6 +207,65 @@ function Timeline({ night, rows, label, now }: { night: Night; rows: NightRow[];
           ))}
         </Row>
       )}
+    </section>
+  )
+}
+
+/** What is left of each queue, when it is done, and what that means for its deadline. */
+function Outlooks({ rows, now }: { rows: readonly NightRow[]; now: number }) {
+  const { t } = useTranslation()
+  const told = rows.filter(({ forecast }) => forecast !== null && forecast.files > 0)
+  if (told.length === 0) return null
+  const nameOf = (id: number): string => rows.find(({ queue }) => queue.id === id)?.queue.name ?? ''
+  return (
+    <section className="page-section" aria-labelledby="night-outlook">
+      <h3 id="night-outlook">{t('night.outlook')}</h3>
+      <ul className="night-events">
+        {told.map(({ queue, forecast }) => (
+          <li key={queue.id} data-outlook={outlookTone(forecast!.outlook)}>
+            <span className="night-name">{queue.name}</span>
+            <span>{forecastSentence(forecast!, nameOf, now)}</span>
+          </li>
+        ))}
+      </ul>
+    </section>
+  )
+}
+
+/** What will start when. */
+function Downloads({ forecast, now }: { forecast: Forecast; now: number }) {
+  const { t } = useTranslation()
+  const next = nextDownloads(forecast)
+  if (next.length === 0) return null
+  return (
+    <section className="page-section" aria-labelledby="night-downloads">
+      <h3 id="night-downloads">{t('night.downloads')}</h3>
+      <ol className="night-events">
+        {next.slice(0, SHOWN_DOWNLOADS).map(({ queue, task }) => (
+          <li key={task.id} data-outlook={task.inTime === false ? 'bad' : undefined}>
+            <span className="number night-time">
+              {task.startsAt <= now ? t('night.now') : clockText(task.startsAt, now)}
+            </span>
+            <span className="night-download">
+              <span className="night-file" title={task.name}>
+                {task.name}
+              </span>
+              <span className="faint">
+                {[
+                  queue,
+                  task.sizeKnown
+                    ? formatBytes(task.leftBytes)
+                    : t('night.about', { bytes: formatBytes(task.leftBytes) }),
+                  task.endsAt === null ? null : t('night.until', { time: clockText(task.endsAt, now) }),
+                  task.inTime === false ? t('night.tooLate') : null,
+                ]
+                  .filter(Boolean)
+                  .join(' · ')}
+              </span>
+            </span>
+          </li>
+        ))}
+      </ol>
     </section>
   )
 }

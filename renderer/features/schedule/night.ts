@@ -1,4 +1,5 @@
 /** The coming night as a picture and as a list: what opens, closes and is due, in order. Pure. */
+import type { Forecast, QueueForecast, TaskForecast } from '../../../shared/forecast.ts'
 import type { ProfileName } from '../../../shared/profiles.ts'
 import type { QueueView } from '../../../shared/queues.ts'
 import type { QueueSpans, ScheduleSpans } from '../../../shared/schedule.ts'
@@ -15,13 +16,16 @@ export interface Bar {
 export interface NightRow {
   queue: QueueView
   bars: Bar[]
+  /** when its downloads will probably run */
+  work: Bar[]
+  forecast: QueueForecast | null
   /** open without end */
   always: boolean
   deadlines: number[]
 }
 
 export type NightEvent = { at: number } & (
-  | { kind: 'opens' | 'closes' | 'deadline'; queueId: QueueId; name: string }
+  | { kind: 'opens' | 'closes' | 'deadline' | 'done'; queueId: QueueId; name: string }
   | { kind: 'profile'; profile: ProfileName }
 )
 
@@ -39,27 +43,40 @@ export function fractionOf(at: number, { from, to }: NightRange): number {
   return Math.min(1, Math.max(0, (at - from) / (to - from)))
 }
 
-export function nightRows(queues: readonly QueueView[], spans: readonly QueueSpans[], range: NightRange): NightRow[] {
+export function nightRows(
+  queues: readonly QueueView[],
+  spans: readonly QueueSpans[],
+  forecast: Forecast | null,
+  range: NightRange,
+): NightRow[] {
   return queues.flatMap((queue) => {
     const own = spans.find(({ id }) => id === queue.id)
     if (own === undefined) return []
-    const bars = own.spans.map(({ from, to }) => ({
-      from: fractionOf(from ?? range.from, range),
-      to: fractionOf(to ?? range.to, range),
-    }))
+    const foretold = forecast?.queues.find(({ id }) => id === queue.id) ?? null
     return {
       queue,
-      bars: bars.filter(({ from, to }) => to > from),
+      bars: barsOf(own.spans, range),
+      work: barsOf(foretold?.work ?? [], range),
+      forecast: foretold,
       always: own.spans.some(({ from, to }) => (from ?? 0) <= range.from && (to === null || to >= range.to)),
       deadlines: own.deadlines.map((at) => fractionOf(at, range)),
     }
   })
 }
 
+function barsOf(spans: readonly { from: number | null; to: number | null }[], range: NightRange): Bar[] {
+  const bars = spans.map(({ from, to }) => ({
+    from: fractionOf(from ?? range.from, range),
+    to: fractionOf(to ?? range.to, range),
+  }))
+  return bars.filter(({ from, to }) => to > from)
+}
+
 /** Stopped queues open for nobody. */
 export function nightEvents(
   queues: readonly QueueView[],
   { queues: spans, profiles }: ScheduleSpans,
+  forecast: Forecast | null,
   range: NightRange,
 ): NightEvent[] {
   const within = (at: number | null): at is number => at !== null && at > range.from && at < range.to
@@ -71,8 +88,18 @@ export function nightEvents(
       if (within(from)) events.push({ at: from, kind: 'opens', queueId: id, name })
       if (within(to)) events.push({ at: to, kind: 'closes', queueId: id, name })
     }
+    const end = forecast?.queues.find((candidate) => candidate.id === id)?.endsAt ?? null
+    if (within(end)) events.push({ at: end, kind: 'done', queueId: id, name })
     for (const at of own.deadlines) if (within(at)) events.push({ at, kind: 'deadline', queueId: id, name })
   }
   for (const { name, from } of profiles) if (within(from)) events.push({ at: from, kind: 'profile', profile: name })
   return events.sort((a, b) => a.at - b.at)
+}
+
+/** What begins first comes first; what does not begin in the time looked at is left out. */
+export function nextDownloads(forecast: Forecast): { queue: string; task: TaskForecast & { startsAt: number } }[] {
+  const all = forecast.queues.flatMap(({ name, tasks }) => tasks.map((task) => ({ queue: name, task })))
+  return all
+    .filter((one): one is { queue: string; task: TaskForecast & { startsAt: number } } => one.task.startsAt !== null)
+    .sort((a, b) => a.task.startsAt - b.task.startsAt)
 }

@@ -2,6 +2,7 @@
 import { formatCount } from '../../../shared/format.ts'
 import type { QueueView } from '../../../shared/queues.ts'
 import { texts } from '../../i18n/index.ts'
+import { outlookWords } from './outlook-words.ts'
 
 const DAY_MS = 86_400_000
 
@@ -31,8 +32,10 @@ export function queueStatus(queue: QueueView, now: number): string {
   else if (queue.hold === null && queue.open > 0) parts.push(t('queues.waits'))
   if (queue.hold === null && queue.changesAt !== null)
     parts.push(t('queues.closes', { time: clockText(queue.changesAt, now) }))
-  if (queue.finishBy !== null && queue.hold !== 'stopped' && queue.open > 0)
+  if (queue.outlook !== null && queue.hold !== 'stopped') parts.push(outlookWords(queue.outlook, now))
+  else if (queue.finishBy !== null && queue.hold !== 'stopped' && queue.open > 0)
     parts.push(t('queues.finishBy', { time: queue.finishBy }))
+  if (queue.lends !== null) parts.push(t('queues.lends'))
   return parts.length === 0 ? t('queues.idle') : parts.join(' · ')
 }
 
