@@ -8,6 +8,7 @@ import { z } from 'zod'
 export const CHECKSUM_ALGORITHMS = [
   'crc32',
   'crc32c',
+  'crc64nvme',
   'md5',
   'sha-1',
   'sha-224',
@@ -20,6 +21,7 @@ export type ChecksumAlgorithm = (typeof CHECKSUM_ALGORITHMS)[number]
 export const DIGEST_BYTES: Readonly<Record<ChecksumAlgorithm, number>> = {
   crc32: 4,
   crc32c: 4,
+  crc64nvme: 8,
   md5: 16,
   'sha-1': 20,
   'sha-224': 28,

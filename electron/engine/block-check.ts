@@ -6,7 +6,9 @@ import { Worker } from 'node:worker_threads'
 import { NighthaulError } from '../../shared/errors.ts'
 import type { ChecksumAlgorithm } from '../../shared/integrity.ts'
 import { BLOCK_BYTES, type BlockChecksum } from '../../shared/records.ts'
+import { crc64Nvme } from './crc64-nvme.ts'
 import { toDiskError } from './disk-errors.ts'
+import { beginDigest } from './hashes.ts'
 
 /** How often it says how far it is. */
 const REPORT_MS = 100
@@ -34,11 +36,6 @@ type FromThread =
   | ({ kind: 'ended' } & BlockCheckResult)
   | { kind: 'failed'; code: string; message: string }
 
-/** Whether `checkFile` can make such a digest. */
-export function canDigest(algorithm: ChecksumAlgorithm): boolean {
-  return algorithm !== 'crc32c'
-}
-
 /** Null: there is no such file. Rejects with a disk error or with the signal's reason. */
 export function checkFile(
   order: BlockCheckOrder,
@@ -50,14 +47,15 @@ export function checkFile(
   return new Promise((resolve, reject) => {
     signal.throwIfAborted()
     // The thread's code travels as text, so that it needs no file of its own wherever the engine is bundled into.
-    const worker = new Worker(`(${checkThread})()`, {
+    const worker = new Worker(`(${checkThread})(${beginDigest}, ${crc64Nvme})`, {
       eval: true,
       workerData: {
         ...{ path, bytes, blockBytes: BLOCK_BYTES, reportMs: REPORT_MS },
         indexes: column((block) => block.index),
         crcs: column((block) => block.crc32),
         lengths: column((block) => block.bytes),
-        hash: digest?.replace(/^sha-/, 'sha') ?? null,
+        algorithm: digest,
+        from: import.meta.url,
       },
     })
     const onAbort = () => {
@@ -80,18 +78,19 @@ export function checkFile(
 }
 
 /** Runs in the thread; refers to nothing outside itself. */
-function checkThread(): void {
+function checkThread(begin: typeof beginDigest, crc64: typeof crc64Nvme): void {
   const { createHash } = process.getBuiltinModule('node:crypto')
   const fs = process.getBuiltinModule('node:fs')
   const zlib = process.getBuiltinModule('node:zlib')
+  const { createRequire } = process.getBuiltinModule('node:module')
   const { parentPort, workerData } = process.getBuiltinModule('node:worker_threads')
-  const { path, bytes, blockBytes, reportMs, indexes, crcs, lengths, hash } = workerData
+  const { path, bytes, blockBytes, reportMs, indexes, crcs, lengths, algorithm, from } = workerData
   try {
     const file = fs.openSync(path, 'r')
     const { size } = fs.fstatSync(file)
-    const whole = hash !== null
-    const digest = whole && hash !== 'crc32' ? createHash(hash) : null
-    let crcOfAll = 0
+    const whole = algorithm !== null
+    const tools = { createHash, ...createRequire(from)('@node-rs/crc32'), beginCrc64Nvme: crc64() }
+    const digest = whole ? begin(algorithm, tools) : null
     const buffer = Buffer.allocUnsafeSlow(blockBytes)
     const read = (index: number) => {
       let done = 0
@@ -115,8 +114,7 @@ function checkThread(): void {
         if (got < length || zlib.crc32(buffer.subarray(0, length)) !== crcs[at]) bad.push(index)
         at++
       }
-      if (digest) digest.update(buffer.subarray(0, got))
-      else if (whole) crcOfAll = zlib.crc32(buffer.subarray(0, got), crcOfAll)
+      digest?.update(buffer.subarray(0, got))
       checkedBytes += got
       if (performance.now() - reported >= reportMs || step === 0) {
         reported = performance.now()
@@ -124,7 +122,7 @@ function checkThread(): void {
       }
     }
     fs.closeSync(file)
-    const value = digest ? digest.digest('hex') : whole ? crcOfAll.toString(16).padStart(8, '0') : null
+    const value = digest?.digest() ?? null
     parentPort?.postMessage({ kind: 'ended', bytesOnDisk: size, bad, digest: value })
   } catch (error) {
     const { code = '', message } = error as NodeJS.ErrnoException

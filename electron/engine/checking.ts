@@ -7,7 +7,7 @@ import { DIGEST_BYTES, type ExpectedDigest } from '../../shared/integrity.ts'
 import type { TaskRecord } from '../../shared/records.ts'
 import type { Settings, TaskId } from '../../shared/schemas.ts'
 import { onDisk } from './disk-errors.ts'
-import { expectationsFrom, looksForSums, verifiesFound } from './expectations.ts'
+import { countingExpectations, looksForSums, ranked } from './expectations.ts'
 import type { Digests } from './hashes.ts'
 import type { Ending } from './mirrors.ts'
 import { badBlocks, checksumMismatch, type Mismatch, setAside, verify } from './mismatch.ts'
@@ -128,14 +128,11 @@ export class Checking {
   async #expected(task: TaskRecord, context: PlaceContext, signal: AbortSignal): Promise<ExpectedDigest[]> {
     const settings = this.#deps.settings()
     const { options } = task
-    const found = verifiesFound(options, settings)
-      ? task.foundDigests
-      : task.foundDigests.filter(({ source }) => source === 'sums-file')
-    const known = expectationsFrom(options, found)
+    const known = countingExpectations(task, settings)
     if (!looksForSums(options, settings, known)) return known
     const listed = await this.#deps.sums.find(task, known.length > 0, signal)
     if (!listed) return known
     context.learned({ foundDigests: [...task.foundDigests, listed] })
-    return expectationsFrom(options, [...found, listed])
+    return ranked([...known, listed])
   }
 }

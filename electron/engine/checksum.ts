@@ -4,6 +4,7 @@
  */
 import { Worker } from 'node:worker_threads'
 import type { ChecksumAlgorithm } from '../../shared/integrity.ts'
+import { crc64Nvme } from './crc64-nvme.ts'
 import { beginDigest, type Digests } from './hashes.ts'
 
 /** How long the thread stays for further files. */
@@ -82,7 +83,10 @@ function openThread(): Worker {
   clearTimeout(idle)
   if (thread) return thread
   // The thread's code travels as text, so that it needs no file of its own wherever the engine is bundled into.
-  const opened = new Worker(`(${digestThread})(${beginDigest})`, { eval: true, workerData: { from: import.meta.url } })
+  const opened = new Worker(`(${digestThread})(${beginDigest}, ${crc64Nvme})`, {
+    eval: true,
+    workerData: { from: import.meta.url },
+  })
   opened.on('message', (result: FromThread) => {
     const job = asked.get(result.id)
     if ('values' in result) job?.resolve(result.values)
@@ -101,19 +105,19 @@ function openThread(): Worker {
 }
 
 /** Runs in the thread; refers to nothing outside itself. */
-function digestThread(begin: typeof beginDigest): void {
+function digestThread(begin: typeof beginDigest, crc64: typeof crc64Nvme): void {
   const fs = process.getBuiltinModule('node:fs')
   const { createHash } = process.getBuiltinModule('node:crypto')
   const { createRequire } = process.getBuiltinModule('node:module')
   const { parentPort, workerData } = process.getBuiltinModule('node:worker_threads')
-  const { crc32, crc32c } = createRequire(workerData.from)('@node-rs/crc32')
+  const tools = { createHash, ...createRequire(workerData.from)('@node-rs/crc32'), beginCrc64Nvme: crc64() }
   let turning = false
   const buffer = Buffer.allocUnsafeSlow(1024 * 1024)
   const readsATurn = 4
   type Running = ReturnType<typeof begin>
   const works = new Map<number, { job: Job; file: number; left: number; values: Digests[]; running: Running[] }>()
 
-  const beginAll = (job: Job) => job.algorithms.map((name) => begin(name, { createHash, crc32, crc32c }))
+  const beginAll = (job: Job) => job.algorithms.map((name) => begin(name, tools))
   const close = (id: number) => {
     const work = works.get(id)
     works.delete(id)

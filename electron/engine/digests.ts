@@ -33,6 +33,7 @@ const NAMES: Readonly<Record<string, ChecksumAlgorithm>> = {
   sha512: 'sha-512',
   crc32: 'crc32',
   crc32c: 'crc32c',
+  crc64nvme: 'crc64nvme',
 }
 
 /** Asked with a file’s first request: some servers send digests to those alone who want them. */
@@ -112,7 +113,7 @@ function pairs(lines: string[]): Given[] {
     })
 }
 
-const IN_NAMES = ['sha512', 'sha256', 'sha1', 'md5', 'crc32c', 'crc32'] as const
+const IN_NAMES = ['sha512', 'sha256', 'sha1', 'md5', 'crc64nvme', 'crc32c', 'crc32'] as const
 
 /** Headers that have the algorithm in their name. */
 function named(values: (name: string) => string[], prefix: string): Given[] {

@@ -168,6 +168,7 @@ export function createEngine(deps: EngineDeps): EngineApi {
     changes,
     runner: () => runner,
     select: (selection) => idsOf(selection),
+    settings: () => settings,
     heldElsewhere: (task) => heldElsewhere(task),
     freed: () => schedulePump(),
   })

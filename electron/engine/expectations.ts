@@ -35,6 +35,18 @@ export function expectationsFrom(options: TaskOptions, found: readonly ExpectedD
   return ranked([...(checksum ? [{ ...checksum, source: 'user' as const }] : []), ...expected, ...found])
 }
 
+/** The same, without what servers sent where that does not count for this task. */
+export function countingExpectations(
+  { options, foundDigests }: Pick<TaskRecord, 'options' | 'foundDigests'>,
+  settings: Pick<Settings, 'verifyFound'>,
+): ExpectedDigest[] {
+  const counts = verifiesFound(options, settings)
+  return expectationsFrom(
+    options,
+    foundDigests.filter(({ source }) => counts || source === 'sums-file'),
+  )
+}
+
 /** Those that the file is compared with: all that the user gave, or the one that decides. */
 export function deciding(digests: readonly ExpectedDigest[]): ExpectedDigest[] {
   const given = digests.filter(({ source }) => source === 'user')

@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto'
 import { crc32, crc32c } from '@node-rs/crc32'
 import type { ChecksumAlgorithm } from '../../shared/integrity.ts'
+import { crc64Nvme } from './crc64-nvme.ts'
 
 export interface RunningDigest {
   update(bytes: Uint8Array): void
@@ -13,10 +14,12 @@ export interface DigestTools {
   createHash: typeof createHash
   crc32: typeof crc32
   crc32c: typeof crc32c
+  beginCrc64Nvme: () => RunningDigest
 }
 
-/** Refers to nothing outside itself: its text also runs in the thread of checksum.ts. */
+/** Refers to nothing outside itself: its text also runs in the threads of checksum.ts and block-check.ts. */
 export function beginDigest(algorithm: ChecksumAlgorithm, tools: DigestTools): RunningDigest {
+  if (algorithm === 'crc64nvme') return tools.beginCrc64Nvme()
   if (algorithm !== 'crc32' && algorithm !== 'crc32c') {
     const hash = tools.createHash(algorithm.replace('-', ''))
     return { update: (bytes) => void hash.update(bytes), digest: () => hash.digest('hex') }
@@ -34,13 +37,14 @@ export function beginDigest(algorithm: ChecksumAlgorithm, tools: DigestTools): R
 /** Digests of one file, by algorithm; those that nobody made are absent. */
 export type Digests = Readonly<Partial<Record<ChecksumAlgorithm, string>>>
 
+const TOOLS: DigestTools = { createHash, crc32, crc32c, beginCrc64Nvme: crc64Nvme() }
+
 /** Several over the same bytes. */
 export class RunningDigests {
   readonly #running: ReadonlyMap<ChecksumAlgorithm, RunningDigest>
 
   constructor(algorithms: readonly ChecksumAlgorithm[]) {
-    const tools = { createHash, crc32, crc32c }
-    this.#running = new Map(algorithms.map((algorithm) => [algorithm, beginDigest(algorithm, tools)]))
+    this.#running = new Map(algorithms.map((algorithm) => [algorithm, beginDigest(algorithm, TOOLS)]))
   }
 
   update(bytes: Uint8Array): void {

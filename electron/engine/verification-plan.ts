@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import type { ExpectedDigest } from '../../shared/integrity.ts'
 import { BLOCK_BYTES, type BlockChecksum, type TaskRecord } from '../../shared/records.ts'
 import { MOST_BAD_RANGES, type Verification } from '../../shared/verification.ts'
-import { type BlockCheckOrder, type BlockCheckResult, canDigest } from './block-check.ts'
+import type { BlockCheckOrder, BlockCheckResult } from './block-check.ts'
 import { partPathOf } from './place.ts'
 import { blockRuns, blocksOf, coverage, rangeOf, type Segment, within } from './segment-plan.ts'
 
@@ -39,7 +39,7 @@ export function planVerification(
   const checked = new Set(blocks.map((block) => block.index))
   const unchecked = [...new Set(held.flatMap((run) => blocksOf(run.start, run.end)))].filter((i) => !checked.has(i))
   const path = whole ? join(task.folder, task.filename) : partPathOf(task)!
-  const compared = whole && digest !== null && canDigest(digest.algorithm) ? digest : null
+  const compared = whole ? digest : null
   return {
     order: { path, blocks, digest: compared?.algorithm ?? null, bytes: size },
     whole,

@@ -5,14 +5,15 @@
  */
 import type { Contract } from '../../shared/contract.ts'
 import { NighthaulError } from '../../shared/errors.ts'
+import type { ExpectedDigest } from '../../shared/integrity.ts'
 import type { TaskPatch, TaskRecord } from '../../shared/records.ts'
 import type { Handlers } from '../../shared/rpc.ts'
-import type { Selection, TaskId } from '../../shared/schemas.ts'
+import type { Selection, Settings, TaskId } from '../../shared/schemas.ts'
 import { isRunning } from '../../shared/task-state.ts'
 import type { RepairResult, Verification, VerifyProgress } from '../../shared/verification.ts'
-import { canDigest, checkFile } from './block-check.ts'
+import { checkFile } from './block-check.ts'
 import type { Changes } from './changes.ts'
-import { deciding, expectationsFrom } from './expectations.ts'
+import { countingExpectations, deciding } from './expectations.ts'
 import { compareAgain, markBad, type RepairContext, takeBack, withoutBad } from './repair.ts'
 import type { Runner } from './runner.ts'
 import { taskNotFound } from './task-errors.ts'
@@ -28,6 +29,7 @@ export interface VerificationsDeps extends RepairContext {
   changes: Pick<Changes, 'changed' | 'progressed'>
   runner: () => Pick<Runner, 'apply' | 'applyTo' | 'isRunning' | 'settled'>
   select: (selection: Selection) => TaskId[]
+  settings: () => Settings
   /** another process works on it */
   heldElsewhere: (task: TaskRecord) => boolean
   /** a task is free again */
@@ -149,9 +151,9 @@ export class Verifications {
   }
 
   async #compare(id: TaskId, check: Check, signal: AbortSignal): Promise<Verification> {
-    const { store, clock, changes } = this.#deps
+    const { store, clock, changes, settings } = this.#deps
     const task = this.#task(id)
-    const plan = planVerification(task, store.segments(id), store.blocks(id), digestOf(task))
+    const plan = planVerification(task, store.segments(id), store.blocks(id), digestOf(task, settings()))
     if (plan === null)
       throw new NighthaulError(
         'task_state',
@@ -234,13 +236,11 @@ export class Verifications {
   }
 }
 
-/** What the file was verified by when it came, or what the user expects of it. */
-function digestOf({ checksum, options }: TaskRecord) {
-  if (checksum?.verified && canDigest(checksum.algorithm)) {
-    const { algorithm, value, source } = checksum
-    return { algorithm, value, source }
-  }
-  return deciding(expectationsFrom(options, [])).find(({ algorithm }) => canDigest(algorithm)) ?? null
+/** What the file was verified by when it came, or what is known of it. */
+function digestOf(task: TaskRecord, settings: Pick<Settings, 'verifyFound'>): ExpectedDigest | null {
+  const { checksum } = task
+  if (checksum?.verified) return { algorithm: checksum.algorithm, value: checksum.value, source: checksum.source }
+  return deciding(countingExpectations(task, settings))[0] ?? null
 }
 
 function gone(task: TaskRecord, { path }: Verification): NighthaulError {

@@ -4,6 +4,7 @@ import { readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { crc32, crc32c } from '@node-rs/crc32'
 import { describe, expect, it, test } from 'vitest'
+import { RunningDigests } from '../../electron/engine/hashes.ts'
 import type { ExpectedDigest } from '../../shared/integrity.ts'
 import { contentBytes, contentSha256 } from '../helpers/bytes.ts'
 import { startEngine, type TestEngine } from '../helpers/engine.ts'
@@ -22,6 +23,11 @@ const crc = (value: number) => {
   bytes.writeUInt32BE(value)
   return bytes.toString('base64')
 }
+const CRC64 = (() => {
+  const running = new RunningDigests(['crc64nvme'])
+  running.update(CONTENT)
+  return Buffer.from(running.digest().crc64nvme!, 'hex').toString('base64')
+})()
 const reprDigest = (hex: string) => ({ 'repr-digest': `sha-256=:${Buffer.from(hex, 'hex').toString('base64')}:` })
 
 /** Turns over a byte of the file, in whatever range it is sent. */
@@ -68,6 +74,7 @@ describe('a download is verified by', () => {
     ['Digest', { digest: `SHA=${digest('sha1', 'base64')}` }, 'sha-1', 'digest'],
     ['Content-MD5', { 'content-md5': digest('md5', 'base64') }, 'md5', 'content-md5'],
     ['x-goog-hash', { 'x-goog-hash': `crc32c=${crc(crc32c(CONTENT))}` }, 'crc32c', 'x-goog-hash'],
+    ['x-amz-checksum-crc64nvme', { 'x-amz-checksum-crc64nvme': CRC64 }, 'crc64nvme', 'x-amz-checksum'],
     ['x-amz-checksum-crc32', { 'x-amz-checksum-crc32': crc(crc32(CONTENT)) }, 'crc32', 'x-amz-checksum'],
     ['X-Checksum', { 'x-checksum-sha1': digest('sha1', 'hex') }, 'sha-1', 'x-checksum'],
   ])('%s', async (_name, headers, algorithm, source) => {

@@ -12,12 +12,15 @@ const algorithm = fc.constantFrom(
   'sha',
   'sha-512',
   'crc32c',
+  'crc64nvme',
   'unixsum',
   '__proto__',
   'sha-1',
 )
 const bytes = fc.oneof(
-  fc.constantFrom(4, 16, 20, 28, 32, 48, 64).chain((length) => fc.uint8Array({ minLength: length, maxLength: length })),
+  fc
+    .constantFrom(4, 8, 16, 20, 28, 32, 48, 64)
+    .chain((length) => fc.uint8Array({ minLength: length, maxLength: length })),
   fc.uint8Array({ maxLength: 70 }),
 )
 const base64 = bytes.map((data) => Buffer.from(data).toString('base64'))
@@ -39,6 +42,7 @@ const headers = fc.record(
     'x-goog-hash': headerOf(pairs),
     'x-amz-checksum-sha256': headerOf(value),
     'x-amz-checksum-crc32c': headerOf(value),
+    'x-amz-checksum-crc64nvme': headerOf(value),
     'x-checksum-sha256': headerOf(value),
     'x-checksum-md5': headerOf(value),
     'x-ms-blob-content-md5': headerOf(value),

@@ -37,12 +37,14 @@ test('reads the older headers and those of the object stores', () => {
     'content-md5': base64('md5'),
     'x-goog-hash': [`crc32c=n03x6A==`, `md5=${base64('md5')}`],
     'x-amz-checksum-crc32': 'n03x6A==',
+    'x-amz-checksum-crc64nvme': 'rosUhgp5mIg=',
   }
   expect(digestsFrom(headers, whole)).toEqual([
     { algorithm: 'sha-256', value: hex('sha256'), source: 'digest' },
     { algorithm: 'sha-1', value: hex('sha1'), source: 'digest' },
     { algorithm: 'md5', value: hex('md5'), source: 'x-goog-hash' },
     { algorithm: 'md5', value: hex('md5'), source: 'content-md5' },
+    { algorithm: 'crc64nvme', value: 'ae8b14860a799888', source: 'x-amz-checksum' },
     { algorithm: 'crc32c', value: '9f4df1e8', source: 'x-goog-hash' },
     { algorithm: 'crc32', value: '9f4df1e8', source: 'x-amz-checksum' },
   ])

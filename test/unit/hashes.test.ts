@@ -21,7 +21,12 @@ afterAll(() => rm(folder, { recursive: true }))
 const never = new AbortController().signal
 
 /** Check values of the catalogue of parametrised CRC algorithms, and of RFC 1321 and FIPS 180. */
-const CHECK = { crc32: 'cbf43926', crc32c: 'e3069283', md5: '25f9e794323b453885f5181f1b624d0b' } as const
+const CHECK = {
+  crc32: 'cbf43926',
+  crc32c: 'e3069283',
+  crc64nvme: 'ae8b14860a799888',
+  md5: '25f9e794323b453885f5181f1b624d0b',
+} as const
 
 test('every algorithm gives the same on the way and in the thread, whatever the pieces it comes in', async () => {
   const path = join(folder, 'check')
@@ -32,6 +37,25 @@ test('every algorithm gives the same on the way and in the thread, whatever the 
   expect(digests).toMatchObject(CHECK)
   expect(await digestFile(path, CHECKSUM_ALGORITHMS, never)).toEqual(digests)
   for (const algorithm of CHECKSUM_ALGORITHMS) expect(digests[algorithm]).toHaveLength(2 * DIGEST_BYTES[algorithm])
+})
+
+/** NVM Command Set Specification 1.0, “64b CRC Test Cases”. */
+test.each([
+  ['zeros', (_at: number) => 0, '6482d367eb22b64e'],
+  ['ones', (_at: number) => 0xff, 'c0ddba7302eca3ac'],
+  ['bytes that count up', (at: number) => at & 0xff, '3e729f5f6750449c'],
+  ['bytes that count down', (at: number) => 0xff - (at & 0xff), '9a2df64b8e9e517e'],
+])('the CRC-64 of 4 KiB of %s, in one piece and in any', (_what, byteAt, hex) => {
+  const bytes = Uint8Array.from({ length: 4096 }, (_, at) => byteAt(at))
+  fc.assert(
+    fc.property(fc.array(fc.nat(4096), { maxLength: 5 }), (cuts) => {
+      const running = new RunningDigests(['crc64nvme'])
+      const at = [0, ...cuts.sort((a, b) => a - b), 4096]
+      for (let n = 1; n < at.length; n++) running.update(bytes.subarray(at[n - 1], at[n]))
+      expect(running.digest().crc64nvme).toBe(hex)
+    }),
+    { numRuns: 50 },
+  )
 })
 
 test('an empty file has digests too', async () => {

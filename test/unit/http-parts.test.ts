@@ -313,6 +313,31 @@ describe('headers of a hop', () => {
       }),
   )
 
+  test.each([
+    ['https://b.s3.eu-west-1.amazonaws.com/f', true],
+    ['https://s3.amazonaws.com/b/f', true],
+    ['https://b.s3.amazonaws.com/f?X-Amz-SignedHeaders=host%3Bx-amz-checksum-mode&X-Amz-Signature=1', true],
+    ['https://storage.test/f?x-amz-signedheaders=host;x-amz-checksum-mode', true],
+    ['https://b.s3.amazonaws.com/f?X-Amz-SignedHeaders=host&X-Amz-Signature=1', false],
+    ['https://b.s3.amazonaws.com/f?AWSAccessKeyId=A&Signature=1', false],
+    ['https://s3.amazonaws.com.test/b/f', false],
+    ['https://ec2.amazonaws.com/', false],
+  ])('%s is asked for a checksum where no signature breaks: %s', (url, asked) => {
+    const sent = hop(url)['x-amz-checksum-mode']
+    expect(sent).toBe(asked ? 'ENABLED' : undefined)
+  })
+
+  test('nothing is added to a request to an object store that somebody signed by hand', () => {
+    const url = new URL('https://b.s3.amazonaws.com/f')
+    const rules = { userAgent: 'ours', headers: [], login: null, proxy: undefined }
+    const request = { url, start: url, cookie: null, rules, hasBody: false, range: {} }
+    const signed = { headers: [['Authorization', 'AWS4-HMAC-SHA256 Credential=A']] as [string, string][] }
+    expect(headersFor({ ...request, options: signed, authorization: null })).not.toHaveProperty('x-amz-checksum-mode')
+    expect(headersFor({ ...request, options: {}, authorization: 'Basic QQ==' })).not.toHaveProperty(
+      'x-amz-checksum-mode',
+    )
+  })
+
   test('user and password leave the URL', () => {
     const { url, login } = splitCredentials(new URL('https://us%40er:p%25w@h.test/a?b#c'))
     expect(url.href).toBe('https://h.test/a?b')

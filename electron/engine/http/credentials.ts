@@ -113,8 +113,22 @@ export function headersFor(hop: HopInput): RequestHeaders {
   Object.assign(headers, headersGiven(given, hop.hasBody), hop.range)
   // As plain bytes: a compressed reply has no positions to resume at.
   headers['accept-encoding'] = 'identity'
+  if (asksForChecksums(hop.url, headers)) headers['x-amz-checksum-mode'] ??= 'ENABLED'
   if (hop.cookie) headers.cookie = [headers.cookie ?? [], latin1(hop.cookie)].flat().join('; ')
   return headers
+}
+
+/** S3’s hosts. */
+const S3 = /^(?:[^/]+\.)?s3(?:[.-][a-z0-9.-]+)?\.amazonaws\.com(?:\.cn)?$/
+
+/**
+ * Whether to ask S3 for an object’s checksum. A signature has to cover every header that begins with `x-amz-`: so only
+ * where the link’s covers this one, which then must be sent, or where nothing is signed at all.
+ */
+function asksForChecksums(url: URL, headers: RequestHeaders): boolean {
+  const signed = [...url.searchParams].find(([name]) => name.toLowerCase() === 'x-amz-signedheaders')?.[1]
+  if (signed !== undefined) return signed.toLowerCase().split(';').includes('x-amz-checksum-mode')
+  return url.search === '' && headers.authorization === undefined && S3.test(url.hostname)
 }
 
 /** Headers written by hand, as they are sent: names in lower case, without those that are ours to set. */
