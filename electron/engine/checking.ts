@@ -4,13 +4,13 @@
  */
 import { NighthaulError } from '../../shared/errors.ts'
 import { DIGEST_BYTES, type ExpectedDigest } from '../../shared/integrity.ts'
-import type { TaskRecord } from '../../shared/records.ts'
+import { BLOCK_BYTES, type TaskRecord } from '../../shared/records.ts'
 import type { Settings, TaskId } from '../../shared/schemas.ts'
 import { onDisk } from './disk-errors.ts'
-import { countingExpectations, looksForSums, ranked } from './expectations.ts'
+import { countingExpectations, fits, looksForSums, ranked } from './expectations.ts'
 import type { Digests } from './hashes.ts'
 import type { Ending } from './mirrors.ts'
-import { badBlocks, checksumMismatch, type Mismatch, setAside, verify } from './mismatch.ts'
+import { blocksOfBadPieces, checksumMismatch, type Mismatch, setAside, verify, verifyByPieces } from './mismatch.ts'
 import type { PlaceContext } from './place.ts'
 import type { EngineDeps } from './ports.ts'
 import { damage, writtenBytes } from './segment-plan.ts'
@@ -53,7 +53,11 @@ export class Checking {
   ): Promise<Ending | null> {
     const expected = await this.#expected(task, context, signal)
     const size = task.contentEncoding === null ? task.sizeBytes : null
-    const verdict = await verify(partPath, size, expected, made, context, signal)
+    const pieces = expected.length > 0 || size === null ? null : this.#deps.store.pieces(task.id)
+    const verdict =
+      pieces && fits(pieces, size!)
+        ? await verifyByPieces(partPath, pieces, made, signal)
+        : await verify(partPath, size, expected, made, context, signal)
     if (verdict.kind === 'bad') return this.#afterMismatch(task, partPath, verdict, context, signal)
     this.#bad.delete(task.id)
     // Told before the file gets its name: a crash in between must not cost the result.
@@ -72,8 +76,9 @@ export class Checking {
     const { id } = task
     const tries = this.#bad.get(id) ?? { came: [], mended: false, whole: false }
     const before = tries.came.at(-1)
-    const same = before?.digest === mismatch.actual
-    const now: BadTries['came'][number] = { digest: mismatch.actual, path: null }
+    const digest = mismatch.piece?.wholeDigest ?? mismatch.actual
+    const same = before?.digest === digest
+    const now: BadTries['came'][number] = { digest, path: null }
     tries.came.push(now)
     this.#bad.set(id, tries)
     const { algorithm, source } = mismatch.expected
@@ -112,8 +117,10 @@ export class Checking {
     const { store, bootId } = this.#deps
     const { id, sizeBytes } = task
     const pieces = sizeBytes === null ? null : store.pieces(id)
-    const bad = pieces && (await badBlocks(partPath, sizeBytes!, pieces, signal))
-    if (!bad) return null
+    if (!pieces || !fits(pieces, sizeBytes!)) return null
+    const bad = await blocksOfBadPieces(partPath, sizeBytes!, pieces, signal)
+    // None, or all: they do not tell.
+    if (bad.length === 0 || bad.length === Math.ceil(sizeBytes! / BLOCK_BYTES)) return null
     const segments = damage(store.segments(id), bad, sizeBytes!)
     const written = writtenBytes(segments)
     store.checkpoint([{ id, bootId, segments, writtenBytes: written }])

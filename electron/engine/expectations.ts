@@ -5,6 +5,7 @@ import {
   type DigestSource,
   type ExpectedDigest,
   isStrong,
+  type PieceHashes,
 } from '../../shared/integrity.ts'
 import type { TaskRecord } from '../../shared/records.ts'
 import type { Settings, TaskOptions } from '../../shared/schemas.ts'
@@ -45,6 +46,11 @@ export function countingExpectations(
     options,
     foundDigests.filter(({ source }) => counts || source === 'sums-file'),
   )
+}
+
+/** Whether these can be the pieces of a file of this size. */
+export function fits({ pieceBytes, values }: PieceHashes, sizeBytes: number): boolean {
+  return Math.ceil(sizeBytes / pieceBytes) === values.length
 }
 
 /** Those that the file is compared with: all that the user gave, or the one that decides. */

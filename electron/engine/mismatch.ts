@@ -26,6 +26,8 @@ const MAX_NUMBERED_NAMES = 10_000
 export interface Mismatch {
   expected: ExpectedDigest
   actual: string
+  /** it is of this piece, where hashes of pieces are all that is known */
+  piece?: { index: number; wholeDigest: string }
 }
 
 export type Verdict =
@@ -75,20 +77,39 @@ async function digestsOf(
 }
 
 /**
- * Indexes of the blocks that bad pieces lie in; null: the pieces do not tell, because none is bad, or all are, or they
- * are not those of a file of this size.
+ * A file of which hashes of its pieces are all that is known, compared with those. What it is verified by is then its
+ * digest as a whole, so that it can be compared again without them. Rejects as `verify`.
  */
-export async function badBlocks(
+export async function verifyByPieces(
+  path: string,
+  pieces: PieceHashes,
+  made: Digests,
+  signal: AbortSignal,
+): Promise<Verdict> {
+  const { algorithm, pieceBytes, values } = pieces
+  const [actual, whole] = await onDisk(path, () =>
+    Promise.all([
+      digestPieces(path, algorithm, pieceBytes, signal),
+      made[algorithm] ?? digestFile(path, [algorithm], signal).then((digests) => digests[algorithm]!),
+    ]),
+  )
+  const index = values.findIndex((value, at) => actual[at] !== value)
+  if (index < 0)
+    return { kind: 'sound', checksum: { algorithm, value: whole, verified: true, source: 'metalink', from: null } }
+  const expected = { algorithm, value: values[index]!, source: 'metalink' } as const
+  return { kind: 'bad', expected, actual: actual[index]!, piece: { index, wholeDigest: whole } }
+}
+
+/** Indexes of the blocks that bad pieces lie in, of a file that they fit. */
+export async function blocksOfBadPieces(
   path: string,
   sizeBytes: number,
   pieces: PieceHashes,
   signal: AbortSignal,
-): Promise<number[] | null> {
+): Promise<number[]> {
   const { algorithm, pieceBytes, values } = pieces
-  if (Math.ceil(sizeBytes / pieceBytes) !== values.length) return null
   const actual = await onDisk(path, () => digestPieces(path, algorithm, pieceBytes, signal))
   const bad = values.flatMap((value, index) => (actual[index] === value ? [] : [index]))
-  if (bad.length === 0 || bad.length === values.length) return null
   return [
     ...new Set(
       bad.flatMap((index) => {
@@ -117,12 +138,13 @@ export async function setAside(task: TaskRecord, partPath: string, { fs }: Pick<
 
 /** `next`: what happens with it now. `kept`: where the bad file is, and the one of the try before; null: it was passed on. */
 export function checksumMismatch(
-  { expected, actual }: Mismatch,
+  { expected, actual, piece }: Mismatch,
   kept: { path: string; earlierPath: string | null } | null,
   next: 'again' | 'over' | 'same-again',
 ): NighthaulError {
   const { algorithm, value, source, from } = expected
-  const differs = `The file’s ${algorithm} is ${actual}, not ${value}, as expected by ${DIGEST_SOURCE_NAMES[source]}.`
+  const what = piece ? `The ${algorithm} of piece ${piece.index + 1} of the file` : `The file’s ${algorithm}`
+  const differs = `${what} is ${actual}, not ${value}, as expected by ${DIGEST_SOURCE_NAMES[source]}.`
   const then = {
     again: ' It is fetched anew.',
     over: ' Check the checksum, or try another link.',
@@ -134,6 +156,7 @@ export function checksumMismatch(
     expected: value,
     actual,
     source,
+    ...(piece && { piece: piece.index }),
     ...(from !== undefined && { from }),
     ...(kept && { path: kept.path }),
     ...(kept?.earlierPath && { earlierPath: kept.earlierPath }),

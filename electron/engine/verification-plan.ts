@@ -1,9 +1,10 @@
 /** What of a task's file can be compared with what, and what the comparison means. Pure. */
 import { join } from 'node:path'
-import type { ExpectedDigest } from '../../shared/integrity.ts'
+import type { ExpectedDigest, PieceHashes } from '../../shared/integrity.ts'
 import { BLOCK_BYTES, type BlockChecksum, type TaskRecord } from '../../shared/records.ts'
 import { MOST_BAD_RANGES, type Verification } from '../../shared/verification.ts'
 import type { BlockCheckOrder, BlockCheckResult } from './block-check.ts'
+import { fits } from './expectations.ts'
 import { partPathOf } from './place.ts'
 import { blockRuns, blocksOf, coverage, rangeOf, type Segment, within } from './segment-plan.ts'
 
@@ -18,6 +19,8 @@ export interface VerifyPlan {
   /** blocks that hold bytes, and have no checksum */
   unchecked: number[]
   digest: ExpectedDigest | null
+  /** hashes of its pieces, which cover all of it; null: its digest is known, or they are not */
+  pieces: PieceHashes | null
   /** how many bytes are going to be read */
   totalBytes: number
 }
@@ -28,6 +31,7 @@ export function planVerification(
   segments: readonly Segment[],
   stored: readonly BlockChecksum[],
   digest: ExpectedDigest | null,
+  hashes: PieceHashes | null = null,
 ): VerifyPlan | null {
   if (task.filename === null) return null
   const whole = task.state === 'done'
@@ -40,6 +44,7 @@ export function planVerification(
   const unchecked = [...new Set(held.flatMap((run) => blocksOf(run.start, run.end)))].filter((i) => !checked.has(i))
   const path = whole ? join(task.folder, task.filename) : partPathOf(task)!
   const compared = whole ? digest : null
+  const pieces = whole && !digest && hashes && fits(hashes, size) ? hashes : null
   return {
     order: { path, blocks, digest: compared?.algorithm ?? null, bytes: size },
     whole,
@@ -47,15 +52,21 @@ export function planVerification(
     end: held.at(-1)?.end ?? 0,
     unchecked,
     digest: compared,
+    pieces,
     totalBytes: compared ? size : blocks.reduce((sum, block) => sum + block.bytes, 0),
   }
 }
 
-/** `result` null: the file is not there. */
-export function concludeVerification(plan: VerifyPlan, result: BlockCheckResult | null, at: number): Verification {
-  const { order, whole, bytes, end, unchecked, digest } = plan
+/** `result` null: the file is not there. `ofPieces`: blocks that bad pieces lie in, where the plan has hashes of pieces. */
+export function concludeVerification(
+  plan: VerifyPlan,
+  result: BlockCheckResult | null,
+  at: number,
+  ofPieces: readonly number[] = [],
+): Verification {
+  const { order, whole, bytes, end, unchecked, digest, pieces } = plan
   const bytesOnDisk = result?.bytesOnDisk ?? null
-  const bad = badBlocksOf(plan, result)
+  const bad = [...new Set([...badBlocksOf(plan, result), ...ofPieces])].sort((a, b) => a - b)
   const ranges = blockRuns(bad, end)
   const checksum =
     digest && result?.digest
@@ -67,7 +78,8 @@ export function concludeVerification(plan: VerifyPlan, result: BlockCheckResult 
         }
       : null
   const sizeDiffers = bytesOnDisk !== null && (whole ? bytesOnDisk !== end : bytesOnDisk < end)
-  const compared = order.blocks.length > 0 || checksum !== null
+  const compared = order.blocks.length > 0 || checksum !== null || pieces !== null
+  const alsoChecked = pieces ? unchecked.length : 0
   const damaged = bad.length > 0 || sizeDiffers || checksum?.matches === false
   return {
     at,
@@ -76,8 +88,8 @@ export function concludeVerification(plan: VerifyPlan, result: BlockCheckResult 
     bytes,
     bytesOnDisk,
     sizeDiffers,
-    checkedBlocks: result === null ? 0 : order.blocks.length,
-    uncheckedBlocks: unchecked.length,
+    checkedBlocks: result === null ? 0 : order.blocks.length + alsoChecked,
+    uncheckedBlocks: unchecked.length - alsoChecked,
     badBlocks: bad.length,
     badBytes: ranges.reduce((sum, range) => sum + range.end - range.start, 0),
     badRanges: ranges.slice(0, MOST_BAD_RANGES),

@@ -14,6 +14,7 @@ import type { RepairResult, Verification, VerifyProgress } from '../../shared/ve
 import { checkFile } from './block-check.ts'
 import type { Changes } from './changes.ts'
 import { countingExpectations, deciding } from './expectations.ts'
+import { blocksOfBadPieces } from './mismatch.ts'
 import { compareAgain, markBad, type RepairContext, takeBack, withoutBad } from './repair.ts'
 import type { Runner } from './runner.ts'
 import { taskNotFound } from './task-errors.ts'
@@ -153,7 +154,13 @@ export class Verifications {
   async #compare(id: TaskId, check: Check, signal: AbortSignal): Promise<Verification> {
     const { store, clock, changes, settings } = this.#deps
     const task = this.#task(id)
-    const plan = planVerification(task, store.segments(id), store.blocks(id), digestOf(task, settings()))
+    const plan = planVerification(
+      task,
+      store.segments(id),
+      store.blocks(id),
+      digestOf(task, settings()),
+      store.pieces(id),
+    )
     if (plan === null)
       throw new NighthaulError(
         'task_state',
@@ -170,7 +177,9 @@ export class Verifications {
       },
       signal,
     )
-    const found = concludeVerification(plan, result, clock.now())
+    const { pieces, order, end } = plan
+    const ofPieces = pieces && result ? await blocksOfBadPieces(order.path, end, pieces, signal) : []
+    const found = concludeVerification(plan, result, clock.now(), ofPieces)
     const verification = { ...found, repairing: task.verification?.repairing ?? false }
     store.updateTask(id, { verification })
     return verification

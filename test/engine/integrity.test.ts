@@ -3,9 +3,10 @@ import { createHash } from 'node:crypto'
 import { readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { crc32, crc32c } from '@node-rs/crc32'
-import { describe, expect, it, test } from 'vitest'
+import Database from 'better-sqlite3'
+import { describe, expect, it, test, vi } from 'vitest'
 import { RunningDigests } from '../../electron/engine/hashes.ts'
-import type { ExpectedDigest } from '../../shared/integrity.ts'
+import type { ExpectedDigest, PieceHashes } from '../../shared/integrity.ts'
 import { contentBytes, contentSha256 } from '../helpers/bytes.ts'
 import { startEngine, type TestEngine } from '../helpers/engine.ts'
 import { type FaultServer, faults, startFaultServer } from '../helpers/fault-server.ts'
@@ -44,6 +45,17 @@ const flip =
     }
   }
 
+const PIECE_BYTES = 300_000
+const PIECES: PieceHashes = {
+  algorithm: 'sha-1',
+  pieceBytes: PIECE_BYTES,
+  values: Array.from({ length: Math.ceil(SIZE / PIECE_BYTES) }, (_, n) =>
+    createHash('sha1')
+      .update(CONTENT.subarray(n * PIECE_BYTES, (n + 1) * PIECE_BYTES))
+      .digest('hex'),
+  ),
+}
+
 const sends =
   (text: string, headers: Record<string, string> = { 'content-type': 'text/plain' }): Fault =>
   (reply) => {
@@ -59,6 +71,14 @@ async function serverWith(path: string, headers: Record<string, string> = {}): P
   const server = await startFaultServer()
   server.add(path, { size: SIZE, seed: SEED, headers })
   return server
+}
+
+/** As a file of a time when nothing was compared. The engine may have a transaction open until its next turn. */
+async function asNeverVerified(engine: TestEngine, id: number): Promise<void> {
+  const db = new Database(join(engine.profile, 'nighthaul.db'), { timeout: 0 })
+  await vi.waitFor(() => db.prepare('UPDATE tasks SET checksum = NULL WHERE id = ?').run(id))
+  await vi.waitFor(() => db.prepare('DELETE FROM block_pages WHERE task_id = ?').run(id))
+  db.close()
 }
 
 /** Those that a person sees. */
@@ -222,19 +242,13 @@ describe('a bad file', () => {
     await using server = await serverWith('/data.bin')
     server.fault('/data.bin', (_request, index) => (index === 0 ? flip(2 * MIB - 3) : null))
     await using engine = await startEngine()
-    const pieceBytes = 300_000
-    const values = Array.from({ length: Math.ceil(SIZE / pieceBytes) }, (_, n) =>
-      createHash('sha1')
-        .update(CONTENT.subarray(n * pieceBytes, (n + 1) * pieceBytes))
-        .digest('hex'),
-    )
     const expected: ExpectedDigest[] = [{ algorithm: 'sha-256', value: SHA256, source: 'metalink' }]
     const { items } = await engine.call('tasks.add', {
       items: [
         {
           url: server.url('/data.bin'),
           options: { expected, connections: 1 },
-          pieces: { algorithm: 'sha-1', pieceBytes, values },
+          pieces: PIECES,
         },
       ],
     })
@@ -245,6 +259,78 @@ describe('a bad file', () => {
     const ranges = server.requests.slice(1).map(({ headers }) => headers.range)
     // The piece from 1,800,000 to 2,100,000 lies in the second block alone and the third.
     expect(ranges).toEqual([`bytes=${MIB}-${3 * MIB - 1}`])
+  })
+})
+
+describe('a file of which hashes of its pieces are all that is known', () => {
+  const add = async (engine: TestEngine, server: FaultServer, pieces = PIECES) => {
+    const item = { url: server.url('/data.bin'), options: { connections: 1 }, pieces }
+    return (await engine.call('tasks.add', { items: [item] })).items[0]!.id
+  }
+
+  it('is verified by them, and its bad part is fetched again', async () => {
+    await using server = await serverWith('/data.bin')
+    server.fault('/data.bin', (_request, index) => (index === 0 ? flip(2 * MIB - 3) : null))
+    await using engine = await startEngine()
+    const task = await engine.until(await add(engine, server), 'done', 'failed')
+    expect(task.checksum).toEqual({
+      ...{ algorithm: 'sha-1', value: digest('sha1', 'hex'), verified: true, source: 'metalink', from: null },
+    })
+    expect(await readFile(task.path!)).toEqual(CONTENT)
+    expect(server.requests.slice(1).map(({ headers }) => headers.range)).toEqual([`bytes=${MIB}-${3 * MIB - 1}`])
+    await writeFile(task.path!, 'x', { flag: 'r+' })
+    expect(await engine.call('tasks.verify', { id: task.id })).toMatchObject({
+      ...{ verdict: 'damaged', badBlocks: 1, checksum: { algorithm: 'sha-1', matches: false } },
+    })
+  })
+
+  it('fails where a piece stays bad, which it names', async () => {
+    await using server = await serverWith('/data.bin')
+    await using engine = await startEngine()
+    const values = PIECES.values.with(3, '0'.repeat(40))
+    const { error } = await engine.until(await add(engine, server, { ...PIECES, values }), 'done', 'failed')
+    expect(error).toMatchObject({
+      code: 'checksum_mismatch',
+      params: { piece: 3, expected: '0'.repeat(40), actual: PIECES.values[3] },
+    })
+    for (const part of ['piece 4', 'The same bytes came twice']) expect(error!.message).toContain(part)
+    expect(await namesIn(engine)).toEqual(['data.bin.bad'])
+  })
+
+  it('is compared with them by verify too, where it was never verified', async () => {
+    await using server = await serverWith('/data.bin')
+    await using engine = await startEngine()
+    const { id, path } = await engine.until(await add(engine, server), 'done', 'failed')
+    await asNeverVerified(engine, id)
+    expect(await engine.call('tasks.verify', { id })).toMatchObject({
+      ...{ verdict: 'right', checksum: null, checkedBlocks: 4, uncheckedBlocks: 0 },
+    })
+    const bytes = Buffer.from(CONTENT)
+    bytes[2 * MIB + 600_000]! ^= 1
+    await writeFile(path!, bytes)
+    // The piece lies in the third block and the fourth.
+    expect(await engine.call('tasks.verify', { id })).toMatchObject({
+      ...{ verdict: 'damaged', badRanges: [{ start: 2 * MIB, end: 3 * MIB }] },
+    })
+    expect(await engine.call('tasks.repair', { id })).toMatchObject({ repair: 'fetching' })
+    const task = await engine.until(id, 'done', 'failed')
+    expect(await readFile(task.path!)).toEqual(CONTENT)
+  })
+})
+
+describe('verify compares a file with', () => {
+  test.each([
+    ['the CRC-32C it was verified by', { 'x-goog-hash': `crc32c=${crc(crc32c(CONTENT))}` }, 'crc32c', false],
+    ['the CRC-64 it was verified by', { 'x-amz-checksum-crc64nvme': CRC64 }, 'crc64nvme', false],
+    ['what the server said, though it was never verified', reprDigest(SHA256), 'sha-256', true],
+  ])('%s', async (_what, headers, algorithm, never) => {
+    await using server = await serverWith('/data.bin', headers as Record<string, string>)
+    await using engine = await startEngine()
+    const { id, path } = await engine.until(await engine.add(server.url('/data.bin')), 'done', 'failed')
+    if (never) await asNeverVerified(engine, id)
+    expect((await engine.call('tasks.verify', { id })).checksum).toMatchObject({ algorithm, matches: true })
+    await writeFile(path!, 'x', { flag: 'r+' })
+    expect((await engine.call('tasks.verify', { id })).checksum).toMatchObject({ algorithm, matches: false })
   })
 })
 
