@@ -104,6 +104,24 @@ export const PieceHashes = z
   .refine((p) => p.values.every((value) => hasItsLength({ ...p, value })), WRONG_LENGTH)
 export type PieceHashes = z.infer<typeof PieceHashes>
 
+/** Files of one download that did not have their digest. */
+export const BadTries = z.object({
+  /** in order: what came, and where it is kept, or is just being put; null: nowhere, its bad parts are fetched again */
+  came: z.array(z.object({ digest: z.string(), path: z.string().nullable() })),
+  /** its bad parts are to be fetched again, as far as anybody could tell them */
+  mended: z.boolean(),
+  /** all of it is to be fetched again */
+  whole: z.boolean(),
+  /** it is not to be fetched again */
+  over: z.boolean(),
+})
+export type BadTries = z.infer<typeof BadTries>
+
+/** Where they are kept. */
+export function keptBadFiles(tries: BadTries | null): string[] {
+  return [...new Set(tries?.came.flatMap(({ path }) => path ?? []))]
+}
+
 /** What the finished file was compared with, and whether it matched. */
 export interface ChecksumResult {
   algorithm: ChecksumAlgorithm

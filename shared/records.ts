@@ -4,7 +4,7 @@
  */
 import type { ErrorInfo } from './errors.ts'
 import type { HostRule } from './host-schemas.ts'
-import type { ChecksumResult, ExpectedDigest, PieceHashes } from './integrity.ts'
+import type { BadTries, ChecksumResult, ExpectedDigest, PieceHashes } from './integrity.ts'
 import type { JournalStore } from './journal.ts'
 import type { ImportedTask, KeptRemoval, OtherName, RemovedFiles, TaskName } from './list-records.ts'
 import type { Notice, NoticeCode } from './notices.ts'
@@ -72,6 +72,8 @@ export interface TaskRecord {
   checksum: ChecksumResult | null
   /** what servers said the file should be; what the user said is among the options */
   foundDigests: readonly ExpectedDigest[]
+  /** files that came bad and what was tried since the last word about them; null: none did */
+  badTries: BadTries | null
   /** what the latest comparison with the checksums of blocks found; null: none was made of the present file */
   verification: Verification | null
   createdAt: number

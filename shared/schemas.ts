@@ -341,6 +341,8 @@ export interface TaskDetail extends TaskRow {
   checksum: ChecksumResult | null
   /** every digest the file should have that is known so far, the one that decides first */
   expected: ExpectedDigest[]
+  /** where files are that came and did not have their digest */
+  badFiles: string[]
   /** what the latest comparison with the checksums of its blocks found; null: none was made of the present file */
   verification: Verification | null
   resumedFromBytes: number

@@ -232,6 +232,7 @@ export function detailLines(task: TaskDetail, queue?: string): string[] {
     ['Last modified', task.lastModified],
     ['HTTP', task.httpVersion],
     ['Checksum', verifiedLine(task)],
+    ...task.badFiles.map((path): [string, string] => ['Came bad', path]),
     ['Compared', compared(task)],
     ['Added', time(task.createdAt)],
     ['Started', time(task.startedAt)],

@@ -3,15 +3,15 @@
  * or all of it is fetched again, a bounded number of times. Acts; what is compared is in mismatch.ts.
  */
 import { NighthaulError } from '../../shared/errors.ts'
-import { DIGEST_BYTES, type ExpectedDigest } from '../../shared/integrity.ts'
+import { type BadTries, DIGEST_BYTES, type ExpectedDigest } from '../../shared/integrity.ts'
 import { BLOCK_BYTES, type TaskRecord } from '../../shared/records.ts'
-import type { Settings, TaskId } from '../../shared/schemas.ts'
+import type { Settings } from '../../shared/schemas.ts'
 import { onDisk } from './disk-errors.ts'
 import { countingExpectations, fits, looksForSums, ranked } from './expectations.ts'
 import type { Digests } from './hashes.ts'
 import type { Ending } from './mirrors.ts'
 import { blocksOfBadPieces, checksumMismatch, type Mismatch, setAside, verify, verifyByPieces } from './mismatch.ts'
-import type { PlaceContext } from './place.ts'
+import { type PlaceContext, partPathOf } from './place.ts'
 import type { EngineDeps } from './ports.ts'
 import { damage, writtenBytes } from './segment-plan.ts'
 import type { SumsFiles } from './sums-files.ts'
@@ -22,27 +22,19 @@ export interface CheckingDeps extends Pick<EngineDeps, 'store' | 'clock' | 'logg
   sums: Pick<SumsFiles, 'find'>
 }
 
-/** Bad ends of one task since it last was done, or was given up. */
-interface BadTries {
-  /** what came each time, and where it is kept */
-  came: { digest: string; path: string | null }[]
-  /** its bad parts were to be fetched again, as far as anybody could tell them */
-  mended: boolean
-  /** all of it was to be fetched again */
-  whole: boolean
-}
+const NO_TRIES: BadTries = { came: [], mended: false, whole: false, over: false }
 
 export class Checking {
   readonly #deps: CheckingDeps
-  readonly #bad = new Map<TaskId, BadTries>()
 
   constructor(deps: CheckingDeps) {
     this.#deps = deps
   }
 
   /**
-   * Null: the file is as it should be, as far as anybody can tell; otherwise it is to be fetched again, wholly or in part. `made`: digests that were made on the way. Rejects
-   * with `checksum_mismatch` after the last try, a disk error, or the signal's reason.
+   * Null: the file is as it should be, as far as anybody can tell; otherwise it is to be fetched again, wholly or in
+   * part, or has failed with `checksum_mismatch`. `made`: digests that were made on the way. Rejects with a disk error, or
+   * the signal's reason.
    */
   async check(
     task: TaskRecord,
@@ -59,9 +51,9 @@ export class Checking {
         ? await verifyByPieces(partPath, pieces, made, signal)
         : await verify(partPath, size, expected, made, context, signal)
     if (verdict.kind === 'bad') return this.#afterMismatch(task, partPath, verdict, context, signal)
-    this.#bad.delete(task.id)
+    const badTries = givenUp(task.badTries)
     // Told before the file gets its name: a crash in between must not cost the result.
-    context.learned({ checksum: verdict.checksum })
+    context.learned({ checksum: verdict.checksum, ...(badTries && { badTries }) })
     return null
   }
 
@@ -74,42 +66,48 @@ export class Checking {
   ): Promise<Ending | null> {
     const { store, clock, settings, logger } = this.#deps
     const { id } = task
-    const tries = this.#bad.get(id) ?? { came: [], mended: false, whole: false }
-    const before = tries.came.at(-1)
     const digest = mismatch.piece?.wholeDigest ?? mismatch.actual
+    const tries = task.badTries ?? NO_TRIES
+    const before = tries.came.at(-1)
     const same = before?.digest === digest
-    const now: BadTries['came'][number] = { digest, path: null }
-    tries.came.push(now)
-    this.#bad.set(id, tries)
+    const remember = (next: BadTries) => store.updateTask(id, { badTries: next }, { intent: true })
+    const came = (path: string | null) => [...tries.came, { digest, path }]
     const { algorithm, source } = mismatch.expected
-    logger.warn({ task: id, algorithm, source, tries: tries.came.length }, 'a file does not have its digest')
+    logger.warn({ task: id, algorithm, source, tries: tries.came.length + 1 }, 'a file does not have its digest')
     const mayRetry = (task.options.retries ?? settings().retries) > 0
     if (mayRetry && !tries.mended) {
       const mended = await this.#giveUpBadParts(task, partPath, signal)
-      tries.mended = true
+      if (mended) remember({ ...tries, came: came(null), mended: true })
       if (mended) return { event: { kind: 'failed', error: mended.toInfo(), retryAt: clock.now() }, patch: {} }
     }
     // Where the task has other URLs, the next of them is asked instead (mirrors.ts).
     const again = mayRetry && !tries.whole
-    if (again) tries.whole = true
-    else this.#bad.delete(id)
     // Equal CRCs may be of different bytes.
     const isSame = same && DIGEST_BYTES[algorithm] >= DIGEST_BYTES.md5
-    const keptPath = isSame ? await this.#sameKept(before!.path, partPath, context) : null
-    const path = keptPath ?? (await setAside(task, partPath, context))
-    now.path = path
+    const keptPath = isSame ? await this.#stillKept(before!.path, context) : null
+    // On record first: wherever this process dies, nothing is fetched once more, and the file is known.
+    const record = async (path: string) => {
+      remember({ came: came(path), mended: true, whole: true, over: !again })
+      store.clearProgress(id)
+      store.updateTask(id, { writtenBytes: 0 })
+      await store.committed(true)
+    }
+    if (keptPath) await record(keptPath)
+    if (keptPath) await onDisk(partPath, () => context.fs.unlink(partPath))
+    const path = keptPath ?? (await setAside(task, partPath, context, record))
     const earlierPath = before && before.path !== path ? before.path : null
     const error = checksumMismatch(mismatch, { path, earlierPath }, again ? 'again' : same ? 'same-again' : 'over')
-    store.clearProgress(id)
-    if (!again) throw error
-    return { event: { kind: 'failed', error: error.toInfo(), retryAt: clock.now() }, patch: FORGOTTEN }
+    return again
+      ? { event: { kind: 'failed', error: error.toInfo(), retryAt: clock.now() }, patch: FORGOTTEN }
+      : {
+          event: { kind: 'failed', error: error.toInfo(), retryAt: null },
+          patch: { badTries: givenUp(store.getTask(id)!.badTries) },
+        }
   }
 
   /** The very same bytes are kept already: one copy is enough. Null: they are not there any more. */
-  async #sameKept(path: string | null, partPath: string, { fs }: PlaceContext): Promise<string | null> {
-    if (path === null || !(await onDisk(path, () => fs.stat(path)))) return null
-    await onDisk(partPath, () => fs.unlink(partPath))
-    return path
+  async #stillKept(path: string | null, { fs }: PlaceContext): Promise<string | null> {
+    return path !== null && (await onDisk(path, () => fs.stat(path))) ? path : null
   }
 
   /** Where hashes of pieces tell which parts are bad, those are recorded as missing. Null: they do not tell. */
@@ -142,4 +140,24 @@ export class Checking {
     context.learned({ foundDigests: [...task.foundDigests, listed] })
     return ranked([...known, listed])
   }
+}
+
+/** After the last word about them, a next bad file gets as many tries; where the bad ones are is kept. */
+function givenUp(tries: BadTries | null): BadTries | null {
+  return tries && { came: tries.came.filter(({ path }) => path !== null), mended: false, whole: false, over: false }
+}
+
+/**
+ * The end of a task that had failed for good, where the process died before that was stored; null: it had not. What came
+ * is set aside, where that had not happened yet.
+ */
+export async function lateFailure(task: TaskRecord, { fs }: Pick<EngineDeps, 'fs'>): Promise<Ending | null> {
+  const { badTries, filename } = task
+  const partPath = partPathOf(task)
+  const path = badTries?.came.at(-1)?.path
+  if (!badTries?.over || !path) return null
+  if (partPath && !(await fs.stat(path)) && (await fs.stat(partPath))) await fs.renameExclusive(partPath, path)
+  const sentence = `${filename} did not have its digest, and is not fetched again. What came is kept as ${path}. Check the checksum, or try another link.`
+  const error = new NighthaulError('checksum_mismatch', sentence, { path })
+  return { event: { kind: 'failed', error: error.toInfo(), retryAt: null }, patch: { badTries: givenUp(badTries) } }
 }

@@ -31,6 +31,7 @@ import { Admission } from './admission.ts'
 import type { EngineApi } from './api.ts'
 import { Backups } from './backups.ts'
 import { Changes } from './changes.ts'
+import { lateFailure } from './checking.ts'
 import { currentStrategy } from './current-strategy.ts'
 import { Deadlines } from './deadlines.ts'
 import { DiskWatch } from './disk-watch.ts'
@@ -170,6 +171,7 @@ export function createEngine(deps: EngineDeps): EngineApi {
     select: (selection) => idsOf(selection),
     settings: () => settings,
     heldElsewhere: (task) => heldElsewhere(task),
+    isMoving: (id) => mover.isMoving(id),
     freed: () => schedulePump(),
   })
   const runner: Runner = new Runner({
@@ -385,7 +387,13 @@ export function createEngine(deps: EngineDeps): EngineApi {
     if (deps.lease !== null) return
     adoptOrphans()
     await removal.recover()
-    for (const task of store.tasksInStates(['active', 'finishing'])) runner.applyTo(task, { kind: 'recovered' })
+    for (const task of store.tasksInStates(['active', 'finishing'])) {
+      const failure = await lateFailure(task, deps).catch((error: unknown) => {
+        logger.warn({ task: task.id, error: toErrorInfo(error).message }, 'a bad file could not be set aside')
+        return null
+      })
+      runner.applyTo(task, failure?.event ?? { kind: 'recovered' }, failure?.patch)
+    }
     mover.recover()
     for (const task of store.unsyncedDone())
       await runner.checkUnsynced(task).catch((error: unknown) => {

@@ -121,11 +121,21 @@ export async function blocksOfBadPieces(
   ]
 }
 
-/** Renames the file to NAME.bad, or a numbered one where that is taken. Answers its path. */
-export async function setAside(task: TaskRecord, partPath: string, { fs }: Pick<PlaceContext, 'fs'>): Promise<string> {
+/**
+ * Renames the file to NAME.bad, or a numbered one where that is taken. Answers its path. `record`: tells the store where
+ * it is going to be, before it is there.
+ */
+export async function setAside(
+  task: TaskRecord,
+  partPath: string,
+  { fs }: Pick<PlaceContext, 'fs'>,
+  record: (path: string) => Promise<void>,
+): Promise<string> {
   for (let n = 0; n < MAX_NUMBERED_NAMES; n++) {
     const name = `${n === 0 ? task.filename : numberedName(task.filename!, n)}.bad`
     const path = join(dirname(partPath), name)
+    if (await onDisk(path, () => fs.stat(path))) continue
+    await record(path)
     try {
       await fs.renameExclusive(partPath, path)
       return path

@@ -5,6 +5,7 @@
  */
 import { dirname, isAbsolute, join, resolve } from 'node:path'
 import { NighthaulError } from '../../shared/errors.ts'
+import { keptBadFiles } from '../../shared/integrity.ts'
 import { BLOCK_BYTES, type BlockChecksum, type TaskPatch, type TaskRecord } from '../../shared/records.ts'
 import type { Settings } from '../../shared/schemas.ts'
 import { onDisk, toDiskError } from './disk-errors.ts'
@@ -83,11 +84,7 @@ export function partFolderOf(
 export function filesOf(task: TaskRecord): string[] {
   const partPath = partPathOf(task)
   if (partPath === null) return []
-  const { path, earlierPath } = task.error?.code === 'checksum_mismatch' ? task.error.params : {}
-  return [
-    task.state === 'done' ? join(task.folder, task.filename!) : partPath,
-    ...[path, earlierPath].filter((setAside) => typeof setAside === 'string'),
-  ]
+  return [task.state === 'done' ? join(task.folder, task.filename!) : partPath, ...keptBadFiles(task.badTries)]
 }
 
 export async function restorePlace(task: TaskRecord, context: PlaceContext): Promise<RestoredPlace> {

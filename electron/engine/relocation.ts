@@ -158,9 +158,14 @@ export class Relocator {
     store.updateTask(id, { relocation: null })
   }
 
-  async #callOff(id: TaskId, { to }: Relocation): Promise<void> {
-    const { fs, store, logger } = this.#deps
-    store.updateTask(id, { relocation: null })
+  async #callOff(id: TaskId, relocation: Relocation): Promise<void> {
+    this.#deps.store.updateTask(id, { relocation: null })
+    await this.deleteCopy(id, relocation)
+  }
+
+  /** What an interrupted copy left goes. */
+  async deleteCopy(id: TaskId, { to }: Relocation): Promise<void> {
+    const { fs, logger } = this.#deps
     await fs.unlink(hiddenName(to, id)).catch((error: NodeJS.ErrnoException) => {
       if (error.code !== 'ENOENT')
         logger.warn({ task: id, error: error.message }, 'an unfinished copy could not be deleted')

@@ -92,7 +92,7 @@ export class Removal {
     tasks: readonly TaskRecord[],
     how: { removal: number; at: number; deleteFiles: boolean; dueAt: number; atOnce: boolean },
   ): Promise<void> {
-    const { store, changes, moved } = this.#deps
+    const { store, changes, moved, runner } = this.#deps
     const { removal, at, dueAt } = how
     const ids = tasks.map((task) => task.id)
     const files = new Map(
@@ -104,6 +104,8 @@ export class Removal {
     this.#deps.journal.note('removed', { count: ids.length, ids })
     moved(ids)
     changes.changed([], { removed: ids })
+    // Should the task come back, the copy begins anew.
+    for (const { id, relocation } of tasks) if (relocation) await runner.relocator.deleteCopy(id, relocation)
     const withFiles = [...files.keys()]
     await this.#setAllAside(withFiles)
     if (how.atOnce) await this.#deleteFiles(withFiles)

@@ -1,5 +1,6 @@
 /** Records and live progress as the rows and details that clients see. Secrets are left out here. */
 import { join } from 'node:path'
+import { keptBadFiles } from '../../shared/integrity.ts'
 import type { SegmentRecord, TaskRecord } from '../../shared/records.ts'
 import type { MirrorView, SegmentView, TaskDetail, TaskOptions, TaskRow } from '../../shared/schemas.ts'
 import type { TaskStrategyReason } from '../../shared/task-strategy.ts'
@@ -87,6 +88,7 @@ export function detailOf(
     strategy: others.strategy,
     checksum: task.checksum,
     expected: expectationsOf(task),
+    badFiles: keptBadFiles(task.badTries),
     verification: task.verification,
     resumedFromBytes: live?.resumedFromBytes ?? task.resumedFromBytes,
     durable: task.fsyncedAt !== null,

@@ -33,6 +33,8 @@ export interface VerificationsDeps extends RepairContext {
   settings: () => Settings
   /** another process works on it */
   heldElsewhere: (task: TaskRecord) => boolean
+  /** its file is being moved or located */
+  isMoving: (id: TaskId) => boolean
   /** a task is free again */
   freed: () => void
 }
@@ -110,7 +112,7 @@ export class Verifications {
         `Download ${id} is under way, so its file changes all the time. Nothing was done; pause it first, or wait until it is done.`,
         { id, state: task.state },
       )
-    if (task.relocation !== null)
+    if (task.relocation !== null || this.#deps.isMoving(id))
       throw new NighthaulError(
         'task_state',
         `The file of download ${id} is being moved. Nothing was done; try again once it is there.`,

@@ -3,7 +3,7 @@
  * because one of its columns cannot be understood. No SQL is run here.
  */
 import { type ErrorInfo, type ErrorParams, isErrorCode } from '../../shared/errors.ts'
-import { Checksum, DIGEST_SOURCES, ExpectedDigest } from '../../shared/integrity.ts'
+import { BadTries, Checksum, DIGEST_SOURCES, ExpectedDigest } from '../../shared/integrity.ts'
 import type { Relocation, TaskPatch, TaskRecord } from '../../shared/records.ts'
 import { TaskOptions } from '../../shared/schemas.ts'
 import { TASK_STATES } from '../../shared/task-state.ts'
@@ -41,6 +41,7 @@ export const TASK_COLUMNS = {
   resumedFromBytes: 'resumed_from_bytes',
   checksum: 'checksum',
   foundDigests: 'found_digests',
+  badTries: 'bad_tries',
   verification: 'verification',
   createdAt: 'created_at',
   startedAt: 'started_at',
@@ -72,6 +73,7 @@ export type TaskRow = Omit<
   | 'error'
   | 'checksum'
   | 'foundDigests'
+  | 'badTries'
   | 'verification'
   | 'strategy'
   | 'relocation'
@@ -84,6 +86,7 @@ export type TaskRow = Omit<
   error: string | null
   checksum: string | null
   foundDigests: string
+  badTries: string | null
   verification: string | null
   strategy: string
   relocation: string | null
@@ -193,6 +196,13 @@ function readDigests(text: string, warn: (column: string) => void): ExpectedDige
   return []
 }
 
+function readBadTries(text: string | null, warn: (column: string) => void): BadTries | null {
+  if (text === null) return null
+  const parsed = BadTries.safeParse(parseJson(text))
+  if (!parsed.success) warn('bad_tries')
+  return parsed.data ?? null
+}
+
 /** What was found may be found again: one that cannot be read is forgotten. */
 function readVerification(text: string | null, warn: (column: string) => void): Verification | null {
   if (text === null) return null
@@ -242,6 +252,7 @@ export function toTask(row: TaskRow, logger: StoreLogger): TaskRecord {
     error: readError(row.error, warn),
     checksum: readChecksum(row.checksum, warn),
     foundDigests: readDigests(row.foundDigests, warn),
+    badTries: readBadTries(row.badTries, warn),
     verification: readVerification(row.verification, warn),
     strategy: readStrategy(row.strategy, warn),
     relocation: readRelocation(row.relocation, warn),

@@ -461,6 +461,7 @@ export const en = {
     checksumVerified: 'matches',
     checksumFailed: 'does not match',
     checksumUnverified: 'not compared',
+    badFile: 'What came before and was bad is kept as',
     digestFrom: '({{source}})',
     digestWeak: 'It finds accidents; it proves nothing against forgery.',
     digestSource: {

@@ -282,6 +282,81 @@ describe('moving', () => {
     expect((await engine.get(id)).path).toBe(join(folder, 'again.bin'))
   })
 
+  it('leaves no file to be compared meanwhile', async () => {
+    await using server = await oneFile()
+    const real = createSpyFileSystem()
+    const begun = Promise.withResolvers<void>()
+    const mayGoOn = Promise.withResolvers<void>()
+    let isMove = false
+    const fs: FileSystem = {
+      ...real,
+      async stat(path) {
+        if (isMove && path.endsWith('elsewhere')) {
+          begun.resolve()
+          await mayGoOn.promise
+        }
+        return real.stat(path)
+      },
+      async renameExclusive(from, to) {
+        if (isMove) {
+          begun.resolve()
+          await mayGoOn.promise
+        }
+        return real.renameExclusive(from, to)
+      },
+    }
+    await using engine = await startEngine({ fs })
+    const id = await engine.add(server.url('/file.bin'))
+    const { path } = await engine.until(id, 'done', 'failed')
+    const elsewhere = join(engine.profile, 'elsewhere.bin')
+    // Also where nothing is on record of it yet: a file that was located, here.
+    isMove = true
+    const moving = move(engine, id, elsewhere)
+    await begun.promise
+    await expect(engine.call('tasks.verify', { id })).rejects.toMatchObject({ code: 'task_state' })
+    mayGoOn.resolve()
+    expect(await moving).toBe(elsewhere)
+    expect(await engine.call('tasks.verify', { id })).toMatchObject({ verdict: 'right', path: elsewhere })
+    expect(existsSync(path!)).toBe(false)
+  })
+
+  acrossVolumes('a download that is removed while its copy waits leaves no copy behind', async () => {
+    await using server = await oneFile()
+    await using other = await folderOnOtherVolume()
+    const real = createSpyFileSystem()
+    const mayGoOn = Promise.withResolvers<void>()
+    const fs: FileSystem = {
+      ...real,
+      async open(path, mode) {
+        const file = await real.open(path, mode)
+        if (!path.endsWith('.moving')) return file
+        return {
+          ...file,
+          async write(buffers, at) {
+            if (at >= MIB) await mayGoOn.promise
+            return file.write(buffers, at)
+          },
+        }
+      },
+    }
+    await using engine = await startEngine({ fs, settings: { temporaryFolder: other.path } })
+    const id = await engine.add(server.url('/file.bin'))
+    await engine.untilTask(id, (task) => task.copiedBytes === MIB)
+    await engine.call('tasks.pause', { selection: { ids: [id] } })
+    mayGoOn.resolve()
+    await engine.untilTask(id, (task) => task.state === 'paused' && task.copiedBytes === null)
+    expect(await readdir(engine.folder)).toEqual([expect.stringMatching(/\.moving$/)])
+    await engine.call('tasks.remove', { selection: { ids: [id] } })
+    expect(await readdir(engine.folder)).toEqual([])
+    expect(await readdir(other.path)).toHaveLength(1)
+    // Brought back, it copies anew.
+    await engine.call('tasks.restore', { ids: [id] })
+    await engine.call('tasks.resume', { selection: { ids: [id] } })
+    const task = await engine.until(id, 'done', 'failed')
+    expect(await sha256(task.path!)).toBe(contentSha256(1, SIZE))
+    expect(await readdir(other.path)).toEqual([])
+  })
+
   acrossVolumes('pausing calls a move off, and leaves nothing behind', async () => {
     await using server = await oneFile()
     await using other = await folderOnOtherVolume()

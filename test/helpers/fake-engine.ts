@@ -537,6 +537,7 @@ function detail(task: TaskRow): TaskDetail {
     strategy: strategyOf(task),
     checksum: task.state === 'done' ? { ...digest, verified: true, source: 'repr-digest', from: null } : null,
     expected: task.state === 'queued' ? [] : [{ ...digest, source: 'repr-digest' }],
+    badFiles: [],
     verification: null,
     resumedFromBytes: 0,
     durable: task.state === 'done',

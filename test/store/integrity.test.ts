@@ -63,3 +63,27 @@ test('a database from before them keeps its results, which came from the user', 
   expect(store.getTask(1)).toMatchObject({ foundDigests: [], checksum: { ...checksum, source: 'user', from: null } })
   expect(store.pieces(1)).toBeNull()
 })
+
+test('a database from before files that came bad were kept in mind knows those that its errors name', () => {
+  const path = storePath()
+  const connection = openConnection(path)
+  const before = MIGRATIONS.filter(({ version }) => version < 150)
+  migrate(connection, before, { now: () => TEST_NOW, logger: memoryLogger() })
+  const insert = connection.db.prepare(
+    `INSERT INTO tasks (position, url, name_key, folder, state, created_at, error)
+     VALUES (?, 'https://example.org/' || ?, 'a', '/d', 'failed', 0, ?)`,
+  )
+  const error = (code: string, params: object) => JSON.stringify({ code, message: code, params })
+  const errors = [
+    error('checksum_mismatch', { path: '/d/a (1).bad', earlierPath: '/d/a.bad' }),
+    error('checksum_mismatch', { path: '/d/b.bad' }),
+    error('disk_full', { path: '/d' }),
+    'damaged',
+    null,
+  ]
+  for (const [index, text] of errors.entries()) insert.run(index, index, text)
+  connection.close()
+  const store = openTestStore({ path })
+  const known = errors.map((_, index) => store.getTask(index + 1)!.badTries?.came.map((bad) => bad.path) ?? null)
+  expect(known).toEqual([['/d/a.bad', '/d/a (1).bad'], ['/d/b.bad'], null, null, null])
+})

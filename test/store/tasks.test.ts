@@ -44,6 +44,7 @@ describe('tasks', () => {
       resumedFromBytes: 0,
       checksum: null,
       foundDigests: [],
+      badTries: null,
       verification: null,
       createdAt: TEST_NOW,
       startedAt: null,
@@ -93,6 +94,7 @@ describe('tasks', () => {
       resumedFromBytes: 7,
       checksum: { ...MD5, verified: true, source: 'sums-file', from: 'https://example.org/files/MD5SUMS' },
       foundDigests: [{ ...MD5, source: 'content-md5' }],
+      badTries: { came: [{ digest: 'ab', path: '/d/f.bad' }], mended: true, whole: true, over: false },
       verification: RIGHT,
       startedAt: TEST_NOW + 1,
       finishedAt: TEST_NOW + 2,
@@ -259,6 +261,7 @@ describe('a damaged value', () => {
     ['error', '[', { error: null }],
     ['checksum', '{"algorithm":"md5","value":"zz"}', { checksum: null }],
     ['found_digests', '{', { foundDigests: [] }],
+    ['bad_tries', '{"came":1}', { badTries: null }],
     ['verification', '{}', { verification: null }],
     ['state', 'flying', { state: 'paused' }],
   ])('in %s (%s) costs that value, not the task, and is logged without its text', (column, text, expected) => {

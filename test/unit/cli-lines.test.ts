@@ -133,6 +133,7 @@ const detail: TaskDetail = {
   strategy: [],
   checksum: null,
   expected: [],
+  badFiles: [],
   verification: null,
   resumedFromBytes: 0,
   durable: false,

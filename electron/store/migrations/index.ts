@@ -13,6 +13,7 @@ import { migration0110 } from './0110-scheduling.ts'
 import { migration0120 } from './0120-times.ts'
 import { migration0130 } from './0130-journal.ts'
 import { migration0140 } from './0140-unattended.ts'
+import { migration0150 } from './0150-bad-tries.ts'
 import { migration0170 } from './0170-list-by-queue.ts'
 
 export const MIGRATIONS: readonly Migration[] = [
@@ -29,5 +30,6 @@ export const MIGRATIONS: readonly Migration[] = [
   migration0120,
   migration0130,
   migration0140,
+  migration0150,
   migration0170,
 ]

@@ -7,6 +7,11 @@ export function VerifiedBy({ detail }: { detail: TaskDetail }) {
   const { t } = useTranslation()
   const { checksum, error, state } = detail
   const digest = checksum ?? detail.expected[0]
+  const bad = detail.badFiles.map((path) => (
+    <span key={path}>
+      {t('detail.badFile')} <span className="mono selectable">{path}</span>
+    </span>
+  ))
   if (!digest) return t(state === 'done' ? 'detail.nothingToVerify' : 'detail.nothingToVerifyYet')
   const { algorithm, value, source, from } = digest
   const result =
@@ -25,6 +30,7 @@ export function VerifiedBy({ detail }: { detail: TaskDetail }) {
       </span>
       <span className="mono selectable">{value}</span>
       {from && <span className="mono selectable">{from}</span>}
+      {bad}
     </>
   )
 }
