@@ -29,11 +29,10 @@ export async function probeUnless(
     ...(etag !== null && { 'if-none-match': etag }),
     ...(lastModified !== null && { 'if-modified-since': lastModified }),
   }
-  const conditional = isPlainGet(options) ? condition : {}
   let unchanged = false
   const askOnce: Ask = async (request) => {
-    const reply = await ask({ ...request, headers: { ...request.headers, ...conditional } })
-    unchanged = reply.status === 304 && Object.keys(conditional).length > 0
+    const reply = await ask({ ...request, headers: { ...request.headers, ...condition } })
+    unchanged = reply.status === 304 && Object.keys(condition).length > 0
     return reply
   }
   try {

@@ -21,6 +21,7 @@ import type { AddTasksInput, AddTasksResult, ProbeResult, TaskId } from '../../s
 import { digestFile } from './checksum.ts'
 import { filenameFrom } from './filename.ts'
 import { splitCredentials } from './http/credentials.ts'
+import { isPlainGet } from './http/redirects.ts'
 import type { Notices } from './notices.ts'
 import type { EngineDeps } from './ports.ts'
 import { type Ask, probeUnless } from './probe.ts'
@@ -92,7 +93,7 @@ export class Repeats {
   // ── a run ──
 
   #begin(id: RepeatId): void {
-    this.#after(id, () => this.#start(this.#get(id)))
+    this.#after(id, () => this.#start(id))
   }
 
   #after(id: RepeatId, work: () => Promise<void>): void {
@@ -113,7 +114,11 @@ export class Repeats {
     })
   }
 
-  async #start({ id, settings, state }: RepeatRecord): Promise<void> {
+  async #start(id: RepeatId): Promise<void> {
+    const record = this.#find(id)
+    // Removed meanwhile.
+    if (!record) return
+    const { settings, state } = record
     const { store, clock } = this.#deps
     const before = state.taskId === null ? null : store.getTask(state.taskId)
     // A run that failed is tried again by the next, with all it has.
@@ -146,6 +151,8 @@ export class Repeats {
 
   /** What the server says now; null: that it has not changed; undefined: nothing, which the download will meet again. */
   async #ask({ id, settings, state }: RepeatRecord): Promise<ProbeResult | null | undefined> {
+    // Asking is sending it: once is enough.
+    if (!isPlainGet(settings.options)) return undefined
     const known = state.results[0] ?? { etag: null, lastModified: null }
     try {
       return await probeUnless(settings.url, settings.options, known, this.#deps.ask, this.#abort.signal)
@@ -159,14 +166,16 @@ export class Repeats {
   // ── its end ──
 
   #taskMoved(id: RepeatId): void {
-    const state = this.#records.find((record) => record.id === id)?.state
+    const state = this.#find(id)?.state
     const task = state?.taskId ? this.#deps.store.getTask(state.taskId) : null
     if (task && task.state !== 'done' && task.state !== 'failed') return
     this.#after(id, () => this.#ended(id))
   }
 
   async #ended(id: RepeatId): Promise<void> {
-    const { settings, state } = this.#get(id)
+    const record = this.#find(id)
+    if (!record) return
+    const { settings, state } = record
     if (state.taskId === null) return
     const task = this.#deps.store.getTask(state.taskId)
     // Somebody took it off the list.
@@ -248,9 +257,13 @@ export class Repeats {
     return { ...none, ...more, at: more.at ?? this.#deps.clock.now(), result }
   }
 
+  #find(id: RepeatId): RepeatRecord | undefined {
+    return this.#records.find((known) => known.id === id)
+  }
+
   /** Throws `repeat_not_found`. */
   #get(id: RepeatId): RepeatRecord {
-    const record = this.#records.find((known) => known.id === id)
+    const record = this.#find(id)
     if (record) return record
     throw new NighthaulError(
       'repeat_not_found',
@@ -260,8 +273,7 @@ export class Repeats {
   }
 
   #settle(id: RepeatId, patch: Partial<RepeatState>): void {
-    const record = this.#records.find((known) => known.id === id)
-    // Removed meanwhile.
+    const record = this.#find(id)
     if (!record) return
     const state = { ...record.state, ...patch }
     this.#deps.store.updateRepeat(id, { state })

@@ -91,6 +91,23 @@ it('where a server has no validators, the bytes decide, and the double goes', as
   expect(await files(engine)).toEqual(['a-1', 'a-3'])
 })
 
+it('a request that is more than asking for a file is sent once a run', async () => {
+  await using server = await startFaultServer()
+  await using engine = await startEngine()
+  server.add('/export', { size: SIZE, seed: 1 })
+  const options = { ...PATIENT, method: 'POST' as const, body: { text: 'all' } }
+  const url = server.url('/export')
+  const { id } = await engine.call('repeats.add', { url, when: 'daily 02:00', options, nameTemplate: '{name}-{n}' })
+  for (const result of ['downloaded', 'same']) {
+    await engine.call('repeats.run', { id })
+    await expect.poll(async () => (await viewOf(engine, id)).last?.result).toBe(result)
+  }
+  expect(server.requests.map(({ method, body }) => [method, body])).toEqual([
+    ['POST', 'all'],
+    ['POST', 'all'],
+  ])
+})
+
 it.each([
   ['run', 'downloaded'],
   ['next', 'skipped'],

@@ -1,8 +1,14 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { madeUpUntil, missedWindow } from '../../electron/engine/missed-window.ts'
+import { MissedWindows } from '../../electron/engine/missed-windows.ts'
+import type { Queues } from '../../electron/engine/queues.ts'
 import { windowState } from '../../electron/engine/window-times.ts'
+import { DEFAULT_QUEUE_SETTINGS } from '../../shared/queues.ts'
+import type { TaskStore } from '../../shared/records.ts'
+import { NO_SCHEDULE_STATE, type ScheduleState } from '../../shared/schedule-state.ts'
 import { parseWindows } from '../../shared/windows.ts'
+import { createManualClock } from '../helpers/manual-clock.ts'
 
 const at = (iso: string) => Date.parse(iso)
 const night = parseWindows('23:00-07:00')
@@ -48,4 +54,42 @@ test('what was lost lies in the gap, and the window was open all of it', () => {
     }),
     { numRuns: 80 },
   )
+})
+
+test('after a crash it is known to five minutes when the engine was last alive', () => {
+  const clock = createManualClock()
+  let stored = NO_SCHEDULE_STATE
+  let writes = 0
+  const store = {
+    scheduleState: () => stored,
+    setScheduleState: (patch: Partial<ScheduleState>) => {
+      stored = { ...stored, ...patch }
+      writes++
+    },
+    openByQueue: () => new Map([[2, 1]]),
+  } as unknown as TaskStore
+  const record = { ...DEFAULT_QUEUE_SETTINGS, id: 2, name: 'Night', windows: '00:30-04:00', timeZone: 'UTC' }
+  const queues = { records: [record], holdOf: () => 'window' } as unknown as Queues
+  const logger = { debug() {}, info() {}, warn() {}, error() {} }
+  const deps = { store, clock, logger, queues: () => queues, changed() {}, notices: { add() {}, dropWhere() {} } }
+  // It begins at midnight, looks every second, and is killed within its window.
+  const first = new MissedWindows(deps)
+  for (let second = 0; second < 3600; second++) {
+    first.look()
+    clock.advance(1000)
+  }
+  expect(writes).toBeLessThanOrEqual(13)
+  expect(first.of(2)).toBeNull()
+  clock.advance(9 * 3_600_000)
+  const next = new MissedWindows(deps)
+  next.look()
+  const missed = next.of(2)!
+  const lastAlive = at('2026-01-01T01:00Z')
+  expect(missed.from).toBeGreaterThanOrEqual(lastAlive - 5 * 60_000)
+  expect(missed.from).toBeLessThanOrEqual(lastAlive)
+  expect(missed).toMatchObject({ to: at('2026-01-01T04:00Z'), until: clock.now() + missed.to - missed.from })
+  // A clock that is set back by days must not make hours days.
+  clock.advance(-5 * 86_400_000)
+  next.look()
+  expect(next.of(2)).toBeNull()
 })

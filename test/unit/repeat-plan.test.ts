@@ -65,7 +65,7 @@ describe('what is due', () => {
         const did = live(when, zone, close, 'run')
         expect(did.filter((what) => what === 'run').length).toBe(dues.size)
       }),
-      { numRuns: 15 },
+      { numRuns: 8 },
     )
   })
 
