@@ -3,6 +3,7 @@
  * An entry outlives its task, so it carries name and link itself; no login, query or fragment of a link is in it.
  */
 import type { ErrorParams } from './errors.ts'
+import type { OutlookKind } from './forecast.ts'
 import type { ChecksumAlgorithm, DigestSource } from './integrity.ts'
 import type { QueueId, TaskId } from './schemas.ts'
 
@@ -76,6 +77,8 @@ export interface JournalParams {
   /** something of it wants bytes, after nothing did */
   queue_filled: QueueFacts
   queue_emptied: QueueFacts
+  /** how it looks for what has to be done `by` a local time, said because it is another thing than before */
+  deadline: QueueFacts & { outlook: OutlookKind; by: string; files: number; late: number; lateBytes: string }
   network_away: { reason: string }
   network_back: Record<string, never>
   /** `until`: when it may be asked again; null: it only gets fewer connections */

@@ -22,6 +22,10 @@ export const taskStrategyEn: Record<TaskStrategyCode, string> = {
   waiting_for_turn: 'It waits for its turn: downloads at once are set to {{atOnce}}.',
   queue_stopped: 'Its queue is stopped.',
   waiting_for_power: 'It waits until the machine runs on mains power again.',
+  shortest_first: 'Not all of its queue can be there in time, so the shortest downloads come first.',
+  lent_to_deadline:
+    'Its queue does with less ({{atOnce}} at once, {{bytesPerSecond}}), because {{queues}} would not be done in time.',
+  borrowed_for_deadline: '{{queues}} do with less, so that its queue is done in time.',
   waiting_for_window: 'It waits for its queue’s window, which opens in {{opensInMs}}.',
   waiting_for_start: 'It was to start later: in {{waitMs}}.',
   waiting_for_owner: 'It waits until the app or “nighthaul serve” runs.',

@@ -13,6 +13,12 @@ export const TASK_STRATEGY_CODES = {
   queue_stopped: 'queue_stopped',
   /** the machine runs on battery, and the settings say to wait: {} */
   waiting_for_power: 'waiting_for_power',
+  /** not all of its queue can be there by its deadline, so the shortest downloads come first: {} */
+  shortest_first: 'shortest_first',
+  /** its queue does with less while others have to be done by a time: { queues, bytesPerSecond, atOnce } */
+  lent_to_deadline: 'lent_to_deadline',
+  /** other queues do with less, so that this one is done by its deadline: { queues } */
+  borrowed_for_deadline: 'borrowed_for_deadline',
   /** its queue's window is closed: { opensInMs } */
   waiting_for_window: 'waiting_for_window',
   /** it was to start later: { waitMs } */

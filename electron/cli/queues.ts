@@ -2,6 +2,7 @@
 import { NighthaulError } from '../../shared/errors.ts'
 import { formatCount, formatDuration, formatRate } from '../../shared/format.ts'
 import type { QueueView } from '../../shared/queues.ts'
+import { outlookText } from './forecast.ts'
 import { type QueueFlags, queuePatch } from './queue-flags.ts'
 import { queueNamed, withQueue } from './queue-session.ts'
 import { printTable } from './table.ts'
@@ -20,11 +21,12 @@ export function queueState({ hold, changesAt, running, open }: QueueView, now: n
 }
 
 /** What it says about its downloads, where that is not usual. */
-function rulesOf(queue: QueueView): string {
+function rulesOf(queue: QueueView, now: number): string {
   return [
     queue.windows,
     queue.timeZone,
-    queue.finishBy && `finish by ${queue.finishBy}`,
+    queue.finishBy && (queue.outlook ? outlookText(queue.outlook, now) : `finish by ${queue.finishBy}`),
+    queue.lends && 'does with less for a queue that has to be done',
     queue.limitBytesPerSecond && formatRate(queue.limitBytesPerSecond),
     queue.priority !== 0 && `priority ${queue.priority}`,
     queue.weight !== 1 && `weight ${queue.weight}`,
@@ -44,7 +46,7 @@ export async function listQueues(flags: JsonFlags): Promise<number> {
     const now = Date.now()
     printTable([
       ['ID', 'NAME', 'STATE', 'RULES'],
-      ...queues.map((queue) => [String(queue.id), queue.name, queueState(queue, now), rulesOf(queue)]),
+      ...queues.map((queue) => [String(queue.id), queue.name, queueState(queue, now), rulesOf(queue, now)]),
     ])
   })
 }

@@ -14,6 +14,12 @@ export interface PreviewFlags {
   json?: true
 }
 
+export interface ForecastFlags extends JsonFlags {
+  queue?: string
+  tasks: number
+  hours: number
+}
+
 export interface UseFlags extends JsonFlags {
   for?: number
   until?: string
@@ -46,6 +52,13 @@ const PREVIEW_HELP = `
 Examples:
   nighthaul schedule preview --window 'Mon-Fri 23:00-07:00, Sat,Sun 00:00-12:00'
   nighthaul schedule preview --window '23:00-07:00' --tz Europe/Berlin --from 2026-03-27 --days 3 --json`
+
+const FORECAST_HELP = `
+Rates are those measured lately, by hour and host, and what runs now. Sizes that nobody told are estimated (~).
+Examples:
+  nighthaul schedule forecast                    every queue: when it starts, when it is done, whether that is in time
+  nighthaul schedule forecast --queue Night --tasks 20
+  nighthaul schedule forecast --json`
 
 const PROFILE_HELP = `
 Profiles are full, day, calls and night. Where the times of several overlap, calls comes before day, day before night.
@@ -86,6 +99,18 @@ export function addScheduleCommands(program: Command, run: Run): void {
     .option(...JSON_FLAG)
     .addHelpText('after', PREVIEW_HELP)
     .action(run<[], PreviewFlags>(async (flags) => (await import('./schedule.ts')).preview(flags)))
+
+  schedule
+    .command('forecast')
+    .description('tell what will probably be fetched when, and whether queues are done in time')
+    .option('--queue <name>', 'this queue alone')
+    .addOption(
+      valued('--tasks <n>', 'show so many of the next downloads', (text) => parseWhole(text, 0, 1000)).default(5, '5'),
+    )
+    .addOption(valued('--hours <n>', 'so far ahead', (text) => parseWhole(text, 1, 192)).default(36, '36'))
+    .option('--json', 'print JSON, one object a line: the line, then the queues')
+    .addHelpText('after', FORECAST_HELP)
+    .action(run<[], ForecastFlags>(async (flags) => (await import('./forecast.ts')).forecast(flags)))
   addProfileCommands(schedule, run)
   addRepeatCommands(schedule, run)
   addMissedCommands(schedule, run)

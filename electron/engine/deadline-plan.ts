@@ -50,14 +50,15 @@ export function decide(plan: Plan, rules: DeadlineRules, before: Changes): Decis
   for (const left of levels) {
     const tried = left === 1 ? asListed : apply(plan, { left, shortestFirst: new Set() })
     if (isBetter(tried, best, due)) best = tried
-    if (due.every((queue) => fits(queue, tried, before))) return best
+    if (due.every((queue) => fits(queue, tried, before))) return tried
   }
   if (rules.order === 'asListed') return best
   // Not all of it fits, whatever others do without: then as many files as can be.
   for (const queue of due) {
-    if (best.outcomes.get(queue.id)!.endsAt !== null && !isLate(queue, best)) continue
+    if (fits(queue, best, before)) continue
     const tried = apply(plan, { left: best.left, shortestFirst: new Set([...best.shortestFirst, queue.id]) })
-    if (isBetter(tried, best, due)) best = tried
+    const isKept = before.shortestFirst.has(queue.id) && !isBetter(best, tried, due)
+    if (isKept || isBetter(tried, best, due)) best = tried
   }
   return best
 }
@@ -94,7 +95,7 @@ function apply(plan: Plan, { left, shortestFirst }: Changes): Decision {
   const order = new Map<QueueId, TaskId[]>()
   const [{ bytesPerSecond: line, places }] = plan.steps as [Plan['steps'][number]]
   const queues = plan.queues.map((queue): PlannedQueue => {
-    if (left < 1 && queue.deadline === null) {
+    if (left < 1 && queue.deadline === null && queue.tasks.length > 0) {
       const loan: Loan = {
         to: borrowers.map(({ id }) => id),
         limitBytesPerSecond: Math.round(

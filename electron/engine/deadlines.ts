@@ -8,11 +8,14 @@ import { formatBytes } from '../../shared/format.ts'
 import type { QueueRecord } from '../../shared/records.ts'
 import type { Handlers } from '../../shared/rpc.ts'
 import type { QueueId, Settings, TaskId } from '../../shared/schemas.ts'
+import type { TaskStrategyReason } from '../../shared/task-strategy.ts'
 import { type Changes, type Decision, decide, UNCHANGED } from './deadline-plan.ts'
 import { type Facts, type FactsDeps, ForecastFacts } from './forecast-facts.ts'
+import type { Journal } from './journal.ts'
 import type { Notices } from './notices.ts'
 import { outlookOf, type Word, worded } from './outlook.ts'
 import type { Runner } from './runner.ts'
+import type { SizeProbes } from './size-probes.ts'
 import { shownName } from './task-view.ts'
 import { systemTimeZone } from './window-times.ts'
 
@@ -20,6 +23,10 @@ export interface DeadlinesDeps extends FactsDeps {
   settings: () => Settings
   runner: Pick<Runner, 'live' | 'runs'>
   notices: Pick<Notices, 'replaceAbout'>
+  probes: Pick<SizeProbes, 'step'>
+  journal: Pick<Journal, 'note'>
+  /** nothing may be asked: there is no network */
+  away: () => boolean
   /** limits or the order are others now */
   changed: () => void
 }
@@ -74,6 +81,17 @@ export class Deadlines {
     if (!queues.records.some(({ finishBy }) => finishBy !== null)) this.#forget()
     else if (passed >= Math.max(this.#dirty ? SOON_MS : LOOK_MS, this.#costMs * REST)) this.#lookNow()
     this.#tellIfFelt()
+    if (this.#look && this.#deps.settings().probeSizes && !this.#deps.away())
+      this.#deps.probes.step(this.#sizesWanted(this.#look))
+  }
+
+  /** Downloads of queues with a deadline, in their order. */
+  *#sizesWanted({ facts, decision }: Look) {
+    const due = new Set(
+      decision.plan.queues.filter((q) => q.deadline !== null && q.spans.length > 0).map(({ id }) => id),
+    )
+    for (const task of facts.tasks.values())
+      if (facts.estimated.has(task.id) && due.has(this.#deps.queues.resolve(task.queueId))) yield task
   }
 
   #isLimited({ queueId, bucket, host }: Runner['runs'][number]): boolean {
@@ -165,8 +183,11 @@ export class Deadlines {
     const { word, say } = worded(before, outlook.kind, clock.monotonic())
     this.#words.set(queue.id, { ...word, deadline: outlook.deadline })
     if (!say || (outlook.kind === 'fits' && before?.said == null)) return
+    const params = noticeParams(queue, outlook)
+    const { late, files, by, queueId, queue: name, lateBytes } = params
+    this.#deps.journal.note('deadline', { queueId, queue: name, outlook: outlook.kind, by, files, late, lateBytes })
     const code = outlook.kind === 'misses' ? 'deadline_misses' : outlook.kind === 'tight' ? 'deadline_tight' : null
-    notices.replaceAbout(codes, ['queueId', queue.id], code && { code, params: noticeParams(queue, outlook) })
+    notices.replaceAbout(codes, ['queueId', queue.id], code && { code, params })
   }
 
   /** As it is by now, or was a moment ago. */
@@ -186,6 +207,25 @@ export class Deadlines {
   /** Ids in the order in which they are to start; null: as listed. */
   orderOf(id: QueueId): readonly TaskId[] | null {
     return this.#look?.decision.order.get(id) ?? null
+  }
+
+  /** What of a queue's downloads is as it is because of a deadline. */
+  reasonsFor(queueId: QueueId): TaskStrategyReason[] {
+    const { queues } = this.#deps
+    const id = queues.resolve(queueId)
+    const namesOf = (ids: readonly QueueId[]) =>
+      ids.map((other) => `“${queues.records.find((queue) => queue.id === other)?.name ?? other}”`).join(', ')
+    const loan = queues.loanOf(id)
+    const lenders = queues.records.filter((queue) => queues.loanOf(queue.id)?.to.includes(id))
+    const reasons: TaskStrategyReason[] = []
+    if (this.orderOf(id)) reasons.push({ code: 'shortest_first', params: {} })
+    if (lenders.length > 0 && queues.holdOf(id) === null)
+      reasons.push({ code: 'borrowed_for_deadline', params: { queues: namesOf(lenders.map((queue) => queue.id)) } })
+    if (loan) {
+      const { to, limitBytesPerSecond: bytesPerSecond, downloadsAtOnce: atOnce } = loan
+      reasons.push({ code: 'lent_to_deadline', params: { queues: namesOf(to), bytesPerSecond, atOnce } })
+    }
+    return reasons
   }
 
   /** Running downloads that are to make room. */

@@ -63,6 +63,7 @@ import { Reports } from './reports.ts'
 import { Runner } from './runner.ts'
 import { profileSpans, queueSpans } from './schedule-spans.ts'
 import { httpSettings, readSettings, shownSettings, storedPatch } from './settings.ts'
+import { SizeProbes } from './size-probes.ts'
 import { resume, setStart } from './starts.ts'
 import { Statistics } from './statistics.ts'
 import { heldByAnother, stopped, taskNotFound } from './task-errors.ts'
@@ -231,12 +232,15 @@ export function createEngine(deps: EngineDeps): EngineApi {
     },
   })
 
+  const probes: SizeProbes = new SizeProbes({
+    ...{ store, clock, logger, lane, hosts: hosts.controller, learned: () => deadlines.touched() },
+  })
   const deadlines: Deadlines = new Deadlines({
     ...{ store, clock, queues, hosts, runner, notices, rates: new MeasuredRates(deps) },
     settings: () => settings,
     ahead: (now, until) => profiles.ahead(stored, now, until),
     targetOf: (host) => admission.targetOf(host),
-    sizeOf: () => undefined,
+    ...{ probes, journal, sizeOf: (id) => probes.sizeOf(id), away: () => unattended.presence.away !== null },
     changed: () => limitsChanged(),
   })
 
@@ -565,6 +569,7 @@ export function createEngine(deps: EngineDeps): EngineApi {
             networkProbeAt: unattended.presence.away?.probeAt ?? null,
             queueWorks: started || heldElsewhere(task) || deps.isQueueOwned(),
           }),
+          ...(task.state === 'queued' || task.state === 'active' ? deadlines.reasonsFor(task.queueId) : []),
         ],
       })
     },
@@ -692,6 +697,7 @@ export function createEngine(deps: EngineDeps): EngineApi {
     for (const timer of tickers) timer.cancel()
     networkWatch?.stop()
     await diskWatch?.stop()
+    await probes.stop()
     retryTimer?.cancel()
     await machine.whenDone.drain()
     verifications.stop()

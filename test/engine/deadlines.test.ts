@@ -65,3 +65,68 @@ it('says at once that a deadline will be missed, with how much, and again when i
     await new Promise((resolve) => setTimeout(resolve, 20))
   expect(await engine.call('notices.list')).toEqual([])
 })
+
+it('asks for sizes beforehand, each once, and takes the shortest first where not all can be there', async () => {
+  await using server = await startFaultServer()
+  const clock = clockAt('2026-11-26T22:30:00Z')
+  await using engine = await startEngine({ clock, settings: { downloadsAtOnce: 1 } })
+  const night = await addQueue(engine, 'Night', { finishBy: '23:30' })
+  server.add('/big.bin', { size: 200 * MB, seed: 1 })
+  server.fault('/big.bin', () => faults.slow(MB))
+  const names = ['/1.bin', '/2.bin', '/3.bin']
+  for (const [index, name] of names.entries()) {
+    server.add(name, { size: 300_000, seed: index })
+    server.fault(name, () => faults.slow(MB))
+  }
+  const urls = ['/big.bin', ...names].map((name) => server.url(name))
+  const [big, ...small] = await addTo(engine, night.id, ...urls)
+  const first = await engine.untilTask(small[0]!, ({ state }) => state === 'active')
+  expect(first.strategy.map(({ code }) => code)).toContain('shortest_first')
+  for (const id of small) expect((await engine.until(id, 'done', 'failed')).state).toBe('done')
+  // What ran made room, with all that it had, and goes on now.
+  await engine.untilTask(big!, ({ state, resumedFromBytes }) => state === 'active' && resumedFromBytes > 0)
+  for (const name of names) {
+    const asked = server.requests.filter(({ path }) => path === name)
+    expect(asked.map(({ headers }) => headers.range)).toEqual(['bytes=0-0', expect.anything()])
+  }
+  const { outlook } = await untilQueue(engine, night.id, (queue) => queue.outlook?.kind === 'misses')
+  expect(outlook).toMatchObject({ late: [big], files: 1 })
+})
+
+it('keeps the order, and asks nothing, where that is set', async () => {
+  await using server = await startFaultServer()
+  const settings = { downloadsAtOnce: 1, deadlineOrder: 'asListed', probeSizes: false } as const
+  await using engine = await startEngine({ clock: clockAt('2026-11-26T22:30:00Z'), settings })
+  const night = await addQueue(engine, 'Night', { finishBy: '23:30' })
+  server.add('/big.bin', { size: 200 * MB, seed: 1 })
+  server.fault('/big.bin', () => faults.slow(MB))
+  server.add('/1.bin', { size: 300_000, seed: 2 })
+  const [big, small] = await addTo(engine, night.id, server.url('/big.bin'), server.url('/1.bin'))
+  await untilQueue(engine, night.id, (queue) => queue.outlook?.kind === 'misses')
+  expect((await engine.get(small!)).state).toBe('queued')
+  expect((await engine.get(big!)).state).toBe('active')
+  expect(server.requests.some(({ path }) => path === '/1.bin')).toBe(false)
+})
+
+it('others do with less while a queue would miss its deadline, as is said, and get it back', async () => {
+  await using server = await startFaultServer()
+  await using engine = await startEngine({ clock: clockAt('2026-11-26T22:30:00Z') })
+  const night = await addQueue(engine, 'Night', { finishBy: '23:30' })
+  const other = await addQueue(engine, 'Other')
+  // 36 MB come in the hour that is left, if both get half.
+  for (const name of ['/n.bin', '/o.bin', '/p.bin']) {
+    server.add(name, { size: 60 * MB, seed: 1 })
+    server.fault(name, () => faults.slow(MB))
+  }
+  const [p, o] = await addTo(engine, other.id, server.url('/p.bin'), server.url('/o.bin'))
+  const [n] = await addTo(engine, night.id, server.url('/n.bin'))
+  const lending = await untilQueue(engine, other.id, ({ lends }) => lends !== null)
+  expect(lending.lends!.to).toEqual([night.id])
+  await untilQueue(engine, other.id, ({ running }) => running <= lending.lends!.downloadsAtOnce)
+  expect((await engine.get(p!)).strategy.map(({ code }) => code)).toContain('lent_to_deadline')
+  expect((await engine.get(n!)).strategy.map(({ code }) => code)).toContain('borrowed_for_deadline')
+  expect((await untilQueue(engine, night.id, () => true)).outlook!.adapted.borrowsFrom).toEqual([other.id])
+  await engine.call('settings.set', { deadlineMayBorrow: false })
+  await untilQueue(engine, other.id, ({ lends, running }) => lends === null && running === 2)
+  expect([(await engine.get(o!)).state, (await engine.get(p!)).state]).toEqual(['active', 'active'])
+})
