@@ -60,8 +60,8 @@ export class Admission {
     while (free > 0) {
       const queue = nextQueue([...contenders.values()])
       if (!queue) break
-      const full = this.#linksTo(busy)
-      const task = this.#nextOf(queue.id, full)
+      const isLast = free === 1 || (queue.running > 0 && queue.running + 1 === queue.downloadsAtOnce)
+      const task = this.#next(queue.id, busy, isLast ? usage : null)
       if (!task) {
         contenders.delete(queue.id)
         continue
@@ -74,6 +74,16 @@ export class Admission {
       free--
     }
     return this.#nextLook()
+  }
+
+  /**
+   * `usage`, for the last place: that is for a host of which nothing runs, if one has something to do. So those that are
+   * slow never have all places between them while others would be quick. A plan for a deadline knows of hosts by itself.
+   */
+  #next(id: QueueId, busy: ReadonlySet<string>, usage: ReadonlyMap<string, number> | null): TaskRecord | undefined {
+    const spreads = usage !== null && usage.size > 0 && this.#deps.deadlines.orderOf(id) === null
+    const elsewhere = spreads ? this.#nextOf(id, this.#linksTo(new Set([...busy, ...usage.keys()]))) : undefined
+    return elsewhere ?? this.#nextOf(id, this.#linksTo(busy))
   }
 
   /** While the network is away, one download now and then finds out whether it is back; each time of another host. */

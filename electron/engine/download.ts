@@ -20,7 +20,6 @@ import { Draw } from './rate-limiter.ts'
 import { type Accepted, notResumable, RemoteFile } from './remote-file.ts'
 import { isHtml, type ReplyFacts } from './reply.ts'
 import * as plan from './segment-plan.ts'
-import { sleep } from './sleep.ts'
 import { proveSource } from './source-proof.ts'
 import { remoteChanged } from './transfer.ts'
 
@@ -259,7 +258,7 @@ export class Download {
   /** Its place and its turn at this host. */
   async #pace(connection: Connection, host: string): Promise<void> {
     await this.#moveSlot(connection, host)
-    await sleep(this.#context.clock, this.#context.hosts.spacing(host), connection.abort.signal)
+    await this.#context.hosts.turn(host, connection.abort.signal)
     connection.askedAtMs = this.#context.clock.monotonic()
   }
 

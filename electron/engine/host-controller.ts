@@ -8,6 +8,7 @@ import type { HostRecord } from '../../shared/records.ts'
 import { HostRefusals } from './host-refusals.ts'
 import type { HostLimits } from './host-rules.ts'
 import type { Clock } from './ports.ts'
+import { sleep } from './sleep.ts'
 
 /** Who holds places. `shed` gives up one connection to a host, if it can, so that another task gets its first. */
 export interface SlotHolder {
@@ -164,6 +165,12 @@ export class HostController {
     const at = Math.max(now + quiet, host.lastRequestAt + this.#gapMs(name))
     host.lastRequestAt = at
     return at - now
+  }
+
+  /** Waits for the turn of a request. Throws HostQuiet, also where the host asked for it while others had their turns. */
+  async turn(name: string, signal: AbortSignal): Promise<void> {
+    do await sleep(this.#clock, this.spacing(name), signal)
+    while (this.quietMs(name) > 0)
   }
 
   /** ms for which the host asked to be left alone; 0: it did not, or that is over. */

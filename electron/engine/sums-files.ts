@@ -12,7 +12,6 @@ import { isPlainGet } from './http/redirects.ts'
 import type { Lane } from './lane/lane.ts'
 import type { Clock, Logger } from './ports.ts'
 import { isHtml, parseReply } from './reply.ts'
-import { sleep } from './sleep.ts'
 import { type SumsCandidate, sumsLinks } from './sums-links.ts'
 
 const MOST_BYTES = 1024 * 1024
@@ -28,7 +27,7 @@ interface Folder {
 
 export interface SumsDeps {
   lane: Lane
-  hosts: Pick<HostController, 'acquire' | 'spacing'>
+  hosts: Pick<HostController, 'acquire' | 'turn'>
   clock: Clock
   logger: Logger
 }
@@ -101,7 +100,7 @@ export class SumsFiles {
     let slot: { release(): void } | null = null
     try {
       slot = await hosts.acquire(host, { shed: () => false }, late.signal)
-      await sleep(clock, hosts.spacing(host), late.signal)
+      await hosts.turn(host, late.signal)
       const home = task.url
       const asked = { url, home, headers: {}, options, buckets: [], multiplex: false, signal: late.signal }
       const reply = await lane.request(asked)

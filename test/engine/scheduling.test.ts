@@ -95,6 +95,29 @@ it('a host without room holds up nobody else, whether its link or a redirect lea
   for (const id of ids) expect((await engine.until(id, 'done', 'failed')).state).toBe('done')
 })
 
+it('a slow host that has room never has all places while others would be quick', async () => {
+  await using slow = await startFaultServer()
+  await using fast = await startFaultServer()
+  await using engine = await startEngine({ settings: { downloadsAtOnce: 3 } })
+  const add = async (server: typeof slow, n: number) => {
+    server.add(`/${n}.bin`, { size: SIZE, seed: n })
+    return engine.add(server.url(`/${n}.bin`), PATIENT)
+  }
+  for (const n of [1, 2, 3, 4, 5]) slow.fault(`/${n}.bin`, () => faults.stallAt(1000))
+  const slowOnes: number[] = []
+  for (const n of [1, 2, 3, 4, 5]) slowOnes.push(await add(slow, n))
+  // With nobody else there the slow host may have all of them.
+  for (const id of slowOnes.slice(0, 3)) await engine.untilTask(id, ({ writtenBytes }) => writtenBytes > 0)
+  const quick = [await add(fast, 11), await add(fast, 12)]
+  slow.fault('/1.bin', null)
+  await engine.call('tasks.pause', { selection: { ids: [slowOnes[0]!] } })
+  for (const id of quick) expect((await engine.until(id, 'done', 'failed')).state).toBe('done')
+  await engine.call('tasks.resume', { selection: { ids: [slowOnes[0]!] } })
+  for (const n of [2, 3, 4, 5]) slow.fault(`/${n}.bin`, null)
+  slow.release()
+  for (const id of slowOnes) expect((await engine.until(id, 'done', 'failed')).state).toBe('done')
+})
+
 it('downloads start in the order they were put in, and not before their time', async () => {
   await using server = await startFaultServer()
   const clock = clockAt('2026-11-26T12:00:00Z')

@@ -1,7 +1,7 @@
 /** The morning after: what is there and what is said about it, against what happened. */
 import type { TaskRecord } from '../../shared/records.ts'
 import { firstDifference } from './content.ts'
-import type { Violation } from './journal.ts'
+import type { Asked, Violation } from './journal.ts'
 import { type Morning, pathIn } from './night.ts'
 import { contentOf, type FilePlan } from './night-plan.ts'
 
@@ -28,7 +28,7 @@ export interface Verdict {
 }
 
 /** Codes by which a file that could not be had may be reported, by its fate. */
-const TRUE_REASONS: Record<Exclude<FilePlan['fate'], 'good'>, ReadonlySet<string>> = {
+const TRUE_REASONS: Record<Exclude<FilePlan['fate'], 'good' | 'late'>, ReadonlySet<string>> = {
   gone: new Set(['not_found']),
   forbidden: new Set(['forbidden']),
   down: new Set(['connect_refused', 'connect_timeout', 'connection_reset', 'network_unreachable']),
@@ -48,13 +48,15 @@ export function judge(morning: Morning): Verdict {
     const there = lookAt(file, task, morning)
     if (there === 'right') had++
     if (there === 'wrong') wrong++
-    complaints.push(...judgeTask(file, task, there))
+    complaints.push(
+      ...judgeTask(file, task, there, bytesOf(journal.asked.filter((asked) => asked.file === file.number))),
+    )
     if (there === 'absent') {
       const reason = `${task.state}${task.error ? ` ${task.error.code}` : ''}`
       reasons[reason] = (reasons[reason] ?? 0) + 1
     }
   }
-  complaints.push(...judgeFigures(morning))
+  complaints.push(...judgeFigures(morning), ...judgeRates(morning))
   const asked = journal.asked.filter(({ file }) => file !== null)
   return {
     scenario: plan.scenario,
@@ -96,15 +98,44 @@ function lookAt(file: FilePlan, task: TaskRecord, { files, plan }: Morning): The
   return [...versions].some(isVersion) ? 'right' : 'wrong'
 }
 
-function judgeTask(file: FilePlan, task: TaskRecord, there: There): string[] {
+/** `cameBytes`: that the network brought of it. */
+function judgeTask(file: FilePlan, task: TaskRecord, there: There, cameBytes: number): string[] {
   const { state, error } = task
   const about = `file ${file.number} (${file.fate}, ${file.host}): ${state}${error ? ` ${error.code}` : ''}`
   if (state === 'active' || state === 'finishing') return [`${about}, although the night is over`]
   if (there === 'wrong') return [`${about}, and holds something else`]
-  if (file.fate === 'good') return there === 'right' && state === 'done' ? [] : [`${about}, although it could be had`]
+  if (file.fate === 'good') {
+    if (there !== 'right' || state !== 'done') return [`${about}, although it could be had`]
+    if (file.thereBy === null || task.finishedAt! <= file.thereBy) return []
+    return [`${about}, but ${Math.round((task.finishedAt! - file.thereBy) / 1000)} s later than need be`]
+  }
+  if (file.fate === 'late') {
+    // Its window closed: it waits with what it has for the next one.
+    const waits = state === 'queued' && there === 'absent' && (task.writtenBytes > 0 || cameBytes === 0)
+    return waits ? [] : [`${about} with ${task.writtenBytes} bytes, although its window closed over it`]
+  }
   if (there === 'right' || state === 'done') return [`${about}, although it could not be had`]
   if (error === null || !TRUE_REASONS[file.fate].has(error.code)) return [`${about}, which is not why`]
   return []
+}
+
+/** A limit is looked at over so long; what came early is not more than this share of it. */
+const RATE_S = 10
+const SURPLUS = 1.15
+
+function judgeRates({ plan, journal }: Morning): string[] {
+  return plan.queues.flatMap(({ name, patch: { limitBytesPerSecond: limit } }) => {
+    const seconds = journal.bytesBySecond.get(name)
+    if (!limit || !seconds) return []
+    const most = Math.max(
+      ...[...seconds.keys()].map((from) => {
+        let bytes = 0
+        for (let second = from; second < from + RATE_S; second++) bytes += seconds.get(second) ?? 0
+        return bytes / RATE_S
+      }),
+    )
+    return most <= limit * SURPLUS ? [] : [`“${name}” brought ${Math.round(most)} bytes/s and is limited to ${limit}`]
+  })
 }
 
 /** The engine's own figures are the journal's. */
@@ -113,7 +144,6 @@ function judgeFigures({ journal, stats, plan }: Morning): string[] {
   const same = (what: string, said: number, was: number) => {
     if (said !== was) complaints.push(`${what}: ${said} are reported, ${was} there were`)
   }
-  const bytesOf = (asked: Morning['journal']['asked']) => asked.reduce((sum, { bytes }) => sum + bytes, 0)
   same('requests', stats.overall.requests, journal.asked.length)
   same('bytes', stats.overall.bytes, bytesOf(journal.asked))
   for (const { name } of plan.hosts) {
@@ -123,4 +153,8 @@ function judgeFigures({ journal, stats, plan }: Morning): string[] {
     same(`bytes from ${name}`, said?.bytes ?? 0, bytesOf(asked))
   }
   return complaints
+}
+
+function bytesOf(asked: readonly Asked[]): number {
+  return asked.reduce((sum, { bytes }) => sum + bytes, 0)
 }

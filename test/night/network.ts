@@ -32,6 +32,7 @@ export class NightNetwork {
   #address = 10
   #wokeAt = Number.NEGATIVE_INFINITY
   readonly #queueOf: ReadonlyMap<number, QueuePlan>
+  readonly #forcedAt: ReadonlyMap<number, number>
   /** when the line has carried all that was promised */
   #freeAt = 0
 
@@ -40,6 +41,7 @@ export class NightNetwork {
     this.clock = clock
     const queues = new Map(plan.queues.map((queue) => [queue.name, queue]))
     this.#queueOf = new Map(plan.files.map((file: FilePlan) => [file.number, queues.get(file.queue)!]))
+    this.#forcedAt = new Map(plan.files.map(({ number, forcedAt }) => [number, forcedAt ?? Number.POSITIVE_INFINITY]))
     this.servers = new Map([...plan.hosts, plan.links].map((host) => [host.name, new Server(host, plan, random)]))
     for (const outage of plan.outages) {
       clock.at(outage.span[0], () => this.#begin(outage))
@@ -97,7 +99,7 @@ export class NightNetwork {
 
   #judgeWindow({ file, host }: Asked, now: number): void {
     const queue = file === null ? undefined : this.#queueOf.get(file)
-    if (!queue?.open || now < this.#wokeAt + WAKING_MS) return
+    if (!queue?.open || now < this.#wokeAt + WAKING_MS || now >= this.#forcedAt.get(file!)!) return
     if (
       !isWithin(
         now,

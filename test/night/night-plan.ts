@@ -34,8 +34,8 @@ export interface Trouble {
   span: Span
 }
 
-/** `gone`: 404. `forbidden`: 403. `down`: its host is away all night. */
-export type Fate = 'good' | 'gone' | 'forbidden' | 'down'
+/** `gone`: 404. `forbidden`: 403. `down`: its host is away all night. `late`: more than its window has room for. */
+export type Fate = 'good' | 'gone' | 'forbidden' | 'down' | 'late'
 
 export interface FilePlan {
   number: number
@@ -48,6 +48,10 @@ export interface FilePlan {
   /** from then on it is another file; null: it stays */
   changesAt: number | null
   addedAt: number
+  /** somebody forces it then, whatever its queue says; null: nobody does */
+  forcedAt: number | null
+  /** when it should be there at the latest, because others must not hold it up; null: in the morning */
+  thereBy: number | null
 }
 
 export interface QueuePlan {

@@ -2,16 +2,16 @@
 import { expect, it } from 'vitest'
 import { isGood, judge, type Verdict } from './judge.ts'
 import { spendNight } from './night.ts'
-import { planNight, type Scenario } from './scenarios.ts'
+import { planNight, SCENARIOS, type Scenario } from './scenarios.ts'
 
 const FILES = 60
+/** A limit for what hangs: a night takes seconds of a machine that has nothing else to do. */
+const PATIENCE_MS = 120_000
 
-const PROVEN: readonly Scenario[] = ['calm', 'expiring', 'restarts', 'dst-spring', 'dst-autumn', 'sleep', 'slowHost']
+const night = async (scenario: Scenario, seed: number, files = FILES): Promise<Verdict> =>
+  judge(await spendNight(planNight(scenario, seed, files)))
 
-const night = async (scenario: Scenario, seed: number): Promise<Verdict> =>
-  judge(await spendNight(planNight(scenario, seed, FILES)))
-
-it.each(PROVEN)(
+it.each(SCENARIOS)(
   'after a night of “%s” all is there that could be had, and no host was asked for too much',
   async (name) => {
     const verdict = await night(name, 1)
@@ -22,7 +22,11 @@ it.each(PROVEN)(
   },
 )
 
-it('a seed repeats its night to the last request', async () => {
-  const [first, second] = [await night('restarts', 7), await night('restarts', 7)]
-  expect({ ...second, realSeconds: 0 }).toEqual({ ...first, realSeconds: 0 })
-})
+it(
+  'a seed repeats its night to the last request',
+  async () => {
+    const [first, second] = [await night('everything', 7, 20), await night('everything', 7, 20)]
+    expect({ ...second, realSeconds: 0 }).toEqual({ ...first, realSeconds: 0 })
+  },
+  PATIENCE_MS,
+)

@@ -99,7 +99,11 @@ export async function spendNight(plan: NightPlan, logger: Logger = SILENT): Prom
         queueId,
         options: { onChange: 'restart' },
       })
-      items.forEach(({ id }, n) => void ids.set(id, own[n]!.number))
+      for (const [n, { id }] of items.entries()) {
+        const { number, forcedAt } = own[n]!
+        ids.set(id, number)
+        if (forcedAt !== null) clock.at(forcedAt, () => void call('tasks.force', { selection: { ids: [id] } }))
+      }
     }
     for (const queue of plan.queues) {
       const { id } = await call('queues.add', { name: queue.name, ...queue.patch })

@@ -7,6 +7,7 @@ import type { Fate, FilePlan, HostPlan, NightPlan, QueuePlan, Span } from './nig
 import { LINKS } from './servers.ts'
 
 const MINUTE = 60_000
+const HOUR = 60 * MINUTE
 
 export const SCENARIOS = [
   'calm',
@@ -51,20 +52,22 @@ function calm(scenario: Scenario, seed: number, count: number, random: Random): 
   const night: QueuePlan = { name: 'Night', patch: { windows: '23:00-07:00', timeZone: BERLIN }, open: [WINTER] }
   const files = Array.from({ length: count }, (_, n): FilePlan => {
     const fate = random.weighted<Fate>([
-      [94, 'good'],
+      [92, 'good'],
       [3, 'gone'],
-      [2, 'forbidden'],
-      [1, 'down'],
+      [3, 'forbidden'],
+      [2, 'down'],
     ])
     return {
       number: n,
-      host: fate === 'down' ? DOWN : random.pick(HOSTS.filter((name) => name !== DOWN)),
+      host: fate === 'down' ? DOWN : random.pick(USUAL),
       sizeBytes: random.magnitude(...SIZES),
       fate,
       queue: night.name,
       linkLastsMs: null,
       changesAt: null,
       addedAt: waveAt(WINTER, n),
+      forcedAt: null,
+      thereBy: null,
     }
   })
   const plan: NightPlan = {
@@ -88,7 +91,10 @@ function calm(scenario: Scenario, seed: number, count: number, random: Random): 
 }
 
 const DOWN = 'down.example'
-const HOSTS = ['a.example', 'b.example', 'c.example', 'mirror.example:8080', 'cdn.example', DOWN]
+/** has nothing but what is late */
+const CRAWLING = 'crawling.example'
+const USUAL = ['a.example', 'b.example', 'c.example', 'mirror.example:8080', 'cdn.example']
+const HOSTS = [...USUAL, DOWN, CRAWLING]
 
 function host(name: string, n: number, random: Random): HostPlan {
   // Every second one the user was told about.
@@ -149,7 +155,7 @@ const flaps: MakesTrouble = (plan, random) => {
 }
 
 const storm429: MakesTrouble = (plan, random) => {
-  for (const one of plan.hosts.filter(({ name }) => name !== DOWN)) {
+  for (const one of plan.hosts.filter(({ name }) => USUAL.includes(name))) {
     for (const span of spans(plan, random, 2, 5 * MINUTE, 40 * MINUTE)) one.troubles.push({ kind: 'storm', span })
     one.retryAfterS = random.whole(20, 240)
     if (!one.told) Object.assign(one, { mostConnections: 3, requestsPerSecond: 4 })
@@ -162,7 +168,7 @@ const expiring: MakesTrouble = (plan, random) => {
 }
 
 const restarts: MakesTrouble = (plan, random) => {
-  for (const one of plan.hosts.filter(({ name }) => name !== DOWN)) {
+  for (const one of plan.hosts.filter(({ name }) => USUAL.includes(name))) {
     for (const span of spans(plan, random, 4, 15_000, 6 * MINUTE))
       one.troubles.push({ kind: random.pick(['refuses', 'refuses', 'silent', 'errors']), span })
     one.cutShare = 0.05
@@ -187,7 +193,7 @@ const portal: MakesTrouble = (plan, random) => {
 }
 
 /** How long a slow host takes for what is wanted of it, at best. */
-const SLOW_MS = 45 * MINUTE
+const SLOW_MS = 20 * MINUTE
 
 const slowHost: MakesTrouble = (plan) => {
   const slow = plan.hosts[1]!
@@ -195,7 +201,11 @@ const slowHost: MakesTrouble = (plan) => {
   for (const file of plan.files) if (file.fate === 'good' && file.number % 3 === 0) file.host = slow.name
   pace(plan)
   const bytes = plan.files.filter(({ host }) => host === slow.name).reduce((sum, { sizeBytes }) => sum + sizeBytes, 0)
-  for (const file of plan.files) file.addedAt = waveAt(within(plan), 0)
+  for (const file of plan.files) {
+    file.addedAt = waveAt(within(plan), 0)
+    if (file.fate === 'good' && file.host !== slow.name)
+      file.thereBy = within(plan)[0] + 2 * plan.files.length * BUSY_MS_PER_FILE
+  }
   slow.bytesPerSecond = bytes / (SLOW_MS / 1000)
   slow.bytesPerSecondEach = slow.bytesPerSecond
 }
@@ -212,6 +222,11 @@ const dstAutumn: MakesTrouble = (plan) => {
   changeover(plan, opens, first, closes)
 }
 
+/** So large that it is never silent for long, however slow. */
+const LATE_BYTES = 20_000_000
+/** It would take twice as long. */
+const LATE_MS = 10 * MINUTE
+
 function changeover(plan: NightPlan, opens: number, halfPastTwo: number, closes: number): void {
   const timeZone = BERLIN
   plan.queues = [
@@ -224,9 +239,20 @@ function changeover(plan: NightPlan, opens: number, halfPastTwo: number, closes:
     file.queue = queue.name
     file.addedAt = waveAt(queue.open![0]!, Math.floor(file.number / 3))
   }
+  // One of the late window is wanted before it opens, and one of the early one is more than it has room for.
+  const [forced, late] = ['Late', 'Early'].map((name) =>
+    plan.files.find(({ queue, fate }) => queue === name && fate === 'good'),
+  )
+  if (forced) Object.assign(forced, { forcedAt: opens + 10 * MINUTE, addedAt: opens, thereBy: opens + HOUR })
+  if (late) Object.assign(late, { fate: 'late', host: CRAWLING, sizeBytes: LATE_BYTES, addedAt: halfPastTwo - LATE_MS })
   plan.startsAt = opens - 30 * MINUTE
   plan.endsAt = closes + 10 * MINUTE
   pace(plan)
+  const crawling = plan.hosts.find(({ name }) => name === CRAWLING)!
+  crawling.bytesPerSecond = LATE_BYTES / ((2 * LATE_MS) / 1000)
+  crawling.bytesPerSecondEach = crawling.bytesPerSecond
+  for (const { name, patch } of plan.queues)
+    if (name === 'Night') patch.limitBytesPerSecond = Math.ceil(plan.bytesPerSecond / 2)
 }
 
 const TROUBLE: Record<Scenario, MakesTrouble> = {

@@ -1,4 +1,7 @@
-/** Places per host: never too many, in turn, and given back whatever happens. */
+/**
+ * Places per host: never too many, in turn, and given back whatever happens.
+ * Long because: a model of places, and one test for each thing a host may ask for.
+ */
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { HostController, HostQuiet, type Slot, type SlotHolder } from '../../electron/engine/host-controller.ts'
@@ -266,6 +269,27 @@ describe('HostController', () => {
       return places()
     })
     expect(back).toEqual([2, 3, 4, 5, 6, 7, 8, 8, 8])
+  })
+
+  it('whoever waits for his turn hears that the host wants to be left alone meanwhile', async () => {
+    const { clock, hosts } = controller(4, 1)
+    await hosts.turn(HOST, never)
+    const turn = hosts.turn(HOST, never)
+    hosts.slowDown(HOST, 60_000, 429)
+    clock.advance(1_000)
+    await expect(turn).rejects.toBeInstanceOf(HostQuiet)
+    clock.advance(59_000)
+    const short = hosts.turn(HOST, never)
+    hosts.slowDown(HOST, 1_500, 429)
+    let went = false
+    void short.then(() => {
+      went = true
+    })
+    clock.advance(1_400)
+    await settle()
+    expect(went).toBe(false)
+    clock.advance(5_000)
+    await short
   })
 
   it('spaces the requests of all tasks, and is ready at once after a silence', () => {
