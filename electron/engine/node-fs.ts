@@ -11,7 +11,7 @@ import {
   writevSync,
 } from 'node:fs'
 import { writeFile } from 'node:fs/promises'
-import { delimiter, dirname, isAbsolute, join } from 'node:path'
+import { basename, delimiter, dirname, isAbsolute, join } from 'node:path'
 import type { FileSystem, OpenFile } from './ports.ts'
 
 const FLAGS = {
@@ -45,8 +45,7 @@ export function createNodeFileSystem(platform: NodeJS.Platform = process.platfor
         const code = (error as NodeJS.ErrnoException).code ?? ''
         // A crash between link and unlink leaves both names on one file: then only the old name has to go.
         if (code === 'EEXIST' && (await isSameFile(from, to)))
-          // Or they are one name, where names that differ in case only are: there is nothing to unlink then.
-          return (await fs.stat(from)).nlink > 1 ? fs.unlink(from) : fs.rename(from, to)
+          return (await isOneName(from, to)) ? fs.rename(from, to) : fs.unlink(from)
         if (!NO_LINKS.has(code)) throw error
         const existing = await fs.stat(to).catch(ignoreMissing)
         if (existing) throw Object.assign(new Error(`EEXIST: file exists: ${to}`), { code: 'EEXIST', path: to })
@@ -137,6 +136,17 @@ export function descriptorFile(fd: number): OpenFile {
 async function isSameFile(a: string, b: string): Promise<boolean> {
   const [left, right] = await Promise.all([fs.stat(a, { bigint: true }), fs.stat(b, { bigint: true })])
   return left.dev === right.dev && left.ino === right.ino && left.ino !== 0n
+}
+
+/**
+ * Whether these differ in case or form only and the folder takes them for one: unlinking one would then take the file.
+ * How many links it has does not tell, since others may be elsewhere.
+ */
+async function isOneName(a: string, b: string): Promise<boolean> {
+  const [left, right] = [a, b].map((path) => path.normalize('NFC').toLowerCase())
+  if (left !== right) return false
+  const names = await fs.readdir(dirname(a))
+  return !(names.includes(basename(a)) && names.includes(basename(b)))
 }
 
 function ignoreMissing(error: NodeJS.ErrnoException): null {

@@ -1,8 +1,9 @@
 /** The file port on the real file system, where a power cut cannot be had. */
-import { type FileHandle, mkdtemp, open, rm, stat } from 'node:fs/promises'
+import { promises } from 'node:fs'
+import { type FileHandle, link, mkdtemp, open, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { expect, it, onTestFinished, vi } from 'vitest'
+import { basename, dirname, join } from 'node:path'
+import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import { createNodeFileSystem } from '../../electron/engine/node-fs.ts'
 
 it.skipIf(process.platform === 'win32')(
@@ -39,4 +40,64 @@ it('many may make the same folder at once, with all above it', async () => {
 
 it.runIf(process.platform === 'linux')('a place that takes no folders is refused, and not asked for ever', async () => {
   await expect(createNodeFileSystem().mkdir('/proc/nighthaul/a')).rejects.toMatchObject({ code: 'ENOENT' })
+})
+
+describe('another case of the same name', () => {
+  /** As on a volume where names that differ in case only are one: the calls find the name that is there. */
+  async function caselessFolder(): Promise<string> {
+    const folder = await mkdtemp(join(tmpdir(), 'nighthaul-fs-'))
+    onTestFinished(() => rm(folder, { recursive: true }))
+    const real = { ...promises }
+    const there = async (path: string) => {
+      if (dirname(path) !== folder) return path
+      const names = await real.readdir(folder)
+      const same = names.find((name) => name.toLowerCase() === basename(path).toLowerCase())
+      return same === undefined ? path : join(folder, same)
+    }
+    const spies = [
+      vi
+        .spyOn(promises, 'link')
+        .mockImplementation(async (from, to) => real.link(await there(String(from)), await there(String(to)))),
+      vi.spyOn(promises, 'unlink').mockImplementation(async (path) => real.unlink(await there(String(path)))),
+      vi
+        .spyOn(promises, 'stat')
+        .mockImplementation((async (path: string, options: object) =>
+          real.stat(await there(path), options)) as typeof promises.stat),
+      vi.spyOn(promises, 'rename').mockImplementation(async (from, to) => real.rename(await there(String(from)), to)),
+    ]
+    onTestFinished(() => spies.forEach((spy) => void spy.mockRestore()))
+    return folder
+  }
+
+  it.each([
+    ['', false],
+    [', where it has another name elsewhere', true],
+  ])('can be given to a file in a folder that knows no cases%s', async (_where, hasOther) => {
+    const folder = await caselessFolder()
+    const elsewhere = await mkdtemp(join(tmpdir(), 'nighthaul-fs-'))
+    onTestFinished(() => rm(elsewhere, { recursive: true }))
+    await writeFile(join(folder, 'film.bin'), 'bytes')
+    if (hasOther) await link(join(folder, 'film.bin'), join(elsewhere, 'other'))
+    await createNodeFileSystem().renameExclusive(join(folder, 'film.bin'), join(folder, 'Film.bin'))
+    expect(await readdir(folder)).toEqual(['Film.bin'])
+    expect(await readFile(join(folder, 'Film.bin'), 'utf8')).toBe('bytes')
+  })
+
+  it('replaces no other file there', async () => {
+    const folder = await caselessFolder()
+    await writeFile(join(folder, 'a.bin'), 'mine')
+    await writeFile(join(folder, 'b.bin'), 'bytes')
+    const rename = createNodeFileSystem().renameExclusive(join(folder, 'b.bin'), join(folder, 'A.bin'))
+    await expect(rename).rejects.toMatchObject({ code: 'EEXIST' })
+    expect((await readdir(folder)).sort()).toEqual(['a.bin', 'b.bin'])
+  })
+
+  it.runIf(process.platform === 'linux')('is another one where cases count, and one left by a crash goes', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'nighthaul-fs-'))
+    onTestFinished(() => rm(folder, { recursive: true }))
+    await writeFile(join(folder, 'film.bin'), 'bytes')
+    await link(join(folder, 'film.bin'), join(folder, 'Film.bin'))
+    await createNodeFileSystem().renameExclusive(join(folder, 'film.bin'), join(folder, 'Film.bin'))
+    expect(await readdir(folder)).toEqual(['Film.bin'])
+  })
 })

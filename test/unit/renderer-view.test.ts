@@ -307,6 +307,19 @@ describe('settings form', () => {
     expect(readForm(toForm(shown), shown)).toEqual({ patch: {}, problems: {} })
   })
 
+  it('unfinished files have a folder of their own, or none', () => {
+    const form = { ...toForm(settings), temporaryFolder: ' /srv/unfinished ', keepFreeBytes: '20,5' }
+    const patch = { temporaryFolder: '/srv/unfinished', keepFreeBytes: 20.5 * 1024 * 1024 }
+    expect(readForm(form, settings)).toEqual({ patch, problems: {} })
+    const kept = { ...settings, ...patch }
+    expect(readForm(toForm(kept), kept)).toEqual({ patch: {}, problems: {} })
+    expect(readForm({ ...form, temporaryFolder: '' }, kept).patch).toEqual({ temporaryFolder: null })
+    expect(readForm({ ...form, temporaryFolder: 'D:\\Unfinished' }, settings).problems).toEqual({})
+    expect(readForm({ ...form, temporaryFolder: 'unfinished' }, settings).problems).toEqual({
+      temporaryFolder: 'absolute',
+    })
+  })
+
   it('names what cannot be saved', () => {
     const form = { ...toForm(settings), downloadFolder: ' ', connectionsPerHost: '0', retries: '1.5', limit: 'fast' }
     expect(Object.keys(readForm(form, settings).problems).sort()).toEqual([

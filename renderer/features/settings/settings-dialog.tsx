@@ -55,6 +55,7 @@ function Form({ settings }: { settings: Settings }) {
     const problem = problems[key]
     if (problem === undefined) return null
     if (problem === 'proxy') return t('settings.proxyInvalid')
+    if (problem === 'absolute') return t('settings.notAbsolute')
     return problem === 'required' ? t('settings.required') : t('settings.invalid', problem)
   }
 
@@ -120,6 +121,22 @@ function Form({ settings }: { settings: Settings }) {
           />
         </div>
         <p className="field-hint">{t('settings.durabilityHint')}</p>
+        <Field
+          label={t('settings.temporaryFolder')}
+          hint={t('settings.temporaryFolderHint')}
+          problem={problemOf('temporaryFolder')}
+        >
+          {(control) => (
+            <FolderInput
+              control={control}
+              value={form.temporaryFolder}
+              placeholder={t('settings.temporaryFolderNone')}
+              chooseLabel={t('add.choose')}
+              onChange={(temporaryFolder) => set({ temporaryFolder })}
+            />
+          )}
+        </Field>
+        {number('keepFreeBytes', t('settings.mebibytes'), t('settings.keepFreeBytesHint'))}
         <label className="check">
           <input
             type="checkbox"

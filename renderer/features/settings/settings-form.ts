@@ -13,6 +13,7 @@ export const NUMBER_FIELDS = {
   backupDays: { factor: 1, min: 0, max: 365, whole: true },
   backupWeeks: { factor: 1, min: 0, max: 520, whole: true },
   statisticsDays: { factor: 1, min: 0, max: 3650, whole: true },
+  keepFreeBytes: { factor: 1024 * 1024, min: 0, max: 1_000_000, whole: false },
   retries: { factor: 1, min: 0, max: 10_000, whole: true },
   connectTimeoutMs: { factor: 1000, min: 0.1, max: 3600, whole: false },
   headersTimeoutMs: { factor: 1000, min: 0.1, max: 3600, whole: false },
@@ -40,6 +41,8 @@ const LIMIT = { min: 0.001, max: 100_000 }
 
 export interface SettingsForm extends Record<NumberField | OptionalField, string> {
   downloadFolder: string
+  /** empty: partials lie beside what they become */
+  temporaryFolder: string
   /** MB/s; empty: no limit */
   limit: string
   /** `manual`: `proxy` */
@@ -56,7 +59,7 @@ export interface SettingsForm extends Record<NumberField | OptionalField, string
   theme: Settings['theme']
 }
 
-export type Problem = { min: number; max: number } | 'required' | 'proxy'
+export type Problem = { min: number; max: number } | 'required' | 'proxy' | 'absolute'
 
 export function toForm(settings: Settings): SettingsForm {
   const numbers = Object.fromEntries(
@@ -72,6 +75,7 @@ export function toForm(settings: Settings): SettingsForm {
     ...numbers,
     ...optional,
     downloadFolder,
+    temporaryFolder: settings.temporaryFolder ?? '',
     limit,
     proxyChoice: proxy === null ? proxyMode : 'manual',
     proxy: proxy ?? '',
@@ -95,6 +99,7 @@ export function readForm(
   const next: Settings = {
     ...settings,
     downloadFolder: form.downloadFolder.trim(),
+    temporaryFolder: form.temporaryFolder.trim() || null,
     proxy: form.proxyChoice === 'manual' ? form.proxy.trim() : null,
     proxyMode: form.proxyChoice === 'manual' ? settings.proxyMode : form.proxyChoice,
     netrcFile: form.netrcFile.trim() || null,
@@ -107,6 +112,7 @@ export function readForm(
     theme: form.theme,
   }
   if (next.downloadFolder === '') problems.downloadFolder = 'required'
+  if (next.temporaryFolder !== null && !isAbsolute(next.temporaryFolder)) problems.temporaryFolder = 'absolute'
   if (next.proxy === '') problems.proxy = 'required'
   else if (next.proxy !== null && next.proxy !== settings.proxy && !isProxy(next.proxy)) problems.proxy = 'proxy'
   for (const key of Object.keys(NUMBER_FIELDS) as NumberField[]) {
@@ -137,6 +143,11 @@ export function readForm(
 export function readNumber(text: string): number | null {
   const normal = text.trim().replace(',', '.')
   return /^\d+(\.\d+)?$/.test(normal) ? Number(normal) : null
+}
+
+/** As on Unix, or on Windows: the engine may run on either, whatever this window runs on. */
+function isAbsolute(path: string): boolean {
+  return /^(?:\/|[a-z]:[\\/]|\\\\)/i.test(path)
 }
 
 function isProxy(text: string): boolean {
