@@ -6,6 +6,9 @@
 /** Something that several downloads draw on together. Bytes per second; Infinity: no bound. */
 export interface Share {
   bytesPerSecond: number
+  /** while it is worked out: what is left, and how many still draw; kept here because it is worked out very often */
+  left?: number
+  drawers?: number
 }
 
 export interface Flow {
@@ -14,31 +17,40 @@ export interface Flow {
   shares: readonly Share[]
 }
 
+/** What is left of something full, but for rounding. */
+const NOTHING = 1e-12
+
 /** Bytes per second of each flow, in their order. */
 export function fairRates(flows: readonly Flow[]): number[] {
   const rates = flows.map(() => 0)
-  const left = new Map<Share, number>()
-  const open = new Set(flows.keys())
-  for (const { shares } of flows)
-    for (const share of shares) if (Number.isFinite(share.bytesPerSecond)) left.set(share, share.bytesPerSecond)
-  while (open.size > 0) {
-    const drawers = new Map<Share, number>()
+  let open = flows.map((_, index) => index)
+  for (const { shares } of flows) for (const share of shares) share.left = share.bytesPerSecond
+  while (open.length > 0) {
+    for (const index of open) for (const share of flows[index]!.shares) share.drawers = 0
+    for (const index of open) for (const share of flows[index]!.shares) share.drawers!++
     let step = Number.POSITIVE_INFINITY
     for (const index of open) {
       const { most, shares } = flows[index]!
       step = Math.min(step, most - rates[index]!)
-      for (const share of shares) if (left.has(share)) drawers.set(share, (drawers.get(share) ?? 0) + 1)
+      for (const { left, drawers } of shares) step = Math.min(step, left! / drawers!)
     }
-    for (const [share, count] of drawers) step = Math.min(step, left.get(share)! / count)
     // Nothing bounds them: that is for the caller to prevent.
-    if (step === Number.POSITIVE_INFINITY) return rates.map((rate, index) => (open.has(index) ? step : rate))
-    for (const index of open) rates[index]! += step
-    for (const [share, count] of drawers) left.set(share, left.get(share)! - step * count)
-    for (const index of open) {
-      const { most, shares } = flows[index]!
-      const isFull = (share: Share) => left.has(share) && left.get(share)! <= share.bytesPerSecond * 1e-12
-      if (rates[index]! >= most * (1 - 1e-12) || shares.some(isFull)) open.delete(index)
+    if (step === Number.POSITIVE_INFINITY) {
+      for (const index of open) rates[index] = step
+      return rates
     }
+    step = Math.max(0, step)
+    for (const index of open) {
+      rates[index]! += step
+      for (const share of flows[index]!.shares) share.left! -= step
+    }
+    open = open.filter((index) => {
+      const { most, shares } = flows[index]!
+      const isFull = shares.some(
+        ({ left, bytesPerSecond }) => bytesPerSecond !== Number.POSITIVE_INFINITY && left! <= bytesPerSecond * NOTHING,
+      )
+      return !isFull && rates[index]! < most * (1 - NOTHING)
+    })
   }
   return rates
 }

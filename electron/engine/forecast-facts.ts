@@ -139,8 +139,9 @@ export class ForecastFacts {
 
   #together(host: string, files: number, each: number): PlannedTask[] {
     const parts: PlannedTask[] = []
-    for (let left = files; left > 0; left -= TOGETHER) {
-      const some = Math.min(left, Math.max(TOGETHER, Math.ceil(files / ONE_BY_ONE)))
+    const most = Math.max(TOGETHER, Math.ceil(files / ONE_BY_ONE))
+    for (let left = files; left > 0; left -= most) {
+      const some = Math.min(left, most)
       parts.push({
         ...{ id: 0, files: some, host: this.#deps.targetOf(host), leftBytes: Math.max(1, each * some) },
         ...{ notBefore: null, running: false, forced: false, limitBytesPerSecond: null },

@@ -17,7 +17,7 @@ const addTo = async (engine: TestEngine, queueId: number, ...urls: string[]) => 
 }
 
 async function untilQueue(engine: TestEngine, id: number, condition: (queue: QueueView) => boolean) {
-  for (const end = Date.now() + 30_000; ; ) {
+  for (const end = Date.now() + 26_000; ; ) {
     const queue = (await engine.call('queues.list')).find((known) => known.id === id)!
     if (condition(queue)) return queue
     if (Date.now() > end) throw new Error(`gave up waiting; the queue is ${JSON.stringify(queue, null, 1)}`)
@@ -129,4 +129,16 @@ it('others do with less while a queue would miss its deadline, as is said, and g
   await engine.call('settings.set', { deadlineMayBorrow: false })
   await untilQueue(engine, other.id, ({ lends, running }) => lends === null && running === 2)
   expect([(await engine.get(o!)).state, (await engine.get(p!)).state]).toEqual(['active', 'active'])
+})
+
+it('forecasts of very many downloads count all of them, and take a moment', async () => {
+  await using engine = await startEngine({ clock: clockAt('2026-11-26T22:30:00Z') })
+  const night = await addQueue(engine, 'Night', { stopped: true })
+  const items = Array.from({ length: 26_000 }, (_, n) => ({ url: `http://h.example/${n}.bin` }))
+  await engine.call('tasks.add', { items, queueId: night.id })
+  await engine.call('queues.update', { id: night.id, patch: { stopped: false, windows: '23:00-07:00' } })
+  const found = (await engine.call('schedule.forecast', { tasks: 3 })).queues[1]!
+  // Nothing is known of their sizes: each is taken for 100 MB.
+  expect(found).toMatchObject({ files: 26_000, sizesEstimated: 26_000, leftBytes: 26_000 * 100 * MB })
+  expect(found.tasks.map(({ name }) => name)).toEqual(['0.bin', '1.bin', '2.bin'])
 })
