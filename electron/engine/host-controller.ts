@@ -192,7 +192,7 @@ export class HostController {
   /** It forbids a download (403). Where it forbids one after the other, the rest of them need not be tried now. */
   forbade(name: string, id: number): void {
     const host = this.#host(name)
-    const restMs = host.refusals.forbade(id)
+    const restMs = host.refusals.forbade(id, this.#clock.monotonic())
     if (restMs === 0) return
     host.allowance = 1
     host.complaints = { status: 403, at: this.#clock.now(), count: (host.complaints?.count ?? 0) + 1 }
@@ -390,6 +390,7 @@ export class HostController {
     if (!host) return
     this.#pardon(host)
     if (host.count > 0 || host.waiters.length > 0 || host.complaints !== null) return
+    if (host.refusals.counts(this.#clock.monotonic())) return
     if (Math.max(host.notBefore, host.lastRequestAt + this.#gapMs(name)) > this.#clock.monotonic()) return
     this.#hosts.delete(name)
   }

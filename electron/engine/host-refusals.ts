@@ -17,6 +17,7 @@ export class HostRefusals {
   #rounds = 0
   #roundAtMs = Number.NEGATIVE_INFINITY
   readonly #forbidden = new Set<number>()
+  #forbadeAtMs = Number.NEGATIVE_INFINITY
 
   /** It asked for less. ms for which to leave it alone now; 0: not by itself. `nowMs` monotonic. */
   askedForLess(nowMs: number): number {
@@ -27,10 +28,16 @@ export class HostRefusals {
     return restMs(this.#rounds - STORM_ROUNDS)
   }
 
-  /** It forbade a download. */
-  forbade(id: number): number {
+  /** It forbade a download. ms for which to leave it alone now. */
+  forbade(id: number, nowMs: number): number {
     this.#forbidden.add(id)
+    this.#forbadeAtMs = nowMs
     return restMs(this.#forbidden.size - FORBIDDEN_IN_A_ROW)
+  }
+
+  /** There is something to count on from, although nobody is connected now. */
+  counts(nowMs: number): boolean {
+    return nowMs - this.#forbadeAtMs < LONGEST_REST_MS
   }
 }
 

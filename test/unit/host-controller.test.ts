@@ -409,4 +409,19 @@ describe('HostController', () => {
     expect(hosts.tryAcquire(HOST, stubborn)).toBeNull()
     expect(hosts.remembered).toBe(1)
   })
+
+  it('counts what it forbids one download after the other, with nobody there in between, and forgets it in time', () => {
+    const { hosts, clock } = controller(8)
+    for (let id = 1; id <= 5; id++) {
+      expect(hosts.quietMs(HOST)).toBe(0)
+      hosts.tryAcquire(HOST, stubborn)!.release()
+      hosts.forbade(HOST, id)
+      hosts.states()
+    }
+    expect(hosts.quietMs(HOST)).toBeGreaterThan(0)
+    hosts.forbade('other.test', 1)
+    clock.advance(3600_000)
+    hosts.states()
+    expect(hosts.remembered).toBe(1)
+  })
 })
