@@ -13,7 +13,7 @@ import type { EngineDeps } from './ports.ts'
 import type { Runner } from './runner.ts'
 import { secondChanceAt } from './second-chances.ts'
 
-export interface UnattendedDeps extends Pick<EngineDeps, 'store' | 'clock' | 'logger' | 'lease'> {
+export interface UnattendedDeps extends Pick<EngineDeps, 'store' | 'clock' | 'logger' | 'lease' | 'judgesNetwork'> {
   settings: () => Settings
   runner: () => Runner
   hosts: Pick<HostController, 'forbade'>
@@ -57,7 +57,8 @@ export class Unattended {
 
   #withoutNetwork(id: TaskId, host: string, ending: Ending): Ending | null {
     const { event } = ending
-    const { store, runner, logger } = this.#deps
+    const { store, runner, logger, judgesNetwork = true } = this.#deps
+    if (!judgesNetwork) return null
     if (event.kind === 'published') this.came(host)
     if (event.kind !== 'failed' && event.kind !== 'remoteChanged') return null
     if (isAnswer(event.error)) this.came(host)
