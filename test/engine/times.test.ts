@@ -81,6 +81,10 @@ it('profiles change what holds by their times and by hand, at once and through j
 
   expect((await engine.call('profiles.use', { name: 'full' })).current).toEqual({ name: 'full', by: 'hand', until })
   await engine.untilTask(second, ({ writtenBytes }) => writtenBytes > 0)
+  // What was chosen until the schedule changes follows the schedule when that is edited.
+  const edit = (windows: string) => engine.call('profiles.set', { name: 'day', patch: { windows } })
+  expect((await edit('08:00-12:00')).current.until).toBe(Date.parse('2026-11-26T12:00:00Z'))
+  expect((await edit('08:00-18:00')).current).toEqual({ name: 'full', by: 'hand', until })
   // The day ends, and with it what was chosen until then; the machine slept through the night.
   clock.jump(24 * HOUR)
   await expect.poll(() => heard.at(-1)?.name).toBe('day')
