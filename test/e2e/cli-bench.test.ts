@@ -4,7 +4,6 @@ import { join } from 'node:path'
 import { expect, test, vi } from 'vitest'
 import { cliHome, jsonLines } from '../helpers/cli.ts'
 import { faults, startFaultServer } from '../helpers/fault-server.ts'
-import { startHttp2Server } from '../helpers/http2-server.ts'
 
 vi.setConfig({ testTimeout: 60_000 })
 
@@ -12,9 +11,18 @@ const MIB = 1_048_576
 
 test('compares, says beforehand what it sends, and leaves no file behind', async () => {
   await using home = await cliHome()
-  await using server = await startHttp2Server({ sizeBytes: 4 * MIB, http2: true })
+  await using server = await startFaultServer({ http2: true })
+  server.add('/file', { size: 4 * MIB, seed: 1 })
   await writeFile(join(home.files, 'ca.pem'), server.caPem)
-  const { code, stdout, stderr } = await home.run('bench', '--url', server.url, '--ca', 'ca.pem', '--max-bytes', '16M')
+  const { code, stdout, stderr } = await home.run(
+    'bench',
+    '--url',
+    server.url('/file'),
+    '--ca',
+    'ca.pem',
+    '--max-bytes',
+    '16M',
+  )
   expect({ code, stderr }).toEqual({
     code: 0,
     stderr: expect.stringMatching(/^nighthaul: Asking .*nothing is saved\nnighthaul: Up to \d+ requests to localhost/),

@@ -69,7 +69,13 @@ test('pasted checksums go with the links of their names, and the details say by 
   await says('film.bin', 'done', 'sha-256: matches (given by hand)', value)
   await says('song.bin', 'done', 'sha-256: matches (sent by the server as Repr-Digest)', value)
   await says('plain.bin', 'done', 'Nothing to verify it by')
-  await says('bad.bin', 'failed', 'sha-256: does not match (given by hand)', contentSha256(2, SIZE), 'bad.bin.bad')
+  await says(
+    'bad.bin',
+    'failed',
+    'sha-256: does not match (given by hand)',
+    contentSha256(2, SIZE),
+    'What came before and was bad is kept as',
+  )
   expect((await readdir(home.files)).filter((name) => name.includes('bad'))).toEqual(['bad.bin.bad'])
   expect(complaints).toEqual([])
 })
