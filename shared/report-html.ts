@@ -1,4 +1,4 @@
-/** A report as one HTML page: no scripts, nothing from elsewhere, everything from the network escaped. Pure. */
+/** A report as one HTML page, well-formed as XML too: no scripts, nothing from elsewhere, all texts escaped. Pure. */
 import { formatBytes, formatCount, formatDuration, formatRate } from './format.ts'
 import { formatMoment, formatSpan, formatTimeOfDay } from './local-time.ts'
 import { html, Markup } from './markup.ts'
@@ -31,12 +31,12 @@ summary { cursor: pointer; font-size: 1.1rem; font-weight: 600; margin: 2rem 0 .
 
 export function reportHtml(report: NightReport): string {
   const title = reportTitle(report)
-  const page = html`<!doctype html>
+  const page = html`<!DOCTYPE html>
 <html lang="en">
 <head>
-<meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
-<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta charset="utf-8"/>
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'"/>
+<meta name="viewport" content="width=device-width, initial-scale=1"/>
 <title>${title}</title>
 <style>${new Markup(STYLE)}</style>
 </head>
@@ -145,7 +145,7 @@ const when = (report: NightReport) => ({
 const reason = {
   head: 'Why',
   cell: ({ reason }: { reason: { title: string; message: string } }) =>
-    html`<span class="bad">${reason.title}</span><br><span class="dim">${reason.message}</span>`,
+    html`<span class="bad">${reason.title}</span><br/><span class="dim">${reason.message}</span>`,
 }
 const nextStep = { head: 'Next step', cell: ({ reason }: { reason: { next: string } }) => reason.next }
 
@@ -209,7 +209,7 @@ function undone(report: NightReport): Markup | null {
       cell: ({ nextAt }) => (nextAt === null ? '' : formatMoment(nextAt, report.timeZone)),
     },
   ])
-  return html`<details${report.undone.length <= 20 && new Markup(' open')}><summary>Not done yet: ${formatCount(report.totals.undone)}</summary>${rows}</details>`
+  return html`<details${report.undone.length <= 20 && new Markup(' open="open"')}><summary>Not done yet: ${formatCount(report.totals.undone)}</summary>${rows}</details>`
 }
 
 function quiet(report: NightReport): Markup | null {
@@ -293,5 +293,5 @@ function finished(report: NightReport): Markup | null {
     },
     link,
   ])
-  return html`<details${report.finished.length <= 50 && new Markup(' open')}><summary>Finished: ${formatCount(report.totals.finished)}</summary>${rows}</details>`
+  return html`<details${report.finished.length <= 50 && new Markup(' open="open"')}><summary>Finished: ${formatCount(report.totals.finished)}</summary>${rows}</details>`
 }
