@@ -1,6 +1,6 @@
 /**
  * What the app does for the machine and hears of it: power and battery, no sleep while downloads run where the user
- * agreed, a notification when the work is done, and what is to happen then.
+ * agreed, notifications when the work is done and when there is a report of the night, and what is to happen then.
  */
 import type { Notification, NotificationConstructorOptions, PowerMonitor, PowerSaveBlocker } from 'electron'
 import type { Contract } from '../shared/contract.ts'
@@ -49,7 +49,10 @@ export function attendDesktop(deps: DesktopDeps): void {
       void tell('start', async (client) => {
         client.onClose(() => keepAwake({ working: false, keepAwake: false }))
         await client.subscribe('activity.changed', keepAwake)
-        await client.subscribe('work.done', (work) => showDone(work, deps))
+        await client.subscribe('work.done', (work) => show(doneNotification(work), deps))
+        await client.subscribe('report.ready', (ready) => {
+          if (ready.tell) show({ title: ready.title, body: ready.summary }, deps)
+        })
         await client.subscribe('machine.act', ({ action }) => actOnMachine(action, { logger, quit }))
         await client.call('power.changed', { source: powerMonitor.isOnBatteryPower() ? 'battery' : 'ac' })
         keepAwake(await client.call('activity.get'))
@@ -57,8 +60,8 @@ export function attendDesktop(deps: DesktopDeps): void {
   )
 }
 
-function showDone(work: WorkDone, { notify, showWindow }: DesktopDeps): void {
-  const notification = notify(doneNotification(work))
+function show(text: { title: string; body: string }, { notify, showWindow }: DesktopDeps): void {
+  const notification = notify(text)
   notification.on('click', showWindow)
   notification.show()
 }

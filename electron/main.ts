@@ -32,7 +32,6 @@ import { CHANNELS } from './platform/channels.ts'
 import { guardContents, guardSession, isTrustedSender } from './platform/guards.ts'
 import { createFileLogger } from './platform/logging.ts'
 import { menuTemplate } from './platform/menu.ts'
-import { listenForReports } from './platform/report-notifications.ts'
 import { createTray, type TrayIcon } from './platform/tray.ts'
 import { TRAY_ICON } from './platform/tray-icon.ts'
 import { profileFolder } from './profile.ts'
@@ -81,10 +80,7 @@ async function run(): Promise<void> {
 
   host.onState((state) => {
     logger.info({ state }, 'engine')
-    if (state.kind === 'running') {
-      tray?.connect()
-      void listenForReports({ engine, show: showNotification, showWindow, logger })
-    }
+    if (state.kind === 'running') tray?.connect()
     if (state.kind === 'failed') void offerAnotherTry(host, state.error.message)
   })
 
@@ -130,13 +126,6 @@ async function run(): Promise<void> {
   tray = createTray({ icon: openTray(showWindow), engine, showWindow, quit: () => app.quit(), logger })
   host.start()
   showWindow()
-}
-
-function showNotification(text: { title: string; body: string }, clicked: () => void): void {
-  if (!Notification.isSupported()) return
-  const notification = new Notification(text)
-  notification.on('click', clicked)
-  notification.show()
 }
 
 function openTray(clicked: () => void): TrayIcon {

@@ -13,6 +13,7 @@ import {
   type NightSummary,
   type ReportInput,
   type ReportReady,
+  type ReportTotals,
 } from '../../shared/report.ts'
 import { reportHtml } from '../../shared/report-html.ts'
 import { readyTitle } from '../../shared/report-text.en.ts'
@@ -132,7 +133,11 @@ export class Reports {
     const { starts } = this.#deps.journal
     if (this.#deps.settings().reports !== 'done' || starts === this.#told) return
     this.#told = starts
-    await this.#store(nightAt(now, this.#zone), 'done', now - since >= LONG_WORK_MS)
+    await this.#store(
+      nightAt(now, this.#zone),
+      'done',
+      (totals) => now - since >= LONG_WORK_MS && !this.#isTold(totals),
+    )
   }
 
   /** Told once; not again where it was told when the work was over and nothing has happened since. */
@@ -143,7 +148,12 @@ export class Reports {
     const reported = entries.filter((entry) => entry.kind === 'reported' && entry.params.night === night)
     if (reported.some((entry) => entry.kind === 'reported' && entry.params.because === 'night_ended')) return
     const last = reported.at(-1)?.at ?? range.from
-    await this.#store(night, 'night_ended', this.#worked({ from: last, to: range.to }) > 0)
+    await this.#store(night, 'night_ended', () => this.#worked({ from: last, to: range.to }) > 0)
+  }
+
+  /** Somebody is told by other means: all work is done, and that is told. */
+  #isTold({ undone, failed }: ReportTotals): boolean {
+    return undone <= failed && this.#deps.settings().whenDone.some(({ kind }) => kind === 'notify')
   }
 
   /** How much happened to downloads. */
@@ -152,7 +162,11 @@ export class Reports {
     return WORK.reduce((sum, kind) => sum + (counts.get(kind) ?? 0), 0)
   }
 
-  async #store(night: Night, because: ReportReady['because'], tell: boolean): Promise<void> {
+  async #store(
+    night: Night,
+    because: ReportReady['because'],
+    isNews: (totals: ReportTotals) => boolean,
+  ): Promise<void> {
     const { journal, settings, saveReport, logger } = this.#deps
     const report = await this.get({ night })
     let files: ReportReady['files'] = null
@@ -164,6 +178,7 @@ export class Reports {
     }
     journal.note('reported', { night, because })
     const { finished, failed } = report.totals
+    const tell = isNews(report.totals)
     const title = readyTitle(because, report.totals)
     for (const listener of this.listeners)
       listener({ night, because, title, summary: report.summary, finished, failed, tell, files })

@@ -201,23 +201,6 @@ export class Tray extends EventEmitter {
   }
 }
 export const nativeImage = { createFromDataURL: (dataUrl: string) => ({ dataUrl }) }
-/** Tests look at those that were shown. */
-export class Notification extends EventEmitter {
-  static readonly shown: Notification[] = []
-  static isSupported(): boolean {
-    return true
-  }
-  readonly title: string
-  readonly body: string
-  constructor({ title, body }: { title: string; body: string }) {
-    super()
-    this.title = title
-    this.body = body
-  }
-  show(): void {
-    Notification.shown.push(this)
-  }
-}
 export const nativeTheme = { shouldUseDarkColors: false }
 export const screen = { getAllDisplays: () => [{ workArea: { x: 0, y: 0, width: 1920, height: 1080 } }] }
 
