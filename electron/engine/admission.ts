@@ -23,7 +23,7 @@ export interface AdmissionDeps extends Pick<EngineDeps, 'store' | 'clock'> {
   network: NetworkPresence
   /** the most downloads at once, of all queues */
   places: () => number
-  deadlines: Pick<Deadlines, 'orderOf' | 'displaced'>
+  deadlines: Pick<Deadlines, 'orderOf' | 'takeDisplaced'>
   /** it runs, or must not run now */
   isTaken: (id: TaskId) => boolean
 }
@@ -125,7 +125,7 @@ export class Admission {
   /** What would keep something from its deadline goes back to its place. */
   #makeRoom(): void {
     const { deadlines, runner, store } = this.#deps
-    const displaced = deadlines.displaced()
+    const displaced = deadlines.takeDisplaced()
     for (const { id, forced } of runner.runs) {
       if (forced || !displaced.has(id)) continue
       const task = store.getTask(id)

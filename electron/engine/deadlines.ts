@@ -51,6 +51,7 @@ export class Deadlines {
   #costMs = 0
   #dirty = true
   #felt = ''
+  #displaced = new Set<TaskId>()
   /** it is kept up by the clockwork; otherwise it is looked at when somebody asks */
   #ticking = false
 
@@ -107,6 +108,7 @@ export class Deadlines {
   #forget(): void {
     if (this.#look === null) return
     this.#look = null
+    this.#displaced.clear()
     for (const queue of this.#deps.queues.records) this.#say(queue, undefined)
     this.#words.clear()
     this.#deps.queues.lend(new Map())
@@ -116,7 +118,7 @@ export class Deadlines {
   #tellIfFelt(): void {
     const { queues, changed } = this.#deps
     const loans = queues.records.map(({ id }) => queues.loanOf(id))
-    const felt = JSON.stringify([loans, [...(this.#look?.decision.order ?? [])], [...this.displaced()]])
+    const felt = JSON.stringify([loans, [...(this.#look?.decision.order ?? [])], [...this.#displaced]])
     if (felt === this.#felt) return
     this.#felt = felt
     changed()
@@ -144,6 +146,7 @@ export class Deadlines {
     this.#dirty = false
     if (this.#ticking) {
       this.#deps.queues.lend(decision.loans)
+      this.#displaced = this.#displacedBy(look)
       for (const queue of this.#deps.queues.records) this.#say(queue, look.outlooks.get(queue.id))
     }
     return look
@@ -228,11 +231,15 @@ export class Deadlines {
     return reasons
   }
 
-  /** Running downloads that are to make room. */
-  displaced(): ReadonlySet<TaskId> {
+  /** Running downloads that are to make room. Told once a look: what runs again later has its turn. */
+  takeDisplaced(): ReadonlySet<TaskId> {
+    const displaced = this.#displaced
+    this.#displaced = new Set()
+    return displaced
+  }
+
+  #displacedBy({ decision, facts }: Look): Set<TaskId> {
     const ids = new Set<TaskId>()
-    if (!this.#look) return ids
-    const { decision, facts } = this.#look
     for (const { id, tasks } of decision.plan.queues) {
       const isChanged = decision.order.has(id) || this.#deps.queues.loanOf(id) !== null
       if (!isChanged) continue
