@@ -2,6 +2,7 @@
 import type { TaskRecord } from '../../shared/records.ts'
 import { firstDifference } from './content.ts'
 import type { Asked, Violation } from './journal.ts'
+import { judgeReport } from './judge-report.ts'
 import { type Morning, pathIn } from './night.ts'
 import { contentOf, type FilePlan } from './night-plan.ts'
 
@@ -56,7 +57,7 @@ export function judge(morning: Morning): Verdict {
       reasons[reason] = (reasons[reason] ?? 0) + 1
     }
   }
-  complaints.push(...judgeFigures(morning), ...judgeRates(morning))
+  complaints.push(...judgeFigures(morning), ...judgeRates(morning), ...judgeReport(morning))
   const asked = journal.asked.filter(({ file }) => file !== null)
   return {
     scenario: plan.scenario,

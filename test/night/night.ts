@@ -12,6 +12,7 @@ import type { Logger } from '../../electron/engine/ports.ts'
 import { openStore } from '../../electron/store/index.ts'
 import { type Contract, contract } from '../../shared/contract.ts'
 import type { TaskRecord } from '../../shared/records.ts'
+import type { NightReport } from '../../shared/report.ts'
 import type { InputOf, MethodNames, ResultOf } from '../../shared/rpc.ts'
 import type { QueueId, StatsSummary, TaskId } from '../../shared/schemas.ts'
 import { seeded } from '../durability/seeded.ts'
@@ -29,6 +30,7 @@ export interface Morning {
   tasks: Map<number, TaskRecord>
   files: MemoryFiles
   stats: StatsSummary
+  report: NightReport
   realMs: number
 }
 
@@ -116,6 +118,7 @@ export async function spendNight(plan: NightPlan, logger: Logger = SILENT): Prom
     await clock.run(plan.endsAt)
     // Those that end in this very moment may.
     const morning = store.getTasks([...ids.keys()])
+    const report = await call('report.get', { from: plan.startsAt, to: plan.endsAt })
     const draining = engine.drain()
     await clock.run(clock.now() + 60_000)
     await draining
@@ -124,6 +127,7 @@ export async function spendNight(plan: NightPlan, logger: Logger = SILENT): Prom
       journal: network.journal,
       tasks: new Map(morning.map((task) => [ids.get(task.id)!, task])),
       files,
+      report,
       stats: await call('stats.summary', {}),
       realMs: performance.now() - began,
     }
