@@ -126,7 +126,7 @@ class Session {
     }
   }
 
-  /** Resolves when nothing more happens with the task by itself. */
+  /** Resolves when nothing more happens with the task by itself, or not before its second chance in minutes or hours. */
   async untilEnded(id: TaskId): Promise<TaskRow> {
     this.#following = id
     for (;;) {
@@ -137,6 +137,7 @@ class Session {
       const row = await this.queue.client.call('tasks.get', { id })
       if (row.state === 'done' || row.state === 'failed' || row.state === 'changed' || row.state === 'paused')
         return row
+      if (row.state === 'waiting' && row.secondChances > 0 && row.attempts === 0) return row
       await changed
     }
   }
