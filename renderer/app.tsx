@@ -21,6 +21,7 @@ import { useConnection } from './session.ts'
 import { useWindow } from './stores/window.ts'
 import { Announcer } from './ui/announcer.tsx'
 import { ConnectionBanner } from './ui/connection-banner.tsx'
+import { CountdownBanner } from './ui/countdown-banner.tsx'
 import { Notices } from './ui/notices.tsx'
 import { Toasts } from './ui/toasts.tsx'
 
@@ -36,6 +37,7 @@ export function App() {
         <Toolbar />
         <div className="banners">
           <ConnectionBanner />
+          <CountdownBanner />
           <Notices />
         </div>
         <Sidebar />

@@ -7,6 +7,7 @@ import type { Client, InputOf, MethodNames, ResultOf, Subscription } from '../sh
 import type { Settings } from '../shared/schemas.ts'
 import { type ConnectionStatus, keepConnected, openPort, openSocket, socketRefusal } from './connect.ts'
 import { createAnnouncements } from './stores/announcements.ts'
+import { attachCountdown } from './stores/countdown.ts'
 import { attachProfiles } from './stores/profiles.ts'
 import { attachQueues } from './stores/queues.ts'
 import { createTaskListStore } from './stores/task-list.ts'
@@ -61,16 +62,25 @@ async function attach(opened: Client<Contract>): Promise<void> {
   )
   const takeNotices = (notices: Notice[]): void => useNotices.setState({ notices })
   const noticesChanged = await opened.subscribe('notices.changed', takeNotices, { visible: isVisible() })
-  const [throughput, queuesChanged, profilesChanged] = await Promise.all([
+  const [throughput, queuesChanged, profilesChanged, countdown] = await Promise.all([
     attachThroughput(opened, isVisible()),
     attachQueues(opened, isVisible()),
     attachProfiles(opened, isVisible()),
+    attachCountdown(opened, isVisible()),
     taskList.attach(opened, isVisible()),
     opened.call('settings.get').then(takeSettings),
     opened.call('notices.list').then(takeNotices),
   ])
   if (client === opened)
-    subscriptions = [settingsChanged, noticesChanged, throughput, queuesChanged, profilesChanged, reportReady]
+    subscriptions = [
+      settingsChanged,
+      noticesChanged,
+      throughput,
+      queuesChanged,
+      profilesChanged,
+      reportReady,
+      ...countdown,
+    ]
 }
 
 export function startSession(): void {

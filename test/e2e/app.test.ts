@@ -4,6 +4,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { isQueueOwned } from '../../electron/profile.ts'
+import { connectLocal } from '../../electron/rpc/local-server.ts'
+import type { SettingsPatch } from '../../shared/schemas.ts'
 import { type AppOptions, launchApp, launcherName, type RunningApp } from '../helpers/app-launcher.ts'
 import { contentSha256 } from '../helpers/bytes.ts'
 import { complaintsOf, keepScreenshot } from '../helpers/chromium.ts'
@@ -76,6 +78,39 @@ describe(`the app in ${launcherName === 'Electron' ? 'Electron' : 'the stand-in 
       outside: 404,
     })
     expect(seen.policy).toContain("default-src 'none'")
+  })
+
+  test('keeps the machine awake while downloads run where that is allowed, waits on battery, and says when all is done', async () => {
+    const app = await start()
+    const held = () =>
+      app.evaluate(({ powerSaveBlocker }) => (powerSaveBlocker as unknown as { held(): string[] }).held())
+    const set = async (patch: SettingsPatch) => {
+      const client = await connectLocal(join(home, 'profile'))
+      await client!.call('settings.set', patch)
+      client!.close()
+    }
+    await set({
+      inhibitSleep: true,
+      onBattery: 'pause',
+      countdownSeconds: 3600,
+      whenDone: [{ kind: 'notify' }, { kind: 'quit' }],
+    })
+    expect(await held()).toEqual([])
+    server.add('/film.bin', { size: SIZE, seed: 1 })
+    server.fault('/film.bin', (_request, index) => (index === 0 ? faults.stallAt(2 * MIB) : null))
+    await addLinks(app.page, [server.url('/film.bin')], files)
+    await untilUnderWay(app.page, 'film.bin')
+    await vi.waitFor(async () => expect(await held()).toEqual(['prevent-app-suspension']), 10_000)
+    await app.evaluate(({ powerMonitor }) => void powerMonitor.emit('on-battery' as never))
+    await row(app.page, 'film.bin', 'queued').waitFor()
+    await vi.waitFor(async () => expect(await held()).toEqual([]), 10_000)
+    await app.evaluate(({ powerMonitor }) => void powerMonitor.emit('on-ac' as never))
+    await row(app.page, 'film.bin', 'done').waitFor()
+    await app.page.getByRole('alert').filter({ hasText: 'Nighthaul quits in' }).waitFor()
+    const shown = await app.evaluate(({ Notification }) => (Notification as unknown as { shown: unknown[] }).shown)
+    expect(shown).toMatchObject([{ title: 'All downloads are done', body: expect.stringContaining('1 finished') }])
+    await app.page.getByRole('button', { name: 'Call it off' }).click()
+    await app.page.getByText('Nighthaul quits in').waitFor({ state: 'hidden' })
   })
 
   test('refuses inline code, other hosts, new windows and leaving the app', async () => {

@@ -77,7 +77,7 @@ it('the settings know that an empty pace is none', () => {
   const settings = { ...DEFAULT_SETTINGS, downloadFolder: '/d', requestsPerSecondPerHost: 2.5 }
   const form = toForm(settings)
   expect([form.requestsPerSecondPerHost, form.requestSpacingMsPerHost]).toEqual(['2.5', ''])
-  expect(readForm(form, settings)).toEqual({ patch: {}, problems: {} })
+  expect(readForm(form, settings)).toEqual({ patch: {}, problems: {}, wrongActions: [] })
   const changed = { ...form, requestsPerSecondPerHost: '', requestSpacingMsPerHost: '0,25' }
   expect(readForm(changed, settings).patch).toEqual({ requestsPerSecondPerHost: null, requestSpacingMsPerHost: 250 })
   expect(readForm({ ...form, requestSpacingMsPerHost: '-1' }, settings).problems).toHaveProperty(

@@ -81,17 +81,21 @@ export function toQueueForm(queue: (QueueSettings & { name: string }) | null): Q
       hosts: rule.hosts.join(', '),
       folder: rule.folder,
     })),
-    whenDone: settings.whenDone.map((action, key) => ({
-      key,
-      kind: action.kind,
-      text:
-        action.kind === 'command'
-          ? [action.program, ...action.args].join('\n')
-          : action.kind === 'webhook'
-            ? action.url
-            : '',
-    })),
+    whenDone: actionDrafts(settings.whenDone),
   }
+}
+
+export function actionDrafts(actions: readonly WhenDone[]): ActionDraft[] {
+  return actions.map((action, key) => ({
+    key,
+    kind: action.kind,
+    text:
+      action.kind === 'command'
+        ? [action.program, ...action.args].join('\n')
+        : action.kind === 'webhook'
+          ? action.url
+          : '',
+  }))
 }
 
 export interface QueueProblems {
@@ -193,7 +197,8 @@ export function paintedText(week: readonly WeekSpan[]): string {
   return formatWindows(windowsOf(week))
 }
 
-function readAction({ kind, text }: ActionDraft): WhenDone | null {
+/** null: it cannot be used */
+export function readAction({ kind, text }: ActionDraft): WhenDone | null {
   if (kind === 'command') {
     const [program, ...args] = text.split('\n').filter((line) => line.trim() !== '')
     return program ? { kind, program: program.trim(), args } : null

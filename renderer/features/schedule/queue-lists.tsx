@@ -3,7 +3,7 @@ import { useTranslation } from 'react-i18next'
 import type { WhenDone } from '../../../shared/queues.ts'
 import { Icon } from '../../ui/icon.tsx'
 import type { PartProps } from './queue-dialog.tsx'
-import type { ActionDraft, CategoryDraft } from './queue-form.ts'
+import type { ActionDraft, CategoryDraft, QueueForm, QueueProblems } from './queue-form.ts'
 
 const KINDS: readonly WhenDone['kind'][] = ['notify', 'command', 'webhook', 'quit', 'sleep', 'hibernate', 'shutdown']
 
@@ -69,13 +69,21 @@ export function CategoryFields({ form, set, problems, tried }: PartProps & { tri
   )
 }
 
-export function ActionFields({ form, set, problems, tried }: PartProps & { tried: boolean }) {
+interface ActionProps {
+  form: Pick<QueueForm, 'whenDone'>
+  set: (change: Pick<QueueForm, 'whenDone'>) => void
+  problems: Pick<QueueProblems, 'whenDone'>
+  tried: boolean
+  legend?: string
+}
+
+export function ActionFields({ form, set, problems, tried, legend }: ActionProps) {
   const { t } = useTranslation()
   const change = (draft: ActionDraft, to: Partial<ActionDraft>): void =>
     set({ whenDone: form.whenDone.map((other) => (other === draft ? { ...draft, ...to } : other)) })
   return (
     <fieldset className="settings-group">
-      <legend>{t('queue.groups.whenDone')}</legend>
+      <legend>{legend ?? t('queue.groups.whenDone')}</legend>
       {form.whenDone.map((draft) => (
         <div key={draft.key} className="queue-action">
           <select

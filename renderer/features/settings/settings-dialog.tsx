@@ -8,6 +8,7 @@ import { closeDialog } from '../../stores/window.ts'
 import { Dialog } from '../../ui/dialog.tsx'
 import { type ControlProps, Field, FolderInput } from '../../ui/field.tsx'
 import { toasts } from '../../ui/toasts.tsx'
+import { AwayFields } from './away-fields.tsx'
 import { LimitsFields } from './limits-fields.tsx'
 import {
   type NumberField,
@@ -32,10 +33,10 @@ function Form({ settings }: { settings: Settings }) {
   const [form, setForm] = useState(() => toForm(settings))
   const [busy, setBusy] = useState(false)
   const about = useConnection((state) => (state.status.kind === 'open' ? state.status.info : null))
-  const { patch, problems } = readForm(form, settings)
+  const { patch, problems, wrongActions } = readForm(form, settings)
   const set = (change: Partial<SettingsForm>): void => setForm((before) => ({ ...before, ...change }))
   const limits = useLimitsForm()
-  const hasProblems = Object.keys(problems).length > 0 || limits.hasProblems
+  const hasProblems = Object.keys(problems).length > 0 || wrongActions.length > 0 || limits.hasProblems
 
   const submit = async (): Promise<void> => {
     if (hasProblems) return
@@ -225,6 +226,7 @@ function Form({ settings }: { settings: Settings }) {
           {number('stallTimeoutMs', t('settings.seconds'))}
         </div>
       </fieldset>
+      <AwayFields form={form} set={set} number={number} wrongActions={wrongActions} />
       <fieldset className="settings-group">
         <legend>{t('settings.groups.list')}</legend>
         <div className="field-columns">

@@ -1,5 +1,7 @@
 /** The settings as a form holds them: text for numbers, seconds for times, MB/s for the limit. Pure. */
+
 import { PROXY_MODES, Settings, type SettingsPatch } from '../../../shared/schemas.ts'
+import { type ActionDraft, actionDrafts, readAction } from '../schedule/queue-form.ts'
 
 const BYTES_PER_MEGABYTE = 1_000_000
 
@@ -14,6 +16,10 @@ export const NUMBER_FIELDS = {
   backupWeeks: { factor: 1, min: 0, max: 520, whole: true },
   statisticsDays: { factor: 1, min: 0, max: 3650, whole: true },
   keepFreeBytes: { factor: 1024 * 1024, min: 0, max: 1_000_000, whole: false },
+  secondChances: { factor: 1, min: 0, max: 20, whole: true },
+  secondChanceMinutes: { factor: 1, min: 1, max: 1440, whole: true },
+  batteryLimitBytesPerSecond: { factor: BYTES_PER_MEGABYTE, min: 0.001, max: 100_000, whole: false },
+  countdownSeconds: { factor: 1, min: 5, max: 3600, whole: true },
   retries: { factor: 1, min: 0, max: 10_000, whole: true },
   connectTimeoutMs: { factor: 1000, min: 0.1, max: 3600, whole: false },
   headersTimeoutMs: { factor: 1000, min: 0.1, max: 3600, whole: false },
@@ -30,6 +36,7 @@ export const NUMBER_FIELDS = {
 /** The same, where empty means none. */
 const OPTIONAL_FIELDS = {
   requestsPerSecondPerHost: { factor: 1, min: 0.001, max: 10_000 },
+  changedAfterMinutes: { factor: 1, min: 1, max: 10_080 },
   requestSpacingMsPerHost: { factor: 1000, min: 0.001, max: 3600 },
 } as const
 
@@ -53,6 +60,9 @@ export interface SettingsForm extends Record<NumberField | OptionalField, string
   onConflict: Settings['onConflict']
   onChange: Settings['onChange']
   serverMirrors: boolean
+  inhibitSleep: boolean
+  onBattery: Settings['onBattery']
+  whenDone: ActionDraft[]
   durability: Settings['durability']
   verifyFound: boolean
   findChecksums: boolean
@@ -83,6 +93,9 @@ export function toForm(settings: Settings): SettingsForm {
     onConflict,
     onChange,
     serverMirrors: settings.serverMirrors,
+    inhibitSleep: settings.inhibitSleep,
+    onBattery: settings.onBattery,
+    whenDone: actionDrafts(settings.whenDone),
     durability,
     verifyFound: settings.verifyFound,
     findChecksums: settings.findChecksums,
@@ -94,8 +107,10 @@ export function toForm(settings: Settings): SettingsForm {
 export function readForm(
   form: SettingsForm,
   settings: Settings,
-): { patch: SettingsPatch; problems: Partial<Record<keyof SettingsForm, Problem>> } {
+): { patch: SettingsPatch; problems: Partial<Record<keyof SettingsForm, Problem>>; wrongActions: number[] } {
   const problems: Partial<Record<keyof SettingsForm, Problem>> = {}
+  const actions = form.whenDone.map(readAction)
+  const wrongActions = form.whenDone.filter((_, index) => actions[index] === null).map(({ key }) => key)
   const next: Settings = {
     ...settings,
     downloadFolder: form.downloadFolder.trim(),
@@ -106,6 +121,9 @@ export function readForm(
     onConflict: form.onConflict,
     onChange: form.onChange,
     serverMirrors: form.serverMirrors,
+    inhibitSleep: form.inhibitSleep,
+    onBattery: form.onBattery,
+    whenDone: actions.every((action) => action !== null) ? actions : settings.whenDone,
     durability: form.durability,
     verifyFound: form.verifyFound,
     findChecksums: form.findChecksums,
@@ -126,6 +144,7 @@ export function readForm(
     const { factor, min, max } = OPTIONAL_FIELDS[key]
     const value = form[key].trim() === '' ? 0 : readNumber(form[key])
     if (value === null || (value !== 0 && value < min) || value > max) problems[key] = { min, max }
+    else if (key === 'changedAfterMinutes' && !Number.isInteger(value)) problems[key] = { min, max }
     else next[key] = value === 0 ? null : factor === 1 ? value : Math.round(value * factor)
   }
   if (form.limit.trim() === '') next.limitBytesPerSecond = null
@@ -135,8 +154,9 @@ export function readForm(
     else next.limitBytesPerSecond = Math.round(value * BYTES_PER_MEGABYTE)
   }
   const keys = Object.keys(Settings.shape) as (keyof Settings)[]
-  const patch = Object.fromEntries(keys.filter((key) => next[key] !== settings[key]).map((key) => [key, next[key]]))
-  return { patch, problems }
+  const isNew = (key: keyof Settings): boolean => JSON.stringify(next[key]) !== JSON.stringify(settings[key])
+  const patch = Object.fromEntries(keys.filter(isNew).map((key) => [key, next[key]]))
+  return { patch, problems, wrongActions }
 }
 
 /** A comma is a decimal point to half of the world. */
