@@ -50,6 +50,7 @@ const INCIDENTS: Record<Incident['code'], string> = {
   clock_set_back: 'The clock was set back by {{ms}}; times before and after overlap.',
   network_away: 'There was no network for {{ms}}: {{reason}}.',
   profile_changed: 'The profile “{{profile}}” began to hold.',
+  deadline: 'For “{{queue}}”, to be done by {{by}}, it was found: {{outlook}} (late: {{late}} of {{files}}).',
 }
 
 const OPEN_INCIDENTS: Partial<Record<Incident['code'], string>> = {

@@ -129,6 +129,7 @@ export const INCIDENT_CODES = [
   'clock_set_back',
   'network_away',
   'profile_changed',
+  'deadline',
 ] as const
 export const Incident = z.object({
   code: z.enum(INCIDENT_CODES),

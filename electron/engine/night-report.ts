@@ -213,6 +213,10 @@ function incidentsOf(entries: readonly JournalEntry[], down: readonly DownTime[]
     if (entry.kind === 'network_back' || entry.kind === 'engine_started') back(entry.at)
     if (entry.kind === 'clock_set_back')
       incidents.push({ code: 'clock_set_back', params: { ms: entry.params.ms }, from: entry.at, to: entry.at })
+    if (entry.kind === 'deadline') {
+      const { queue, by, outlook, late, files } = entry.params
+      incidents.push({ code: 'deadline', params: { queue, by, outlook, late, files }, from: entry.at, to: entry.at })
+    }
     if (entry.kind === 'profile_changed')
       incidents.push({ code: 'profile_changed', params: entry.params, from: entry.at, to: entry.at })
   }

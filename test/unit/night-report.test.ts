@@ -334,6 +334,13 @@ describe('quiet times', () => {
   })
 })
 
+test('what was said of a deadline is kept', () => {
+  const said = { ...QUEUE, outlook: 'misses', by: '07:00', files: 5, late: 2, lateBytes: '1 GB' } as const
+  expect(report(new Script().begin().note('23:00', 'deadline', said)).incidents).toMatchObject([
+    { code: 'deadline', text: 'For “Night”, to be done by 07:00, it was found: misses (late: 2 of 5).' },
+  ])
+})
+
 describe('what is left', () => {
   const task = (id: number, more: Partial<TaskRecord>) =>
     ({
