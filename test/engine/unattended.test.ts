@@ -152,3 +152,23 @@ it('a file that changed while nobody answered is fetched under another name, and
   expect((await isDone(engine, fetched.id, 2)).filename).toBe('a (1).bin')
   expect(rows).toHaveLength(2)
 })
+
+it.each([401, 403, 404, 410])(
+  'a link that expired overnight (%i) is resolved again through its original',
+  async (code) => {
+    await using link = await startFaultServer()
+    await using cdn = await startFaultServer()
+    await using engine = await startEngine({ settings: { retries: 0 } })
+    for (const path of ['/evening.bin', '/morning.bin']) cdn.add(path, { size: LARGE, seed: 1 })
+    link.fault('/a.bin', () => faults.redirect(cdn.url('/evening.bin')))
+    cdn.fault('/evening.bin', () => faults.stallAt(1_500_000))
+    const id = await engine.add(link.url('/a.bin'), { connections: 1, timeoutMs: 3_600_000 })
+    await engine.untilTask(id, ({ writtenBytes }) => writtenBytes >= 1_000_000)
+    await engine.stop()
+    cdn.fault('/evening.bin', () => faults.status(code))
+    link.fault('/a.bin', () => faults.redirect(cdn.url('/morning.bin')))
+    await using next = await startEngine({ from: engine, settings: { retries: 0 } })
+    await isDone(next, id, 1, LARGE)
+    expect((await next.get(id)).resumedFromBytes).toBeGreaterThanOrEqual(1_000_000)
+  },
+)
