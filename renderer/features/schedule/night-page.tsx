@@ -102,7 +102,6 @@ export function NightPage() {
         <>
           <Timeline night={night} rows={rows} label={t('night.label', { time: until })} now={now} />
           <Outlooks rows={rows} now={now} />
-          <Downloads forecast={night.forecast} now={now} />
           <section className="page-section" aria-labelledby="night-comes">
             <h3 id="night-comes">{t('night.comes')}</h3>
             {events.length === 0 ? (
@@ -119,6 +118,7 @@ export function NightPage() {
               </ol>
             )}
           </section>
+          <Downloads forecast={night.forecast} now={now} />
         </>
       )}
     </section>
