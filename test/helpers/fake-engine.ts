@@ -42,6 +42,8 @@ export interface FakeEngine {
   run(): () => void
   /** sends a frame as the engine would, `missed` revisions after the last one */
   report(change: Partial<TaskDelta>, missed?: number): void
+  /** something is about to happen to the machine */
+  countDown(next: Countdown): void
   /** calls of each method so far */
   readonly calls: Map<string, number>
   readonly tasks: TaskRow[]
@@ -375,6 +377,10 @@ export function createFakeEngine(options: { tasks: number; now?: number }): Fake
       return () => clearInterval(timer)
     },
     report,
+    countDown(next) {
+      countdown = next
+      emit('countdown.changed', next)
+    },
     calls,
     tasks,
   }

@@ -1,0 +1,63 @@
+/** The window over an engine that does as it is told: ten thousand downloads among queues, and a machine about to sleep. */
+import type { Browser, Page } from 'playwright'
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from 'vitest'
+import { complaintsOf, keepScreenshot, launchChromium } from '../helpers/chromium.ts'
+import { type FakeWindowServer, startFakeWindowServer } from '../helpers/fake-window-server.ts'
+import { row } from '../helpers/window.ts'
+
+vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 })
+
+let browser: Browser
+let page: Page
+let server: FakeWindowServer | undefined
+
+beforeAll(async () => {
+  browser = await launchChromium()
+})
+afterAll(() => browser.close())
+beforeEach(async () => {
+  page = await browser.newPage()
+})
+afterEach(async (context) => {
+  await keepScreenshot(context, page)
+  await page.close()
+  await server?.close()
+})
+
+async function open(tasks: number): Promise<FakeWindowServer> {
+  server = await startFakeWindowServer({ tasks })
+  await page.goto(server.url)
+  await page.getByRole('grid', { name: 'Downloads' }).waitFor()
+  return server
+}
+
+test('before the machine sleeps there is a countdown, and Cancel calls it off', async () => {
+  const complaints = complaintsOf(page)
+  const { engine } = await open(6)
+  engine.countDown({ action: 'sleep', queue: 'Overnight', endsAt: Date.now() + 600_000 })
+  await page.getByText(/All of “Overnight” is done. The machine sleeps in (10m|9m \d+s)\./).waitFor()
+  expect(await page.getByRole('alert').textContent()).toBe('The machine is about to sleep')
+  await page.getByRole('button', { name: 'Cancel' }).click()
+  await page.getByText('The machine sleeps in').waitFor({ state: 'hidden' })
+  expect(engine.calls.get('countdown.cancel')).toBe(1)
+  expect(complaints).toEqual([])
+})
+
+test('ten thousand downloads go from queue to queue without being loaded', async () => {
+  const complaints = complaintsOf(page)
+  const { engine } = await open(10_000)
+  await row(page, 'ubuntu-26.04-desktop-amd64-00001.iso').click()
+  await page.keyboard.press('Control+a')
+  const unfinished = engine.tasks.filter(({ state }) => state !== 'done').length
+  await row(page, 'ubuntu-26.04-desktop-amd64-00001.iso').dragTo(page.locator('[data-queue="2"]'))
+  await page.getByText(`${unfinished.toLocaleString('en')} downloads moved to “Overnight”`).waitFor()
+  await page.locator('[data-queue="2"]').click()
+  const grid = page.getByRole('grid', { name: 'Downloads' })
+  await expect.poll(() => grid.getAttribute('aria-rowcount')).toBe(String(unfinished + 1))
+  await grid.focus()
+  await page.keyboard.press('End')
+  await row(page, engine.tasks.findLast(({ state }) => state !== 'done')!.filename).waitFor()
+  // A few pages of 200 rows, of ten thousand.
+  expect(engine.calls.get('tasks.list')).toBeLessThan(12)
+  expect(complaints).toEqual([])
+})
