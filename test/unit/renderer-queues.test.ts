@@ -113,6 +113,7 @@ test.each([
   ],
   [{ changesAt: NOW + HOUR, open: 1, running: 1 }, '1 running · closes 21:00'],
   [{ hold: 'window' as const, changesAt: null }, 'Never opens'],
+  [{ changesAt: NOW + HOUR }, 'Open until 21:00'],
   [{ open: 9, running: 1, finishBy: '07:00', outlook: OUTLOOK }, '1 running · 2 of 9 late for Fri 07:00'],
   [{ open: 9, running: 1, outlook: { ...OUTLOOK, kind: 'fits' as const } }, '1 running · done before Fri 07:00'],
   [
@@ -186,14 +187,18 @@ describe('the coming night', () => {
       outlook: OUTLOOK,
     }
     const forecast = { ...FORECAST, queues: [foretold] }
+    const repeats = [{ id: 1, url: 'https://example.org/a/dump.gz?x=1', nextAt: from + 5 * HOUR }]
     const [first, second] = nightRows(queues, spans.queues, forecast, range)
     expect(first).toMatchObject({ always: true, bars: [{ from: 0, to: 1 }] })
     expect(second?.bars).toEqual([{ from: 3 / 24, to: 11 / 24 }])
     expect(second?.work).toEqual([{ from: 3 / 24, to: 10 / 24 }])
     expect(second?.deadlines).toEqual([10.5 / 24])
-    expect(nightEvents(queues, spans, forecast, range).map(({ at, kind }) => [(at - from) / HOUR, kind])).toEqual([
+    expect(
+      nightEvents(queues, spans, forecast, repeats, range).map(({ at, kind }) => [(at - from) / HOUR, kind]),
+    ).toEqual([
       [1, 'profile'],
       [3, 'opens'],
+      [5, 'repeat'],
       [10, 'done'],
       [10.5, 'deadline'],
       [11, 'closes'],
@@ -202,7 +207,7 @@ describe('the coming night', () => {
 
   test('a stopped queue opens for nobody', () => {
     const stopped = { ...nights, stopped: true }
-    expect(nightEvents([stopped], { queues: [queueSpans(stopped, range)], profiles: [] }, null, range)).toEqual([])
+    expect(nightEvents([stopped], { queues: [queueSpans(stopped, range)], profiles: [] }, null, [], range)).toEqual([])
   })
 
   test('a profile that never says when it ends cannot hang it', () => {

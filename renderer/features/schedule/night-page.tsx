@@ -4,6 +4,7 @@ import { useTranslation } from 'react-i18next'
 import { type ErrorInfo, toErrorInfo } from '../../../shared/errors.ts'
 import type { Forecast } from '../../../shared/forecast.ts'
 import { formatBytes, formatRate } from '../../../shared/format.ts'
+import type { RepeatView } from '../../../shared/repeats.ts'
 import type { ScheduleSpans } from '../../../shared/schedule.ts'
 import { en } from '../../i18n/en.ts'
 import { errorWords } from '../../i18n/error-words.ts'
@@ -39,6 +40,7 @@ interface Night {
   range: NightRange
   spans: ScheduleSpans
   forecast: Forecast
+  repeats: RepeatView[]
 }
 
 /** Asked again when a queue changed, and every minute. */
@@ -65,8 +67,9 @@ function useNight(): { night: Night | null; error: ErrorInfo | null } {
     Promise.all([
       call('schedule.windows', range),
       call('schedule.forecast', { tasks: SHOWN_DOWNLOADS, hours: Math.ceil((range.to - range.from) / HOUR_MS) }),
+      call('repeats.list'),
     ]).then(
-      ([spans, forecast]) => current && setShown({ night: { range, spans, forecast }, error: null }),
+      ([spans, forecast, repeats]) => current && setShown({ night: { range, spans, forecast, repeats }, error: null }),
       (error: unknown) => current && setShown(({ night }) => ({ night, error: toErrorInfo(error) })),
     )
     return () => {
@@ -82,7 +85,7 @@ export function NightPage() {
   const queues = useQueues((state) => state.queues)
   const now = useNow()
   const rows = night && queues ? nightRows(queues, night.spans.queues, night.forecast, night.range) : []
-  const events = night && queues ? nightEvents(queues, night.spans, night.forecast, night.range) : []
+  const events = night && queues ? nightEvents(queues, night.spans, night.forecast, night.repeats, night.range) : []
   const until = night ? clockText(night.range.to, now) : ''
   return (
     // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard
@@ -110,7 +113,7 @@ export function NightPage() {
               <ol className="night-events">
                 {events.map((event) => (
                   <Event
-                    key={`${event.at} ${event.kind} ${'queueId' in event ? event.queueId : ''}`}
+                    key={`${event.at} ${event.kind} ${'queueId' in event ? event.queueId : 'repeatId' in event ? event.repeatId : ''}`}
                     event={event}
                     now={now}
                   />

@@ -2,6 +2,7 @@
 import type { Forecast, QueueForecast, TaskForecast } from '../../../shared/forecast.ts'
 import type { ProfileName } from '../../../shared/profiles.ts'
 import type { QueueView } from '../../../shared/queues.ts'
+import type { RepeatId, RepeatView } from '../../../shared/repeats.ts'
 import type { QueueSpans, ScheduleSpans } from '../../../shared/schedule.ts'
 import type { QueueId } from '../../../shared/schemas.ts'
 
@@ -27,6 +28,7 @@ export interface NightRow {
 export type NightEvent = { at: number } & (
   | { kind: 'opens' | 'closes' | 'deadline' | 'done'; queueId: QueueId; name: string }
   | { kind: 'profile'; profile: ProfileName }
+  | { kind: 'repeat'; repeatId: RepeatId; name: string }
 )
 
 export interface NightRange {
@@ -77,6 +79,7 @@ export function nightEvents(
   queues: readonly QueueView[],
   { queues: spans, profiles }: ScheduleSpans,
   forecast: Forecast | null,
+  repeats: readonly Pick<RepeatView, 'id' | 'url' | 'nextAt'>[],
   range: NightRange,
 ): NightEvent[] {
   const within = (at: number | null): at is number => at !== null && at > range.from && at < range.to
@@ -93,7 +96,15 @@ export function nightEvents(
     for (const at of own.deadlines) if (within(at)) events.push({ at, kind: 'deadline', queueId: id, name })
   }
   for (const { name, from } of profiles) if (within(from)) events.push({ at: from, kind: 'profile', profile: name })
+  for (const { id, url, nextAt } of repeats)
+    if (within(nextAt)) events.push({ at: nextAt, kind: 'repeat', repeatId: id, name: fileOf(url) })
   return events.sort((a, b) => a.at - b.at)
+}
+
+/** What a link's file is called, as far as the link tells. */
+function fileOf(url: string): string {
+  const { host, pathname } = new URL(url)
+  return pathname.split('/').findLast(Boolean) ?? host
 }
 
 /** What begins first comes first; what does not begin in the time looked at is left out. */

@@ -31,7 +31,7 @@ export function queueStatus(queue: QueueView, now: number): string {
   if (queue.running > 0) parts.push(t('queues.running', { formatted: formatCount(queue.running) }))
   else if (queue.hold === null && queue.open > 0) parts.push(t('queues.waits'))
   if (queue.hold === null && queue.changesAt !== null)
-    parts.push(t('queues.closes', { time: clockText(queue.changesAt, now) }))
+    parts.push(t(parts.length > 0 ? 'queues.closes' : 'queues.openUntil', { time: clockText(queue.changesAt, now) }))
   if (queue.outlook !== null && queue.hold !== 'stopped') parts.push(outlookWords(queue.outlook, now))
   else if (queue.finishBy !== null && queue.hold !== 'stopped' && queue.open > 0)
     parts.push(t('queues.finishBy', { time: queue.finishBy }))
