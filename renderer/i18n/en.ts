@@ -193,7 +193,7 @@ export const en = {
       new: 'new kind',
       add: 'Add rule',
       remove: 'Remove the rule “{{name}}”',
-      hint: 'The first rule that fits decides. A folder without a beginning lies in the download’s folder.',
+      hint: 'The first rule that fits decides. A relative folder lies below the download’s.',
       incomplete: 'A rule needs a name and a folder.',
     },
     action: {
