@@ -1,18 +1,10 @@
-/** The forms of queues, hosts and their pace: what is typed, what is sent, what never goes back. */
+/** The forms of hosts and their pace: what is typed, what is sent, what never goes back. */
 import { describe, expect, it } from 'vitest'
-import {
-  queueDrafts,
-  queuePatch,
-  queueProblem,
-  readLimit,
-  readRule,
-  ruleDraft,
-} from '../../renderer/features/settings/limits-form.ts'
+import { readLimit, readRule, ruleDraft } from '../../renderer/features/settings/limits-form.ts'
 import { readForm, toForm } from '../../renderer/features/settings/settings-form.ts'
-import { DEFAULT_QUEUE_SETTINGS } from '../../shared/queues.ts'
 import { DEFAULT_SETTINGS } from '../../shared/schemas.ts'
 
-describe('the forms of queues and hosts', () => {
+describe('the forms of hosts', () => {
   const stored = { pattern: 'a.example', connections: 2, spacingMs: 500, proxy: 'http://…@p:1', hasPassword: true }
 
   it('read limits in MB/s, nothing as no limit, and nonsense as none of both', () => {
@@ -25,20 +17,6 @@ describe('the forms of queues and hosts', () => {
       undefined,
       undefined,
     ])
-  })
-
-  it('send of a queue only what was changed, and refuse two of one name', () => {
-    const state = { hold: null, changesAt: null, missedWindow: null, open: 0, running: 0, outlook: null, lends: null }
-    const queue = { ...DEFAULT_QUEUE_SETTINGS, ...state, id: 2, name: 'Night', limitBytesPerSecond: 4_000_000 }
-    const [draft] = queueDrafts([queue])
-    expect(queuePatch(draft!, queue)).toBeNull()
-    expect(queuePatch({ ...draft!, limit: '' }, queue)).toEqual({ limitBytesPerSecond: null })
-    expect(queuePatch({ ...draft!, name: ' Day ' }, queue)).toEqual({ name: 'Day' })
-    const twin = { key: 9, id: null, name: 'night ', limit: '' }
-    expect(queueProblem(twin, [draft!, twin])).toBe('repeated')
-    expect(queueProblem({ ...twin, name: ' ' }, [])).toBe('name')
-    expect(queueProblem({ ...twin, limit: 'fast' }, [])).toBe('limit')
-    expect(queueProblem(twin, [twin])).toBeNull()
   })
 
   it('send of a rule only what was changed: secrets that were not typed stay, masked ones never go back', () => {

@@ -86,11 +86,7 @@ function Form({ stored, others }: { stored: QueueView | null; others: readonly s
         <Field
           label={t('queue.name')}
           problem={
-            problems.name === 'repeated'
-              ? t('settings.queueRepeated')
-              : problems.name && tried
-                ? t('settings.required')
-                : null
+            problems.name === 'repeated' ? t('queue.repeated') : problems.name && tried ? t('settings.required') : null
           }
         >
           {(control) => (

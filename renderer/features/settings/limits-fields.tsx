@@ -1,94 +1,13 @@
-/** The parts of the settings about queues and single hosts: rows that are added, changed and removed. */
+/** The part of the settings about single hosts: rules that are added, changed and removed. */
 import { useState } from 'react'
 import { useTranslation } from 'react-i18next'
-import { DEFAULT_QUEUE_ID } from '../../../shared/schemas.ts'
 import { texts } from '../../i18n/index.ts'
 import { Field } from '../../ui/field.tsx'
 import { Icon } from '../../ui/icon.tsx'
-import {
-  type QueueDraft,
-  queueProblem,
-  RULE_NUMBERS,
-  RULE_TEXTS,
-  type RuleDraft,
-  readRule,
-  ruleDraft,
-} from './limits-form.ts'
+import { RULE_NUMBERS, RULE_TEXTS, type RuleDraft, readRule, ruleDraft } from './limits-form.ts'
 import type { LimitsForm } from './use-limits.ts'
 
-export function LimitsFields({ form }: { form: LimitsForm }) {
-  return (
-    <>
-      <QueueFields form={form} />
-      <RuleFields form={form} />
-    </>
-  )
-}
-
-function QueueFields({ form }: { form: LimitsForm }) {
-  const { t } = useTranslation()
-  const { queues, setQueues } = form
-  if (queues === null) return null
-  const change = (draft: QueueDraft, to: Partial<QueueDraft>): void =>
-    setQueues(queues.map((other) => (other === draft ? { ...draft, ...to } : other)))
-  return (
-    <fieldset className="settings-group">
-      <legend>{t('settings.groups.queues')}</legend>
-      <div className="limit-rows">
-        {queues.map((draft) => {
-          const problem = queueProblem(draft, queues)
-          return (
-            <div key={draft.key} className="limit-row">
-              <input
-                className="input"
-                aria-label={t('settings.queueName')}
-                aria-invalid={problem === 'name' || problem === 'repeated' || undefined}
-                value={draft.name}
-                placeholder={t('settings.queueName')}
-                maxLength={100}
-                onChange={(event) => change(draft, { name: event.target.value })}
-              />
-              <input
-                className="input input-number"
-                inputMode="decimal"
-                aria-label={t('settings.queueLimit', { name: draft.name })}
-                aria-invalid={problem === 'limit' || undefined}
-                value={draft.limit}
-                placeholder={t('settings.limitNone')}
-                onChange={(event) => change(draft, { limit: event.target.value })}
-              />
-              <span className="unit">{t('settings.limitUnit')}</span>
-              <button
-                type="button"
-                className="icon-button"
-                disabled={draft.id === DEFAULT_QUEUE_ID}
-                aria-label={t('settings.removeQueue', { name: draft.name })}
-                title={t('settings.removeQueue', { name: draft.name })}
-                onClick={() => setQueues(queues.filter((other) => other !== draft))}
-              >
-                <Icon name="remove" />
-              </button>
-              {problem === 'repeated' && <p className="field-problem">{t('settings.queueRepeated')}</p>}
-            </div>
-          )
-        })}
-      </div>
-      <div className="limit-add">
-        <button
-          type="button"
-          className="button button-small"
-          onClick={() => setQueues([...queues, { key: form.newKey(), id: null, name: '', limit: '' }])}
-        >
-          <Icon name="add" />
-          {t('settings.addQueue')}
-        </button>
-        <p className="field-hint">{t('settings.queuesHint')}</p>
-      </div>
-    </fieldset>
-  )
-}
-
-function RuleFields({ form }: { form: LimitsForm }) {
+export function RuleFields({ form }: { form: LimitsForm }) {
   const { t } = useTranslation()
   const [open, setOpen] = useState<number | null>(null)
   const { rules, setRules } = form

@@ -1,7 +1,5 @@
-/** Queues and rules for hosts as a form holds them, and what of it is new. Secrets come in as names only. Pure. */
+/** Rules for hosts as a form holds them, and what of it is new. Secrets come in as names only. Pure. */
 import { HostPattern, HostRulePatch, type HostRuleView } from '../../../shared/host-schemas.ts'
-import type { QueuePatch, QueueView } from '../../../shared/queues.ts'
-import type { QueueId } from '../../../shared/schemas.ts'
 import { readNumber } from './settings-form.ts'
 
 const BYTES_PER_MEGABYTE = 1_000_000
@@ -17,46 +15,6 @@ export function readLimit(text: string): number | null | undefined {
 export function limitText(bytesPerSecond: number | null | undefined): string {
   return bytesPerSecond ? String(bytesPerSecond / BYTES_PER_MEGABYTE) : ''
 }
-
-// ── queues ──
-
-export interface QueueDraft {
-  /** tells rows apart, also new ones */
-  key: number
-  /** null: not added yet */
-  id: QueueId | null
-  name: string
-  /** MB/s */
-  limit: string
-}
-
-export function queueDrafts(queues: readonly QueueView[]): QueueDraft[] {
-  return queues.map(({ id, name, limitBytesPerSecond }) => ({
-    key: id,
-    id,
-    name,
-    limit: limitText(limitBytesPerSecond),
-  }))
-}
-
-export function queueProblem(draft: QueueDraft, all: readonly QueueDraft[]): 'name' | 'repeated' | 'limit' | null {
-  const name = draft.name.trim().toLowerCase()
-  if (name === '') return 'name'
-  if (all.some((other) => other !== draft && other.name.trim().toLowerCase() === name)) return 'repeated'
-  return readLimit(draft.limit) === undefined ? 'limit' : null
-}
-
-/** Null: nothing to change. */
-export function queuePatch(draft: QueueDraft, stored: QueueView): QueuePatch | null {
-  const [name, limitBytesPerSecond] = [draft.name.trim(), readLimit(draft.limit) ?? null]
-  const patch = {
-    ...(name !== stored.name && { name }),
-    ...(limitBytesPerSecond !== stored.limitBytesPerSecond && { limitBytesPerSecond }),
-  }
-  return Object.keys(patch).length === 0 ? null : patch
-}
-
-// ── rules ──
 
 export const RULE_NUMBERS = ['connections', 'limitBytesPerSecond', 'requestsPerSecond', 'spacingMs'] as const
 export const RULE_TEXTS = ['proxy', 'userAgent', 'referer', 'user'] as const

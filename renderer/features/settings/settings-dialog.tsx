@@ -9,7 +9,7 @@ import { Dialog } from '../../ui/dialog.tsx'
 import { type ControlProps, Field, FolderInput } from '../../ui/field.tsx'
 import { toasts } from '../../ui/toasts.tsx'
 import { AwayFields } from './away-fields.tsx'
-import { LimitsFields } from './limits-fields.tsx'
+import { RuleFields } from './limits-fields.tsx'
 import {
   type NumberField,
   type OptionalField,
@@ -210,7 +210,7 @@ function Form({ settings }: { settings: Settings }) {
           </div>
         </details>
       </fieldset>
-      <LimitsFields form={limits} />
+      <RuleFields form={limits} />
       <fieldset className="settings-group">
         <legend>{t('settings.groups.trouble')}</legend>
         <div className="field-columns">
