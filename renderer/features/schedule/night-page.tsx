@@ -27,8 +27,8 @@ import { forecastSentence, outlookTone } from './outlook-words.ts'
 import { clockText, queueStatus } from './queue-words.ts'
 import './night-page.css'
 
-const MINUTE_MS = 60_000
-const HOUR_MS = 60 * MINUTE_MS
+const REFRESH_MS = 15_000
+const HOUR_MS = 3_600_000
 const SHOWN_DOWNLOADS = 20
 const MARKS = 9
 /** Beyond it, a time would reach over the edge. */
@@ -43,27 +43,20 @@ interface Night {
   repeats: RepeatView[]
 }
 
-/** Asked again when a queue changed, and every minute. */
+/** Asked again when what a queue says changed, and now and then: foretelling much takes the engine a while. */
 function useNight(): { night: Night | null; error: ErrorInfo | null } {
   const [shown, setShown] = useState<{ night: Night | null; error: ErrorInfo | null }>({ night: null, error: null })
   const connected = useConnection((state) => state.status.kind === 'open')
-  const minute = Math.floor(useNow() / MINUTE_MS)
+  const step = Math.floor(useNow() / REFRESH_MS)
   const said = useQueues((state) =>
     JSON.stringify(
-      state.queues?.map(({ id, windows, timeZone, finishBy, open, stopped }) => [
-        id,
-        windows,
-        timeZone,
-        finishBy,
-        open,
-        stopped,
-      ]),
+      state.queues?.map(({ id, windows, timeZone, finishBy, stopped }) => [id, windows, timeZone, finishBy, stopped]),
     ),
   )
   useEffect(() => {
     if (!connected) return
     let current = true
-    const range = nightRange(minute * MINUTE_MS)
+    const range = nightRange(step * REFRESH_MS)
     Promise.all([
       call('schedule.windows', range),
       call('schedule.forecast', { tasks: SHOWN_DOWNLOADS, hours: Math.ceil((range.to - range.from) / HOUR_MS) }),
@@ -75,7 +68,7 @@ function useNight(): { night: Night | null; error: ErrorInfo | null } {
     return () => {
       current = false
     }
-  }, [connected, minute, said])
+  }, [connected, step, said])
   return shown
 }
 
