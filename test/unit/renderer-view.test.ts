@@ -286,6 +286,7 @@ describe('settings form', () => {
     expect(readForm(form, settings)).toEqual({
       patch: { limitBytesPerSecond: 2_500_000, stallTimeoutMs: 45_000 },
       problems: {},
+      wrongActions: [],
     })
   })
 
@@ -293,26 +294,31 @@ describe('settings form', () => {
     const proxy = 'socks5://localhost:1080'
     const manual = { ...toForm(settings), proxyChoice: 'manual' as const }
     expect(toForm(settings).proxyChoice).toBe('system')
-    expect(readForm({ ...manual, proxy: ` ${proxy} ` }, settings)).toEqual({ patch: { proxy }, problems: {} })
+    expect(readForm({ ...manual, proxy: ` ${proxy} ` }, settings)).toEqual({
+      patch: { proxy },
+      problems: {},
+      wrongActions: [],
+    })
     const proxied = { ...settings, proxy }
     expect(toForm(proxied).proxyChoice).toBe('manual')
     expect(readForm({ ...toForm(proxied), proxyChoice: 'none' }, proxied)).toEqual({
       patch: { proxy: null, proxyMode: 'none' },
       problems: {},
+      wrongActions: [],
     })
     expect(readForm({ ...manual, proxy: 'ftp://x' }, settings).problems).toEqual({ proxy: 'proxy' })
     expect(readForm({ ...manual, proxy: ' ' }, settings).problems).toEqual({ proxy: 'required' })
     // shown without its password, and saved so, it stays what it is
     const shown = { ...settings, proxy: 'http://…@p.test:8080' }
-    expect(readForm(toForm(shown), shown)).toEqual({ patch: {}, problems: {} })
+    expect(readForm(toForm(shown), shown)).toEqual({ patch: {}, problems: {}, wrongActions: [] })
   })
 
   it('unfinished files have a folder of their own, or none', () => {
     const form = { ...toForm(settings), temporaryFolder: ' /srv/unfinished ', keepFreeBytes: '20,5' }
     const patch = { temporaryFolder: '/srv/unfinished', keepFreeBytes: 20.5 * 1024 * 1024 }
-    expect(readForm(form, settings)).toEqual({ patch, problems: {} })
+    expect(readForm(form, settings)).toEqual({ patch, problems: {}, wrongActions: [] })
     const kept = { ...settings, ...patch }
-    expect(readForm(toForm(kept), kept)).toEqual({ patch: {}, problems: {} })
+    expect(readForm(toForm(kept), kept)).toEqual({ patch: {}, problems: {}, wrongActions: [] })
     expect(readForm({ ...form, temporaryFolder: '' }, kept).patch).toEqual({ temporaryFolder: null })
     expect(readForm({ ...form, temporaryFolder: 'D:\\Unfinished' }, settings).problems).toEqual({})
     expect(readForm({ ...form, temporaryFolder: 'unfinished' }, settings).problems).toEqual({
