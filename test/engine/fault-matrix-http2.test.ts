@@ -52,6 +52,8 @@ describe.concurrent('a shared HTTP/2 connection', () => {
   beforeAll(async () => {
     engine = await startEngine({
       clock: clockOfHaste(20),
+      // Each test has a host of its own: together they would look like a network that is away.
+      judgesNetwork: false,
       settings: { downloadsAtOnce: 100, connectionsPerHost: 16, proxyMode: 'none' },
     })
   })

@@ -243,11 +243,15 @@ describe('the first request', () => {
       server.add(`/${n}.bin`, { size: SIZE, seed: n, rateBytesPerSecond: 20_000_000 })
       ids.push(await engine.add(server.url(`/${n}.bin`), { connections: 8 }))
     }
-    for (const [n, id] of ids.entries()) {
-      const task = await engine.until(id, 'done', 'failed')
-      expect(sha256(task.path!)).toBe(contentSha256(n + 1, SIZE))
-    }
-    expect(server.connections.mostOpen).toBeLessThanOrEqual(3)
+    let most = 0
+    const ends = Promise.all(ids.map((id) => engine.until(id, 'done', 'failed')))
+    while (!(await Promise.race([ends, new Promise((resolve) => setTimeout(resolve, 1))])))
+      for (const host of await engine.call('hosts.list')) most = Math.max(most, host.connections)
+    for (const [n, task] of (await ends).entries()) expect(sha256(task.path!)).toBe(contentSha256(n + 1, SIZE))
+    expect(most).toBeGreaterThan(0)
+    expect(most).toBeLessThanOrEqual(3)
+    // One that is being given up and the next one may cross on their way to the server.
+    expect(server.connections.mostOpen).toBeLessThanOrEqual(4)
   })
 })
 

@@ -14,7 +14,9 @@ function processes() {
   const start = (lease: string | null, options: TestEngineOptions = {}) => {
     if (lease !== null) alive.add(lease)
     // One connection, so that what stalls is not relieved by another.
-    const settingsOverride = { connectionsPerDownload: 1, ...options.settingsOverride }
+    // Time is hasty, and a busy machine slow: what stalls on purpose is not given up.
+    const patience = { headersTimeoutMs: 3_600_000, stallTimeoutMs: 3_600_000 }
+    const settingsOverride = { connectionsPerDownload: 1, ...patience, ...options.settingsOverride }
     // All of them are in this process: one would wait for the other's open group, and with that keep it from closing it.
     const alone = { groupCommits: false }
     return startEngine({ lease, isOwnerAlive: (owner) => alive.has(owner), ...alone, ...options, settingsOverride })
