@@ -1,6 +1,6 @@
 /** Nights: from noon to noon by the clock on the wall, named by the date of the evening. Pure. */
-import { Temporal } from 'temporal-polyfill'
 import type { Night } from '../../shared/report.ts'
+import { temporal } from './temporal.ts'
 import { localInstant, localInstantAfter } from './window-times.ts'
 
 export interface Range {
@@ -11,7 +11,7 @@ export interface Range {
 
 /** The night that a moment belongs to. */
 export function nightAt(instant: number, zone: string): Night {
-  const local = Temporal.Instant.fromEpochMilliseconds(instant).toZonedDateTimeISO(zone).toPlainDateTime()
+  const local = temporal().Instant.fromEpochMilliseconds(instant).toZonedDateTimeISO(zone).toPlainDateTime()
   return local.subtract({ hours: 12 }).toPlainDate().toString()
 }
 
@@ -22,5 +22,5 @@ export function rangeOfNight(night: Night, zone: string): Range {
 
 /** The night so many days later; earlier where that is negative. */
 export function nightAfter(night: Night, days: number): Night {
-  return Temporal.PlainDate.from(night).add({ days }).toString()
+  return temporal().PlainDate.from(night).add({ days }).toString()
 }

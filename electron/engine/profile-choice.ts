@@ -33,12 +33,12 @@ export interface ScheduledProfile {
 /** Times return weekly: what has not changed by then never does. */
 const HORIZON_MS = 9 * 86_400_000
 
-/** What the times of the profiles say; `zone`: of those that name none. */
-export function scheduledProfile(profiles: Profiles, zone: string, now: number): ScheduledProfile {
+/** What the times of the profiles say; `zone`: of those that name none, asked for only then: to know it takes a while. */
+export function scheduledProfile(profiles: Profiles, zone: () => string, now: number): ScheduledProfile {
   const timed = SCHEDULED.flatMap((name) => {
     const { windows, timeZone } = profiles[name]
     if (windows === null) return []
-    return [{ name, spans: openSpans(parseWindows(windows), timeZone ?? zone, now, now + HORIZON_MS) }]
+    return [{ name, spans: openSpans(parseWindows(windows), timeZone ?? zone(), now, now + HORIZON_MS) }]
   })
   const nameAt = (at: number) =>
     timed.find(({ spans }) => spans.some(({ from, to }) => (from ?? -Infinity) <= at && at < (to ?? Infinity)))?.name
@@ -63,7 +63,7 @@ export interface CurrentProfile {
 export function currentProfile(
   profiles: Profiles,
   choice: ProfileChoice | null,
-  zone: string,
+  zone: () => string,
   now: number,
 ): CurrentProfile {
   if (choice && (choice.until === null || choice.until > now))

@@ -71,7 +71,7 @@ export class Profiles {
   #find(): CurrentProfile {
     this.#since = this.#deps.clock.now()
     const { profileChoice } = this.#deps.store.scheduleState()
-    return currentProfile(this.#profiles, profileChoice, systemTimeZone(), this.#since)
+    return currentProfile(this.#profiles, profileChoice, systemTimeZone, this.#since)
   }
 
   #told(): void {
@@ -89,7 +89,7 @@ export class Profiles {
 
   /** The one that will hold at an instant, if nobody chooses another. */
   at(instant: number): CurrentProfile {
-    return currentProfile(this.#profiles, this.#deps.store.scheduleState().profileChoice, systemTimeZone(), instant)
+    return currentProfile(this.#profiles, this.#deps.store.scheduleState().profileChoice, systemTimeZone, instant)
   }
 
   view(): ProfilesView {
@@ -98,7 +98,7 @@ export class Profiles {
     )
     return {
       current: this.#current,
-      scheduled: scheduledProfile(this.#profiles, systemTimeZone(), this.#deps.clock.now()).name,
+      scheduled: scheduledProfile(this.#profiles, systemTimeZone, this.#deps.clock.now()).name,
       effective: { limitBytesPerSecond, downloadsAtOnce, connectionsPerHost, connectionsPerDownload },
       profiles: PROFILE_NAMES.map((name) => ({ name, ...this.#profiles[name] })),
     }
@@ -108,7 +108,7 @@ export class Profiles {
     const { store, clock } = this.#deps
     /** Until the schedule changes, as it is now. */
     const untilChange = () =>
-      scheduledProfile(profilesOf(store.scheduleState().profiles), systemTimeZone(), clock.now()).until
+      scheduledProfile(profilesOf(store.scheduleState().profiles), systemTimeZone, clock.now()).until
     return {
       'profiles.list': () => {
         this.look()

@@ -15,7 +15,6 @@ import {
   type ReportReady,
   type ReportTotals,
 } from '../../shared/report.ts'
-import { reportHtml } from '../../shared/report-html.ts'
 import { readyTitle } from '../../shared/report-text.en.ts'
 import type { Handlers } from '../../shared/rpc.ts'
 import type { QueueId, Settings } from '../../shared/schemas.ts'
@@ -68,7 +67,6 @@ export interface ReportsDeps extends Pick<EngineDeps, 'clock' | 'logger' | 'save
 export class Reports {
   readonly listeners = new Set<(ready: ReportReady) => void>()
   readonly #deps: ReportsDeps
-  readonly #zone: string
   readonly #done: DoneWatch = doneWatch()
   #night: Night | null = null
   /** starts of downloads at the latest step, and when the latest report was made because work was over */
@@ -78,7 +76,10 @@ export class Reports {
 
   constructor(deps: ReportsDeps) {
     this.#deps = deps
-    this.#zone = deps.timeZone ?? systemTimeZone()
+  }
+
+  get #zone(): string {
+    return this.#deps.timeZone ?? systemTimeZone()
   }
 
   get handlers(): Pick<Handlers<Contract>, 'report.nights' | 'report.get'> {
@@ -171,6 +172,7 @@ export class Reports {
     const report = await this.get({ night })
     let files: ReportReady['files'] = null
     try {
+      const { reportHtml } = await import('../../shared/report-html.ts')
       const contents = { json: `${JSON.stringify(report, null, 1)}\n`, html: reportHtml(report) }
       files = (await saveReport?.(night, contents, settings().reportsKept)) ?? null
     } catch (error) {

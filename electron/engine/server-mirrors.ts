@@ -9,7 +9,6 @@ import type { Changes } from './changes.ts'
 import { isPlainGet } from './http/redirects.ts'
 import type { Lane, LaneReply } from './lane/lane.ts'
 import { serverLinks } from './link-header.ts'
-import { decodeMetalink, parseMetalink } from './metalink.ts'
 import type { EngineDeps } from './ports.ts'
 
 const MOST_BYTES = 4 * 1024 * 1024
@@ -60,6 +59,7 @@ export class ServerMirrors {
       if (reply.status !== 200) return reply.abort()
       const bytes = await reply.read(MOST_BYTES, late.signal)
       if (bytes === null) return
+      const { decodeMetalink, parseMetalink } = await import('./metalink.ts')
       const items = parseMetalink(decodeMetalink(bytes, url), url).items.filter(
         (item) => item.options?.sizeBytes === size,
       )

@@ -3,9 +3,10 @@
  *
  * A local time that the clock jumps over counts as the first instant after the gap; one that comes twice as its first.
  */
-import { Temporal } from 'temporal-polyfill'
+import type { Temporal } from 'temporal-polyfill'
 import { NighthaulError } from '../../shared/errors.ts'
 import { DAY_MINUTES, type TimeWindow, type WeekTime } from '../../shared/windows.ts'
+import { temporal } from './temporal.ts'
 
 /** Epoch ms. Null as `from`: open ever since; as `to`: for ever. */
 export interface Span {
@@ -20,7 +21,7 @@ const ALWAYS_DAYS = 9
 /** The zone's name as it is written officially (`Europe/Berlin`). Throws `invalid_input` where there is no such zone. */
 export function timeZone(name: string): string {
   try {
-    return Temporal.Instant.fromEpochMilliseconds(0).toZonedDateTimeISO(name.trim()).timeZoneId
+    return temporal().Instant.fromEpochMilliseconds(0).toZonedDateTimeISO(name.trim()).timeZoneId
   } catch (error) {
     throw new NighthaulError(
       'invalid_input',
@@ -33,7 +34,7 @@ export function timeZone(name: string): string {
 
 /** The zone of this machine. */
 export function systemTimeZone(): string {
-  return Temporal.Now.timeZoneId()
+  return temporal().Now.timeZoneId()
 }
 
 /** `2026-03-29T01:30` or `2026-03-29` (its midnight) in a zone, as an instant. Throws `invalid_input`. */
@@ -63,13 +64,13 @@ export function nextWeekTime(times: readonly WeekTime[], zone: string, after: nu
 
 /** `2026-03-29T01:30:00`: what the clocks of a zone show. */
 export function localText(instant: number, zone: string): string {
-  const local = Temporal.Instant.fromEpochMilliseconds(instant).toZonedDateTimeISO(zone).toPlainDateTime()
+  const local = temporal().Instant.fromEpochMilliseconds(instant).toZonedDateTimeISO(zone).toPlainDateTime()
   return local.toString({ smallestUnit: 'second' })
 }
 
 function localOf(text: string): Temporal.PlainDateTime {
   try {
-    return Temporal.PlainDateTime.from(text.trim(), { overflow: 'reject' })
+    return temporal().PlainDateTime.from(text.trim(), { overflow: 'reject' })
   } catch (error) {
     throw new NighthaulError(
       'invalid_input',
@@ -93,7 +94,7 @@ export function openSpans(windows: readonly TimeWindow[], zone: string, from: nu
   const first = dateOf(from, zone).subtract({ days: ALWAYS_DAYS + 1 })
   const last = dateOf(to, zone).add({ days: ALWAYS_DAYS + 1 })
   const spans: { from: number; to: number }[] = []
-  for (let date = first; Temporal.PlainDate.compare(date, last) <= 0; date = date.add({ days: 1 })) {
+  for (let date = first; temporal().PlainDate.compare(date, last) <= 0; date = date.add({ days: 1 })) {
     for (const window of windows) {
       if (!window.days.includes(date.dayOfWeek)) continue
       const span = { from: at(date, window.from, zone), to: at(date, endOf(window), zone) }
@@ -119,7 +120,7 @@ export function openSpans(windows: readonly TimeWindow[], zone: string, from: nu
 export function timesOfDay(minutes: number, zone: string, from: number, to: number): number[] {
   const times: number[] = []
   const last = dateOf(to, zone)
-  for (let date = dateOf(from, zone); Temporal.PlainDate.compare(date, last) <= 0; date = date.add({ days: 1 })) {
+  for (let date = dateOf(from, zone); temporal().PlainDate.compare(date, last) <= 0; date = date.add({ days: 1 })) {
     const time = at(date, minutes, zone)
     if (time >= from && time < to) times.push(time)
   }
@@ -143,7 +144,7 @@ export function windowState(windows: readonly TimeWindow[], zone: string, now: n
 }
 
 function dateOf(instant: number, zone: string): Temporal.PlainDate {
-  return Temporal.Instant.fromEpochMilliseconds(instant).toZonedDateTimeISO(zone).toPlainDate()
+  return temporal().Instant.fromEpochMilliseconds(instant).toZonedDateTimeISO(zone).toPlainDate()
 }
 
 /** The instant of so many minutes after the midnight at which a date begins, by the clock on the wall. */

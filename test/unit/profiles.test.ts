@@ -9,6 +9,9 @@ import {
 import { PROFILE_NAMES, type ProfileChoice } from '../../shared/profiles.ts'
 import { DEFAULT_SETTINGS } from '../../shared/schemas.ts'
 
+const UTC = () => 'UTC'
+const BERLIN = () => 'Europe/Berlin'
+
 const at = (iso: string) => Date.parse(iso)
 const profiles = profilesOf({
   day: { windows: 'Mon-Fri 08:00-18:00' },
@@ -18,19 +21,19 @@ const profiles = profilesOf({
 
 test('the times say which profile holds, the most careful one where they overlap', () => {
   const names = ['2026-11-26T07:59Z', '2026-11-26T08:00Z', '2026-11-26T10:30Z', '2026-11-26T23:00Z'].map(
-    (iso) => scheduledProfile(profiles, 'UTC', at(iso)).name,
+    (iso) => scheduledProfile(profiles, UTC, at(iso)).name,
   )
   expect(names).toEqual(['full', 'day', 'calls', 'night'])
-  expect(scheduledProfile(profiles, 'UTC', at('2026-11-26T08:30Z')).until).toBe(at('2026-11-26T10:00Z'))
-  expect(scheduledProfile(profilesOf({}), 'UTC', 0).until).toBeNull()
+  expect(scheduledProfile(profiles, UTC, at('2026-11-26T08:30Z')).until).toBe(at('2026-11-26T10:00Z'))
+  expect(scheduledProfile(profilesOf({}), UTC, 0).until).toBeNull()
   // Where only one profile has times and holds all week, nothing changes.
-  expect(scheduledProfile(profilesOf({ full: { windows: '22:00-06:00' } }), 'UTC', 0).until).toBeNull()
+  expect(scheduledProfile(profilesOf({ full: { windows: '22:00-06:00' } }), UTC, 0).until).toBeNull()
 })
 
 test('each in its own zone, right through the change of the clock', () => {
   const berlin = profilesOf({ night: { windows: '01:00-05:00', timeZone: 'Europe/Berlin' } })
-  expect(scheduledProfile(berlin, 'UTC', at('2026-03-28T12:00Z')).until).toBe(at('2026-03-29T00:00Z'))
-  expect(scheduledProfile(berlin, 'UTC', at('2026-03-29T00:00Z')).until).toBe(at('2026-03-29T03:00Z'))
+  expect(scheduledProfile(berlin, UTC, at('2026-03-28T12:00Z')).until).toBe(at('2026-03-29T00:00Z'))
+  expect(scheduledProfile(berlin, UTC, at('2026-03-29T00:00Z')).until).toBe(at('2026-03-29T03:00Z'))
 })
 
 const instants = fc.integer({ min: at('2026-01-01T00:00Z'), max: at('2027-01-01T00:00Z') })
@@ -49,12 +52,12 @@ const someProfiles = fc
 test('between now and the next change, the times say the same at every moment', () => {
   fc.assert(
     fc.property(someProfiles, instants, fc.double({ min: 0, max: 1, noNaN: true }), (some, now, part) => {
-      const { name, until: change } = scheduledProfile(some, 'Europe/Berlin', now)
+      const { name, until: change } = scheduledProfile(some, BERLIN, now)
       const end = change ?? now + 8 * 86_400_000
-      expect(scheduledProfile(some, 'Europe/Berlin', Math.floor(now + part * (end - 1 - now))).name).toBe(name)
+      expect(scheduledProfile(some, BERLIN, Math.floor(now + part * (end - 1 - now))).name).toBe(name)
       if (change !== null) {
         expect(change).toBeGreaterThan(now)
-        expect(scheduledProfile(some, 'Europe/Berlin', change).name).not.toBe(name)
+        expect(scheduledProfile(some, BERLIN, change).name).not.toBe(name)
       }
     }),
     { numRuns: 60 },
@@ -65,9 +68,9 @@ test('what was chosen by hand holds until its time, and not a moment longer', ()
   fc.assert(
     fc.property(someProfiles, instants, fc.constantFrom(...PROFILE_NAMES), fc.integer(), (some, now, name, offset) => {
       const choice: ProfileChoice = { name, kind: 'time', until: Math.max(1, now + (offset % 100_000)) }
-      const current = currentProfile(some, choice, 'UTC', now)
+      const current = currentProfile(some, choice, UTC, now)
       if (choice.until! > now) expect(current).toEqual({ name, by: 'hand', until: choice.until })
-      else expect(current).toEqual(currentProfile(some, null, 'UTC', now))
+      else expect(current).toEqual(currentProfile(some, null, UTC, now))
     }),
     { numRuns: 60 },
   )
