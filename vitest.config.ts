@@ -10,7 +10,5 @@ export default defineConfig({
     // Real processes, sockets and browsers on a busy machine: a limit for what hangs, not a measure of speed.
     testTimeout: 30_000,
     hookTimeout: 30_000,
-    // Now and then a shared machine stands still for seconds in the wrong place. The report names what passed only then.
-    retry: 1,
   },
 })

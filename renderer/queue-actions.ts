@@ -105,12 +105,6 @@ export async function reorderSelected(place: Place): Promise<void> {
   }
 }
 
-/** Puts downloads before the one at an index of the list (after the last: at its end). */
-export async function dropAt(index: number, ids: readonly TaskId[]): Promise<void> {
-  const before = await nextOther(index, new Set(ids))
-  await call('tasks.reorder', { selection: { ids: [...ids] }, before }).catch(tellError)
-}
-
 /** undefined: they are there already, or there is no such place. */
 async function targetOf(place: Place): Promise<TaskId | 'first' | null | undefined> {
   const { selection, view } = taskList.store.getState()
