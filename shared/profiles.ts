@@ -1,6 +1,7 @@
 /** Profiles: how much of the line and of hosts may be used, switched by time, by hand and by the tray. */
 import { z } from 'zod'
 import { type Settings, Settings as SettingsSchema } from './schemas.ts'
+import { TimeZoneName } from './time-zone.ts'
 import { WindowsText } from './windows.ts'
 
 /** `full` holds where no other does. Where the times of several overlap, the first of SCHEDULED holds. */
@@ -22,7 +23,7 @@ export const ProfileFields = ProfileLimits.extend({
   /** when it holds, as text (windows.ts); null: by hand only */
   windows: WindowsText.nullable(),
   /** of its windows; null: the machine's */
-  timeZone: z.string().min(1).max(100).nullable(),
+  timeZone: TimeZoneName.nullable(),
 })
 export type ProfileSettings = z.output<typeof ProfileFields>
 

@@ -2,6 +2,7 @@
 import { z } from 'zod'
 import type { Loan, QueueOutlook } from './forecast.ts'
 import type { QueueId } from './schemas.ts'
+import { TimeZoneName } from './time-zone.ts'
 import { parseTime, WindowsText } from './windows.ts'
 
 const LimitBytesPerSecond = z.int().positive()
@@ -74,7 +75,7 @@ const QueueFields = z.object({
   /** when it may work, as text (windows.ts); null: always */
   windows: WindowsText.nullable(),
   /** of its windows and its deadline; null: the machine's */
-  timeZone: z.string().min(1).max(100).nullable(),
+  timeZone: TimeZoneName.nullable(),
   missed: z.enum(MISSED),
   /** local time by which all should be there; null: none */
   finishBy: TimeOfDay.nullable(),

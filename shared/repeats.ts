@@ -3,6 +3,7 @@ import { z } from 'zod'
 import type { ErrorInfo } from './errors.ts'
 import { MISSED } from './queues.ts'
 import { DEFAULT_QUEUE_ID, HttpUrl, QueueId, type TaskId, TaskOptions } from './schemas.ts'
+import { TimeZoneName } from './time-zone.ts'
 import { WeekTimesText } from './windows.ts'
 
 export const RepeatId = z.int().positive()
@@ -32,7 +33,7 @@ export const RepeatFields = z.object({
   /** times of the week as text (windows.ts): `daily 02:00`, `Mon-Fri 02:00, Sat 12:00` */
   when: WeekTimesText,
   /** of its times; null: the machine's */
-  timeZone: z.string().min(1).max(100).nullable(),
+  timeZone: TimeZoneName.nullable(),
   /** older results are deleted where they are as they were written; null: all stay */
   keepLast: z.int().min(1).max(1000).nullable(),
   /** a run that was due while the machine slept or was off; `ask`: it runs after a while if nobody answers */

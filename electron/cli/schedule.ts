@@ -8,8 +8,8 @@ import { print, printJson, say } from './terminal.ts'
 export async function preview(flags: PreviewFlags): Promise<number> {
   const windows = parseWindows(flags.window)
   const zone = timeZone(flags.tz ?? systemTimeZone())
-  const now = () => new Intl.DateTimeFormat('sv-SE', { dateStyle: 'short', timeStyle: 'short', timeZone: zone })
-  const start = flags.from ?? now().format(Date.now()).replace(' ', 'T')
+  // With its offset: by the clock on the wall the second of two like hours would be the first. The minute counts whole.
+  const start = flags.from ?? `${new Date().toISOString().slice(0, 16)}Z`
   const from = localInstant(start, zone)
   const to = localInstantAfter(start, flags.days, zone)
   const begun = openSpans(windows, zone, from, to).filter((span) => span.from !== null && span.from >= from)

@@ -5,6 +5,7 @@
  */
 import type { Temporal } from 'temporal-polyfill'
 import { NighthaulError } from '../../shared/errors.ts'
+import { isTimeZone, noSuchZone } from '../../shared/time-zone.ts'
 import { DAY_MINUTES, type TimeWindow, type WeekTime } from '../../shared/windows.ts'
 import { temporal } from './temporal.ts'
 
@@ -17,34 +18,37 @@ export interface Span {
 const DAY_MS = DAY_MINUTES * 60_000
 /** Windows return weekly: what is open for longer than this without a break never closes. */
 const ALWAYS_DAYS = 9
+/** of UTC, after a time of day */
+const OFFSET = /[T ]\d.*(Z|[+-]\d{2}(:?\d{2})?)$/i
 
 /** The zone's name as it is written officially (`Europe/Berlin`). Throws `invalid_input` where there is no such zone. */
 export function timeZone(name: string): string {
   try {
     return temporal().Instant.fromEpochMilliseconds(0).toZonedDateTimeISO(name.trim()).timeZoneId
   } catch (error) {
-    throw new NighthaulError(
-      'invalid_input',
-      `There is no time zone “${name}”. Nothing was changed; write one like Europe/Berlin, America/New_York or UTC.`,
-      { timeZone: name },
-      { cause: error },
-    )
+    throw new NighthaulError('invalid_input', noSuchZone(name), { timeZone: name }, { cause: error })
   }
 }
 
-/** The zone of this machine. */
+/** The zone of this machine; where it names none that exists (an empty TZ does not), its clock shows UTC. */
 export function systemTimeZone(): string {
-  return temporal().Now.timeZoneId()
+  const name = temporal().Now.timeZoneId()
+  return isTimeZone(name) ? name : 'UTC'
 }
 
-/** `2026-03-29T01:30` or `2026-03-29` (its midnight) in a zone, as an instant. Throws `invalid_input`. */
+/**
+ * `2026-03-29T01:30` or `2026-03-29` (its midnight) in a zone, as an instant; a time that says its offset (`…Z`,
+ * `…+02:00`) is that instant in any zone. Throws `invalid_input`.
+ */
 export function localInstant(text: string, zone: string): number {
-  return instantOf(localOf(text), timeZone(zone))
+  return localInstantAfter(text, 0, zone)
 }
 
-/** The instant `days` calendar days after a local time. Throws `invalid_input`. */
+/** The instant so many calendar days, by the clock of the zone, after a time as `localInstant` takes it. */
 export function localInstantAfter(text: string, days: number, zone: string): number {
-  return instantOf(localOf(text).add({ days }), timeZone(zone))
+  const known = timeZone(zone)
+  const time = timeOf(text, known)
+  return 'timeZoneId' in time ? time.add({ days }).epochMilliseconds : instantOf(time.add({ days }), known)
 }
 
 /** The first instant after `after` at which the clock on the wall shows one of the times; null: there are none. */
@@ -68,9 +72,17 @@ export function localText(instant: number, zone: string): string {
   return local.toString({ smallestUnit: 'second' })
 }
 
-function localOf(text: string): Temporal.PlainDateTime {
+/** With its offset, or by the clock on the wall. */
+function timeOf(text: string, zone: string): Temporal.PlainDateTime | Temporal.ZonedDateTime {
   try {
-    return temporal().PlainDateTime.from(text.trim(), { overflow: 'reject' })
+    const written = text.trim()
+    // Temporal would skip the name of another zone without a word.
+    if (written.includes('[')) throw new RangeError('A zone is named apart from the time.')
+    const time = OFFSET.test(written)
+      ? temporal().Instant.from(written).toZonedDateTimeISO(zone)
+      : temporal().PlainDateTime.from(written, { overflow: 'reject' })
+    if (time.year < 1 || time.year > 9999) throw new RangeError('No schedule is of another age.')
+    return time
   } catch (error) {
     throw new NighthaulError(
       'invalid_input',
