@@ -6,6 +6,7 @@ import { z } from 'zod'
 import { HostRule } from './host-schemas.ts'
 import { ExpectedDigest, PieceHashes } from './integrity.ts'
 import { AddQueueInput, QueueName } from './queues.ts'
+import { AddRepeatInput } from './repeats.ts'
 import { HttpUrl, MirrorInput, SettingsPatch, TaskOptions } from './schemas.ts'
 import { TASK_STATES } from './task-state.ts'
 
@@ -81,13 +82,28 @@ export const ListHead = z.object({
   secrets: z.boolean(),
   settings: z.unknown(),
   queues: z.array(z.unknown()).default([]),
+  /** what of them differs from the defaults, by name */
+  profiles: z.unknown().optional(),
+  repeats: z.array(z.unknown()).default([]),
   hostRules: z.array(z.unknown()).default([]),
 })
 
 export type ListHead = z.output<typeof ListHead>
 
 /** What it does when it is done stays here: a list from elsewhere must not run programs. */
-export const ListedQueue = AddQueueInput.omit({ position: true, whenDone: true })
+export const ListedQueue = AddQueueInput.omit({ position: true, whenDone: true }).extend({
+  /** of downloads that name none */
+  isDefault: z.literal(true).optional(),
+})
+export type ListedQueue = z.output<typeof ListedQueue>
+export const ListedProfiles = z.record(z.string(), z.unknown())
+/** Files of earlier runs stay those of the list it comes from. */
+export const ListedRepeat = AddRepeatInput.omit({ queueId: true }).extend({
+  /** by name; the default queue when left out */
+  queue: QueueName.optional(),
+  /** how many there were: `{n}` of its names counts on */
+  runs: z.int().min(0).default(0),
+})
 export const ListedHostRule = HostRule
 export const ListedSettings = SettingsPatch.omit({ whenDone: true })
 
@@ -120,18 +136,24 @@ export const ImportInput = z.object({
 })
 export type ImportInput = z.output<typeof ImportInput>
 
+export type ImportedKind = 'download' | 'queue' | 'host rule' | 'setting' | 'profile' | 'repeat'
+
+export type ImportedCounts = 'queues' | 'hostRules' | 'settings' | 'profiles' | 'repeats'
+
 export interface ImportResult {
   added: number
   /** those that were in the list already, or twice in the file */
   duplicates: number
   /** entries that could not be used, at most the first thousand; `position` counts from 1 */
-  refused: { what: 'download' | 'queue' | 'host rule' | 'setting'; position: number; reason: string }[]
+  refused: { what: ImportedKind; position: number; reason: string }[]
   refusedInAll: number
   /** of the added: how many go on from files that are here */
   withProgress: number
   queues: number
   hostRules: number
   settings: number
+  profiles: number
+  repeats: number
 }
 
 /** The text of the file, page by page. `left` hears of secrets that were left out. */

@@ -1,5 +1,6 @@
 /** What the store is told, and tells, of tasks that leave the list or join it by the many. Plain types. */
 import type { BlockChecksum, NewTask, SegmentRecord, TaskPatch } from './records.ts'
+import type { RepeatSettings, RepeatState } from './repeats.ts'
 import type { TaskId } from './schemas.ts'
 
 export interface TaskName {
@@ -20,6 +21,13 @@ export interface ImportedTask {
   patch: TaskPatch
   segments: readonly SegmentRecord[]
   blocks: readonly BlockChecksum[]
+}
+
+export interface ImportedRepeat {
+  settings: Omit<RepeatSettings, 'queueId'>
+  state: RepeatState
+  /** null: the default one */
+  queue: string | null
 }
 
 /** A file that is to be deleted: its path, and the one under which it waits. */

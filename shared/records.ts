@@ -6,12 +6,13 @@ import type { ErrorInfo } from './errors.ts'
 import type { HostRule } from './host-schemas.ts'
 import type { BadTries, ChecksumResult, ExpectedDigest, PieceHashes } from './integrity.ts'
 import type { JournalStore } from './journal.ts'
-import type { ImportedTask, KeptRemoval, OtherName, RemovedFiles, TaskName } from './list-records.ts'
+import type { ImportedCounts, ImportResult, ListedQueue } from './list-file.ts'
+import type { ImportedRepeat, ImportedTask, KeptRemoval, OtherName, RemovedFiles, TaskName } from './list-records.ts'
 import type { Notice, NoticeCode } from './notices.ts'
 import type { OpenTasks } from './open-tasks.ts'
 import type { AddQueueInput, QueuePatch, QueueSettings } from './queues.ts'
 import type { Tally } from './request-statistics.ts'
-import type { ScheduleStore } from './schedule-state.ts'
+import type { ScheduleState, ScheduleStore } from './schedule-state.ts'
 import type {
   HourFigures,
   ListTasksInput,
@@ -353,13 +354,15 @@ export interface TaskStore extends ScheduleStore, JournalStore, OpenTasks {
   tasksAfter(position: number, limit: number): TaskRecord[]
   /** what tells tasks apart; `method` null: GET; `body` as JSON */
   taskNames(): TaskName[]
-  /** intent; one transaction. Queues, rules and settings that are here stay as they are */
+  /** intent; one transaction. Queues, rules, profiles, repeats and settings that are here stay as they are */
   importList(list: {
     tasks: readonly ImportedTask[]
-    queues: readonly AddQueueInput[]
+    queues: readonly ListedQueue[]
     hostRules: readonly HostRule[]
     settings: SettingsPatch
-  }): { ids: TaskId[]; withProgress: number; queues: number; hostRules: number; settings: number }
+    profiles: ScheduleState['profiles']
+    repeats: readonly ImportedRepeat[]
+  }): { ids: TaskId[] } & Pick<ImportResult, 'withProgress' | ImportedCounts>
 
   /** what people have to be told, in order */
   notices(): Notice[]

@@ -108,13 +108,16 @@ async function importList({ client }: Queue, text: string, how: How, flags: Impo
   return result.refusedInAll > 0
 }
 
-function importLine({ added, duplicates, withProgress, queues, hostRules, settings }: ImportResult): string {
+function importLine({ added, duplicates, withProgress, ...others }: ImportResult): string {
+  const { queues, hostRules, settings, profiles, repeats } = others
   const parts = [
     duplicates > 0 && `${formatCount(duplicates)} in the list already`,
     withProgress > 0 && `${formatCount(withProgress)} with progress`,
     queues > 0 && `${formatCount(queues)} queues`,
     hostRules > 0 && `${formatCount(hostRules)} host rules`,
     settings > 0 && `${formatCount(settings)} settings`,
+    profiles > 0 && `${formatCount(profiles)} profiles`,
+    repeats > 0 && `${formatCount(repeats)} repeating downloads`,
   ].filter((part) => part !== false)
   return `${downloads(added)} imported${parts.length > 0 ? ` (${parts.join(', ')})` : ''}`
 }

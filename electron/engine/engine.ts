@@ -596,6 +596,7 @@ export function createEngine(deps: EngineDeps): EngineApi {
       hosts.reload()
       changes.changed(ids)
       settingsStored()
+      repeats.reload()
       return result
     },
     'tasks.decide': ({ selection, decision }) =>

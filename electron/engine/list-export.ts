@@ -2,6 +2,7 @@
 import type { HostRule } from '../../shared/host-schemas.ts'
 import { type BlockRun, type ExportInput, type ExportPage, LIST_FORMAT, LIST_VERSION } from '../../shared/list-file.ts'
 import { BLOCK_BYTES, type BlockChecksum, type TaskRecord } from '../../shared/records.ts'
+import type { RepeatSettings } from '../../shared/repeats.ts'
 import { DEFAULT_QUEUE_ID, type SettingsPatch, type TaskOptions } from '../../shared/schemas.ts'
 import type { EngineDeps } from './ports.ts'
 
@@ -42,7 +43,16 @@ export function exportPage(
           exportedAt: new Date(deps.clock.now()).toISOString(),
           secrets,
           settings: strip(listedSettings(store.getSettings()), withoutSettingsSecrets),
-          queues: queues.map(({ id: _id, whenDone: _whenDone, ...queue }) => queue),
+          queues: queues.map(({ id, whenDone: _whenDone, ...queue }) => ({
+            ...queue,
+            ...(id === DEFAULT_QUEUE_ID && { isDefault: true }),
+          })),
+          profiles: store.scheduleState().profiles,
+          repeats: store.repeats().map(({ settings, state }) => {
+            const { queueId, ...rest } = strip(settings, withoutRepeatSecrets)
+            const queue = names.get(queueId)
+            return { ...rest, runs: state.runs, ...(queue !== undefined && { queue }) }
+          }),
           hostRules: store.hostRules().map((rule) => strip(rule, withoutRuleSecrets)),
         }
   return { head, tasks, next: records.length < limit ? null : records.at(-1)!.position, secretsLeftOut }
@@ -145,6 +155,10 @@ function withoutOptionSecrets(options: TaskOptions): TaskOptions {
     ...(headers && { headers: harmless(headers) }),
     ...(proxy !== undefined && { proxy: withoutLogin(proxy) }),
   }
+}
+
+function withoutRepeatSecrets(repeat: RepeatSettings): RepeatSettings {
+  return { ...repeat, url: withoutLogin(repeat.url), options: withoutOptionSecrets(repeat.options) }
 }
 
 function withoutRuleSecrets(rule: HostRule): HostRule {

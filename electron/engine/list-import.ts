@@ -1,6 +1,6 @@
 /**
  * A file of the list joins the list there is. What is here stays: downloads that are in both are kept once, settings
- * that were chosen here, rules and queues too. Entries that cannot be used are named one by one; the others are added
+ * that were chosen here, rules, queues, profiles and repeating downloads too. Entries that cannot be used are named one by one; the others are added
  * in one transaction. Progress is believed where the partial is here and its blocks have their checksums.
  */
 import { basename, isAbsolute, resolve } from 'node:path'
@@ -11,7 +11,6 @@ import {
   LIST_FORMAT,
   LIST_VERSION,
   ListedHostRule,
-  ListedQueue,
   ListedSettings,
   ListedTask,
   ListHead,
@@ -22,18 +21,11 @@ import type { SettingsPatch, TaskId } from '../../shared/schemas.ts'
 import { sanitizeFilename } from './filename.ts'
 import { splitCredentials } from './http/credentials.ts'
 import { fromRuns } from './list-export.ts'
+import { readProfiles, readQueue, readRepeat, reasonOf } from './list-import-plans.ts'
 import { partPathOf } from './place.ts'
 import type { EngineDeps } from './ports.ts'
 
 const MOST_REFUSALS = 1_000
-
-/** Of zod, as far as it is needed. */
-interface Faults {
-  issues: readonly { message: string; path: readonly PropertyKey[] }[]
-}
-interface Schema<T> {
-  safeParse(value: unknown): { success: true; data: T } | { success: false; error: Faults }
-}
 
 /**
  * @returns what became of it, and the ids of the added
@@ -54,15 +46,26 @@ export async function importList(
     refusedInAll++
     if (refused.length < MOST_REFUSALS) refused.push({ what, position, reason })
   }
-  const readAll = <T>(what: 'queue' | 'host rule', schema: Schema<T>, values: readonly unknown[]): T[] =>
+  /** `read` answers null for what it refused */
+  const readAll = <T>(
+    what: 'queue' | 'host rule' | 'repeat',
+    values: readonly unknown[],
+    read: (value: unknown, refuse: (reason: string) => void) => T | null,
+  ): T[] =>
     values.flatMap((value, index) => {
-      const parsed = schema.safeParse(value)
-      if (!parsed.success) refuse(what, index + 1, reasonOf(parsed.error))
-      return parsed.success ? [parsed.data] : []
+      const usable = read(value, (reason) => refuse(what, index + 1, reason))
+      return usable === null ? [] : [usable]
     })
 
-  const queues = readAll('queue', ListedQueue, head.queues)
-  const hostRules = readAll('host rule', ListedHostRule, head.hostRules)
+  const queues = readAll('queue', head.queues, (value, reject) => readQueue(value, folder, reject))
+  const profiles = readProfiles(head.profiles, (position, reason) => refuse('profile', position, reason))
+  const how = { folder, paused, now: deps.clock.now() }
+  const repeats = readAll('repeat', head.repeats, (value, reject) => readRepeat(value, how, reject))
+  const hostRules = readAll('host rule', head.hostRules, (value, reject) => {
+    const parsed = ListedHostRule.safeParse(value)
+    if (!parsed.success) reject(reasonOf(parsed.error))
+    return parsed.success ? parsed.data : null
+  })
   const settings = readSettings(head.settings, (position, reason) => refuse('setting', position, reason))
   const present = new Doubles(deps.store)
   const tasks: ImportedTask[] = []
@@ -82,20 +85,8 @@ export async function importList(
     if (present.has(task)) duplicates++
     else tasks.push(await withPartial(task, folder !== undefined, deps))
   }
-  const stored = deps.store.importList({ queues, hostRules, settings, tasks })
-  return {
-    ids: stored.ids,
-    result: {
-      added: stored.ids.length,
-      duplicates,
-      refused,
-      refusedInAll,
-      withProgress: stored.withProgress,
-      queues: stored.queues,
-      hostRules: stored.hostRules,
-      settings: stored.settings,
-    },
-  }
+  const { ids, ...counts } = deps.store.importList({ queues, hostRules, settings, tasks, profiles, repeats })
+  return { ids, result: { added: ids.length, duplicates, refused, refusedInAll, ...counts } }
 }
 
 function parse(text: string): { head: ListHead; entries: readonly unknown[] } {
@@ -120,13 +111,6 @@ function parse(text: string): { head: ListHead; entries: readonly unknown[] } {
 
 function notAList(why: string): NighthaulError {
   return new NighthaulError('list_file_invalid', `This is no exported list: ${why}. Nothing was imported.`)
-}
-
-/** One sentence about the first fault. The value itself may be a secret and is not in it. */
-function reasonOf(error: Faults): string {
-  const [first] = error.issues
-  const place = first?.path.join('.')
-  return `${first?.message ?? 'it cannot be read'}${place ? ` (at ${place})` : ''}`
 }
 
 function readSettings(value: unknown, refuse: (position: number, reason: string) => void): SettingsPatch {

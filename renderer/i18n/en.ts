@@ -426,7 +426,14 @@ export const en = {
     refused_one: '{{formatted}} entry could not be used:',
     refused_other: '{{formatted}} entries could not be used:',
     unknown: '{{name}} is neither a list nor links',
-    what: { download: 'Download', queue: 'Queue', 'host rule': 'Host rule', setting: 'Setting' },
+    what: {
+      download: 'Download',
+      queue: 'Queue',
+      'host rule': 'Host rule',
+      setting: 'Setting',
+      profile: 'Profile',
+      repeat: 'Repeating download',
+    },
   },
   detail: {
     label: 'Details of {{name}}',

@@ -214,6 +214,109 @@ describe('a file to import', () => {
   })
 })
 
+describe('what a list says of when and how', () => {
+  it('comes along: the default queue, profiles, and what repeats, under way in its queue', async () => {
+    await using first = await startEngine()
+    const [own] = await first.call('queues.list')
+    await first.call('queues.update', {
+      id: own!.id,
+      patch: { windows: 'Mon-Fri 23:00-07:00', timeZone: 'Europe/Berlin', missed: 'ask', finishBy: '06:30', weight: 3 },
+    })
+    const night = await first.call('queues.add', { name: 'Night', stopped: true, downloadsAtOnce: 1 })
+    await first.call('profiles.set', { name: 'day', patch: { windows: 'Mon-Fri 08:00-18:00', downloadsAtOnce: 5 } })
+    const repeat = {
+      url: 'http://127.0.0.1:9/dump.gz',
+      when: 'daily 02:00',
+      keepLast: 7,
+      nameTemplate: '{name}-{n}{ext}',
+    }
+    const { id } = await first.call('repeats.add', {
+      ...repeat,
+      queueId: night.id,
+      options: { password: 's3cret', connections: 2 },
+    })
+    await first.call('repeats.add', {
+      url: 'http://127.0.0.1:9/other',
+      when: 'Sat 12:00',
+      timeZone: 'Asia/Tokyo',
+      paused: true,
+    })
+    await first.call('repeats.run', { id })
+    const { text, leftOut } = await exported(first)
+    // of the repeat, and of the download of its run
+    expect(leftOut).toBe(2)
+    expect(text).not.toContain('s3cret')
+
+    await using second = await startEngine()
+    const result = await second.call('list.import', { text })
+    expect(result).toMatchObject({ refused: [], queues: 2, profiles: 1, repeats: 2, added: 1 })
+    const queues = await second.call('queues.list')
+    expect(queues).toMatchObject([
+      {
+        name: own!.name,
+        windows: 'Mon-Fri 23:00-07:00',
+        timeZone: 'Europe/Berlin',
+        missed: 'ask',
+        finishBy: '06:30',
+        weight: 3,
+      },
+      { name: 'Night', stopped: true, downloadsAtOnce: 1 },
+    ])
+    const { profiles } = await second.call('profiles.list')
+    expect(profiles.find(({ name }) => name === 'day')).toMatchObject({
+      windows: 'Mon-Fri 08:00-18:00',
+      downloadsAtOnce: 5,
+    })
+    const repeats = await second.call('repeats.list')
+    expect(repeats).toMatchObject([
+      { ...repeat, queueId: queues[1]!.id, options: { connections: 2 }, runs: 1, results: [], last: null },
+      { when: 'Sat 12:00', timeZone: 'Asia/Tokyo', paused: true },
+    ])
+    expect(repeats[0]!.nextAt).toBeGreaterThan(Date.now())
+
+    // And once only; what is here stays.
+    await second.call('profiles.set', { name: 'day', patch: { downloadsAtOnce: 9 } })
+    await second.call('queues.update', { id: own!.id, patch: { weight: 4 } })
+    expect(await second.call('list.import', { text })).toMatchObject({ queues: 0, profiles: 0, repeats: 0, added: 0 })
+    expect((await second.call('profiles.list')).profiles.find(({ name }) => name === 'day')?.downloadsAtOnce).toBe(9)
+    expect((await second.call('queues.list'))[0]!.weight).toBe(4)
+  })
+
+  it('may name zones and folders that are none here: its queue comes without them, said one by one, and everything goes on', async () => {
+    await using engine = await startEngine()
+    const queues = [{ name: 'Odd', windows: '23:00-07:00', timeZone: 'Mars/Olympus', folder: 'C:\\Users', weight: 7 }]
+    const profiles = { day: { windows: 'sometimes', downloadsAtOnce: 3 }, lunch: {} }
+    const repeats = [{ url: 'http://127.0.0.1:9/a', when: 'daily 02:00', timeZone: 'Mars/Olympus' }, 7]
+    const task = { url: 'http://127.0.0.1:9/a', folder: engine.folder, queue: 'Odd' }
+    const { refused, ...counts } = await engine.call('list.import', {
+      text: fileOf([task], { queues, profiles, repeats }),
+    })
+    expect(counts).toMatchObject({ added: 1, queues: 1, profiles: 1, repeats: 0 })
+    expect(refused.map(({ what, position }) => `${what} ${position}`)).toEqual([
+      ...['queue 1', 'queue 1', 'profile 1', 'profile 2', 'repeat 1', 'repeat 2'],
+    ])
+    const odd = (await engine.call('queues.list')).find(({ name }) => name === 'Odd')
+    expect(odd).toMatchObject({ windows: 'Mon-Sun 23:00-07:00', timeZone: null, folder: null, weight: 7, open: 1 })
+  })
+
+  it('saves nothing elsewhere where a folder is asked for, and starts nothing where that is', async () => {
+    await using engine = await startEngine()
+    const categories = [
+      { name: 'A', folder: '/elsewhere' },
+      { name: 'B', folder: 'below' },
+    ]
+    const queues = [{ name: 'Night', folder: '/elsewhere', categories }]
+    const repeats = [{ url: 'http://127.0.0.1:9/a', when: 'daily 02:00', folder: '/elsewhere', queue: 'Night' }]
+    const text = fileOf([], { queues, repeats })
+    expect(await engine.call('list.import', { text, folder: engine.folder, paused: true })).toMatchObject({
+      refused: [],
+    })
+    const night = (await engine.call('queues.list')).find(({ name }) => name === 'Night')
+    expect(night).toMatchObject({ folder: null, categories: [{ name: 'B' }] })
+    expect(await engine.call('repeats.list')).toMatchObject([{ folder: engine.folder, paused: true, nextAt: null }])
+  })
+})
+
 it('block checksums survive the way through the file', () => {
   const block = fc.record({ crc32: fc.nat(0xffffffff), whole: fc.boolean() })
   fc.assert(
