@@ -56,6 +56,10 @@ export const errorsEn: Record<ErrorCode, ErrorWords> = {
   not_found: { title: 'The file is not there (404)', next: 'Check the link, or get a fresh one from the website.' },
   gone: { title: 'The file was removed from the server', next: 'Look for it elsewhere.' },
   too_many_requests: { title: 'The server asks to slow down', next: 'It is tried again when the server allows it.' },
+  host_refuses: {
+    title: 'The server denied one download after the other',
+    next: 'It is left alone for a while and then tried again.',
+  },
   server_error: { title: 'The server has a problem', next: 'Retry later.' },
 
   range_missing: {

@@ -50,6 +50,7 @@ export const ERROR_KINDS = {
   not_found: 'http',
   gone: 'http',
   too_many_requests: 'http',
+  host_refuses: 'http',
   server_error: 'http',
   // integrity: the reply cannot be trusted; it was refused and the partial is as it was
   range_missing: 'integrity',

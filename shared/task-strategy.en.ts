@@ -30,6 +30,7 @@ export const taskStrategyEn: Record<TaskStrategyCode, string> = {
   waiting_for_start: 'It was to start later: in {{waitMs}}.',
   waiting_for_owner: 'It waits until the app or “nighthaul serve” runs.',
   waiting_retry_after: '“{{host}}” asked for a pause; it goes on in {{waitMs}}.',
+  waiting_host_refuses: '“{{host}}” refused one download after the other; it is tried again in {{waitMs}}.',
   waiting_to_retry: 'Failed tries: {{attempts}}. The next one comes in {{waitMs}}.',
   waiting_second_chance:
     'It failed and was put at the end of its queue, time {{chance}}. It is tried again in {{waitMs}}.',
@@ -38,6 +39,8 @@ export const taskStrategyEn: Record<TaskStrategyCode, string> = {
   using_other_mirror: 'From the mirror “{{host}}”.',
   waiting_for_host: 'Other downloads from “{{host}}” use all of its places ({{connections}}).',
   host_slowed: '“{{host}}” asked for fewer requests, so it gets {{allowed}} connections at most instead of {{usual}}.',
+  host_slowed_refusing:
+    '“{{host}}” refused one download after the other, so it gets {{allowed}} connections at most instead of {{usual}}.',
   http2_multiplexed: 'HTTP/2: requests to this host share one connection.',
   http1_for_one_file: 'HTTP/1.1, because one large file takes less work over it than over HTTP/2.',
   streaming: 'Read from front to end, because the server does not say how long the file is.',

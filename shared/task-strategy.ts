@@ -27,6 +27,8 @@ export const TASK_STRATEGY_CODES = {
   waiting_for_owner: 'waiting_for_owner',
   /** the server said when to come again: { host, waitMs } */
   waiting_retry_after: 'waiting_retry_after',
+  /** the server denied one download after the other (403), and is left alone for a while: { host, waitMs } */
+  waiting_host_refuses: 'waiting_host_refuses',
   /** a try failed; the next one comes by itself: { attempts, waitMs } */
   waiting_to_retry: 'waiting_to_retry',
   /** it failed, and comes once more at the end of its queue: { chance, waitMs } */
@@ -41,6 +43,8 @@ export const TASK_STRATEGY_CODES = {
   waiting_for_host: 'waiting_for_host',
   /** the host asked for less before, and its allowance has not grown back yet: { host, allowed, usual } */
   host_slowed: 'host_slowed',
+  /** the host denied one download after the other (403), so it gets fewer connections: { host, allowed, usual } */
+  host_slowed_refusing: 'host_slowed_refusing',
   /** requests share one HTTP/2 connection: {} */
   http2_multiplexed: 'http2_multiplexed',
   /** HTTP/1.1 on purpose: one large file costs less over it: {} */

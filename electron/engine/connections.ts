@@ -17,10 +17,10 @@ import {
 import { ConnectionFailures } from './connection-failures.ts'
 import { ConnectionPlanner, type Situation } from './connection-planner.ts'
 import { toDiskError } from './disk-errors.ts'
-import { HostQuiet, type Slot, type SlotHolder } from './host-controller.ts'
+import type { Slot, SlotHolder } from './host-controller.ts'
+import { HostQuiet } from './host-refusals.ts'
 import type { LaneTransfer, RaceAnswer } from './lane/lane.ts'
 
-/** Opens a connection at this place; `racesFor`: what it begins with. */
 type Spawn = (slot: Slot | null, racesFor?: number | null) => void
 
 export class Connections implements SlotHolder {

@@ -1,6 +1,6 @@
 /** The failure of a run as the event that the task machine hears. Pure. */
 import type { NighthaulError } from '../../shared/errors.ts'
-import { HostQuiet } from './host-controller.ts'
+import { HostQuiet } from './host-refusals.ts'
 import { retryDecision } from './retry-policy.ts'
 import type { TaskEvent } from './task-machine.ts'
 

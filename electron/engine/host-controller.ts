@@ -3,9 +3,8 @@
  * host that said "later" (429, 503, Retry-After) is left alone by everybody. What a host complained about is remembered
  * until it was quiet for a day.
  */
-import { NighthaulError } from '../../shared/errors.ts'
 import type { HostRecord } from '../../shared/records.ts'
-import { HostRefusals } from './host-refusals.ts'
+import { HostQuiet, HostRefusals } from './host-refusals.ts'
 import type { HostLimits } from './host-rules.ts'
 import type { Clock } from './ports.ts'
 import { sleep } from './sleep.ts'
@@ -42,25 +41,13 @@ export interface HostState {
 /** A wait longer than this is not sat out on a connection: the task waits outside and others have its place. */
 const SHORT_QUIET_MS = 2_000
 
+const FORBIDDEN = 403
+
 /** After so long without a complaint a host is as good as new. */
 export const FORGET_MS = 24 * 3600 * 1000
 
 /** From so many hosts on, those with nothing to remember are looked for. */
 const SWEEP_AT = 256
-
-/** Thrown in place of a request to a host that asked to be left alone for a while. */
-export class HostQuiet extends NighthaulError {
-  readonly quietMs: number
-
-  constructor(host: string, quietMs: number) {
-    super(
-      'too_many_requests',
-      `“${host}” asked for fewer requests, so all downloads from it wait. What is already here is kept.`,
-      { host, retryAfterMs: Math.ceil(quietMs) },
-    )
-    this.quietMs = Math.ceil(quietMs)
-  }
-}
 
 /** The places of a host. */
 export interface HostPlaces {
@@ -70,8 +57,10 @@ export interface HostPlaces {
   allowed: number
   /** places there are when the host has not asked for fewer */
   usual: number
-  /** ms for which it asked to be left alone; 0: it did not */
+  /** ms for which it is left alone; 0: it is not */
   quietMs: number
+  /** what it complained about last is that downloads were asked for at all (403), not how many */
+  forbids: boolean
 }
 
 const CROWD = 4
@@ -159,7 +148,7 @@ export class HostController {
    */
   spacing(name: string): number {
     const quiet = this.quietMs(name)
-    if (quiet > SHORT_QUIET_MS) throw new HostQuiet(name, quiet)
+    if (quiet > SHORT_QUIET_MS) throw new HostQuiet(name, quiet, this.#forbids(name))
     const host = this.#host(name)
     const now = this.#clock.monotonic()
     const at = Math.max(now + quiet, host.lastRequestAt + this.#gapMs(name))
@@ -195,7 +184,7 @@ export class HostController {
     const restMs = host.refusals.forbade(id, this.#clock.monotonic())
     if (restMs === 0) return
     host.allowance = 1
-    host.complaints = { status: 403, at: this.#clock.now(), count: (host.complaints?.count ?? 0) + 1 }
+    host.complaints = { status: FORBIDDEN, at: this.#clock.now(), count: (host.complaints?.count ?? 0) + 1 }
     host.notBefore = Math.max(host.notBefore, this.#clock.monotonic() + restMs)
     this.#changed.add(name)
   }
@@ -220,7 +209,12 @@ export class HostController {
       allowed: host ? this.#allowed(name, host) : usual,
       usual,
       quietMs: this.quietMs(name),
+      forbids: this.#forbids(name),
     }
+  }
+
+  #forbids(name: string): boolean {
+    return this.#hosts.get(name)?.complaints?.status === FORBIDDEN
   }
 
   /** many downloads have places there: one HTTP/2 connection for all is worth trying */

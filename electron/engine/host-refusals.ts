@@ -2,6 +2,7 @@
  * For how long a host that refuses again and again is left alone, so that it is tried later instead of all the time.
  * Counts; the host controller keeps to it.
  */
+import { NighthaulError } from '../../shared/errors.ts'
 
 /** After so many rounds of refusals (429, 503), with nothing that came in between, it is left alone. */
 const STORM_ROUNDS = 4
@@ -12,6 +13,20 @@ const FORBIDDEN_IN_A_ROW = 5
 /** How long it is left alone for the first time; each further time is twice as long. */
 const FIRST_REST_MS = 60_000
 const LONGEST_REST_MS = 60 * 60_000
+
+/** Thrown in place of a request to a host that is left alone for a while: it asked for that, or `forbids` (403). */
+export class HostQuiet extends NighthaulError {
+  readonly quietMs: number
+
+  constructor(host: string, quietMs: number, forbids: boolean) {
+    super(
+      forbids ? 'host_refuses' : 'too_many_requests',
+      `“${host}” ${forbids ? 'refused one download after the other (403)' : 'asked for fewer requests'}, so all downloads from it wait. What is already here is kept.`,
+      { host, retryAfterMs: Math.ceil(quietMs) },
+    )
+    this.quietMs = Math.ceil(quietMs)
+  }
+}
 
 export class HostRefusals {
   #rounds = 0

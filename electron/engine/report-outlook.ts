@@ -18,6 +18,9 @@ export interface OpenQueue {
   changesAt: number | null
 }
 
+/** Its host is left alone until then: it asked for that, or refuses whatever it is asked for. */
+const HOST_RESTS: ReadonlySet<string> = new Set(['too_many_requests', 'host_refuses'])
+
 type Step = Pick<NextStep, 'code' | 'at'>
 
 function stepOf(task: TaskRecord, queue: OpenQueue | undefined): Step {
@@ -31,7 +34,7 @@ function stepOf(task: TaskRecord, queue: OpenQueue | undefined): Step {
       return queue.hold === 'window' ? { code: 'window', at: queue.changesAt } : { code: 'stopped', at: null }
     case 'waiting':
       if (task.error === null) return { code: 'start', at: task.retryAt }
-      return { code: task.error.code === 'too_many_requests' ? 'host' : 'retry', at: task.retryAt }
+      return { code: HOST_RESTS.has(task.error.code) ? 'host' : 'retry', at: task.retryAt }
     case 'paused':
       return { code: task.error && MENDED_BY_THEMSELVES.has(task.error.code) ? 'disk' : 'paused', at: null }
     case 'changed':

@@ -39,6 +39,7 @@ const BY_KIND: Record<ErrorKind, Handling> = {
 /** Where a code differs from its kind. */
 const BY_CODE: Partial<Record<ErrorCode, Handling>> = {
   too_many_requests: 'retry',
+  host_refuses: 'retry',
   server_error: 'retry',
   // These need another decision of the user, not another try.
   checksum_mismatch: 'give-up',

@@ -101,10 +101,16 @@ function heldBy(facts: StrategyFacts): TaskStrategyReason | null {
   if (networkProbeAt !== null)
     return { code: 'waiting_for_network', params: { waitMs: Math.max(0, networkProbeAt - now) } }
   const name = hostOf(facts)
-  if (host.quietMs > 0) return { code: 'waiting_retry_after', params: { host: name, waitMs: Math.ceil(host.quietMs) } }
+  if (host.quietMs > 0) return leftAlone(name, host)
   if (host.connections >= host.allowed)
     return { code: 'waiting_for_host', params: { host: name, connections: host.allowed } }
   return null
+}
+
+/** Why nothing is asked of a host now: it wanted that, or it refuses whatever it is asked for. */
+function leftAlone(name: string, { quietMs, forbids }: HostPlaces): TaskStrategyReason {
+  const code = forbids ? 'waiting_host_refuses' : 'waiting_retry_after'
+  return { code, params: { host: name, waitMs: Math.ceil(quietMs) } }
 }
 
 function waitOf(facts: StrategyFacts): TaskStrategyReason {
@@ -114,6 +120,8 @@ function waitOf(facts: StrategyFacts): TaskStrategyReason {
   if (task.error?.code === 'network_away') return { code: 'waiting_for_network', params: { waitMs } }
   if (task.secondChances > 0 && task.attempts === 0)
     return { code: 'waiting_second_chance', params: { chance: task.secondChances, waitMs } }
+  if (task.error?.code === 'host_refuses')
+    return { code: 'waiting_host_refuses', params: { host: hostOf(facts), waitMs } }
   const asked = task.error?.code === 'too_many_requests' || typeof task.error?.params.retryAfterMs === 'number'
   return asked
     ? { code: 'waiting_retry_after', params: { host: hostOf(facts), waitMs } }
@@ -126,12 +134,15 @@ function connectionsOf(facts: StrategyFacts): TaskStrategyReason[] {
   const name = hostOf(facts)
   const idle = live !== null && live.openConnections === 0
   if (idle && host.quietMs > 0) {
-    reasons.push({ code: 'waiting_retry_after', params: { host: name, waitMs: Math.ceil(host.quietMs) } })
+    reasons.push(leftAlone(name, host))
   } else if (idle && host.connections >= host.allowed) {
     reasons.push({ code: 'waiting_for_host', params: { host: name, connections: host.allowed } })
   } else if (live !== null) reasons.push(...decided(facts, live.strategy))
   if (host.allowed < host.usual)
-    reasons.push({ code: 'host_slowed', params: { host: name, allowed: host.allowed, usual: host.usual } })
+    reasons.push({
+      code: host.forbids ? 'host_slowed_refusing' : 'host_slowed',
+      params: { host: name, allowed: host.allowed, usual: host.usual },
+    })
   return reasons
 }
 

@@ -4,7 +4,8 @@
  */
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { HostController, HostQuiet, type Slot, type SlotHolder } from '../../electron/engine/host-controller.ts'
+import { HostController, type Slot, type SlotHolder } from '../../electron/engine/host-controller.ts'
+import { HostQuiet } from '../../electron/engine/host-refusals.ts'
 import type { HostLimits } from '../../electron/engine/host-rules.ts'
 import { createManualClock } from '../helpers/manual-clock.ts'
 
@@ -419,6 +420,9 @@ describe('HostController', () => {
       hosts.states()
     }
     expect(hosts.quietMs(HOST)).toBeGreaterThan(0)
+    // It asked for nothing: it refused.
+    expect(hosts.places(HOST).forbids).toBe(true)
+    expect(() => hosts.spacing(HOST)).toThrow(expect.objectContaining({ code: 'host_refuses' }))
     hosts.forbade('other.test', 1)
     clock.advance(3600_000)
     hosts.states()

@@ -6,7 +6,7 @@ import type { TaskStrategyReason } from '../../shared/task-strategy.ts'
 
 const NOW = 1_000_000
 const PLANNED: TaskStrategyReason = { code: 'cap_reached', params: { connections: 8 } }
-const OPEN_HOST = { connections: 3, allowed: 6, usual: 6, quietMs: 0 }
+const OPEN_HOST = { connections: 3, allowed: 6, usual: 6, quietMs: 0, forbids: false }
 
 function facts(change: Partial<StrategyFacts> = {}, task: Partial<StrategyFacts['task']> = {}): StrategyFacts {
   return {
@@ -91,6 +91,20 @@ describe('the strategy of a task', () => {
     ])
     const busy = { code: 'server_error', message: '', params: { status: 503, retryAfterMs: 1000 } } as const
     expect(codes(facts({ live: null }, { ...waiting, error: busy }))).toEqual(['waiting_retry_after'])
+  })
+
+  test('of a host that denied one download after the other says so, and not that it asked for a pause', () => {
+    const host = { ...OPEN_HOST, allowed: 1, quietMs: 90_000, forbids: true }
+    const params = { host: 'a.example', waitMs: 90_000 }
+    const slowed = { code: 'host_slowed_refusing', params: { host: 'a.example', allowed: 1, usual: 6 } }
+    const idle = { openConnections: 0, strategy: [] }
+    expect(strategyOf(facts({ live: idle, host }))).toEqual([{ code: 'waiting_host_refuses', params }, slowed])
+    const error = { code: 'host_refuses', message: '', params: { retryAfterMs: 90_000 } } as const
+    const waiting = { state: 'waiting', retryAt: NOW + 90_000, error } as const
+    expect(codes(facts({ live: null }, waiting))).toEqual(['waiting_host_refuses'])
+    expect(strategySentence({ code: 'waiting_host_refuses', params })).toBe(
+      '“a.example” refused one download after the other; it is tried again in 1m 30s.',
+    )
   })
 
   test('that failed tells its tries, and a time that is past is no time', () => {
