@@ -79,6 +79,8 @@ export interface JournalParams {
   queue_emptied: QueueFacts
   /** how it looks for what has to be done `by` a local time, said because it is another thing than before */
   deadline: QueueFacts & { outlook: OutlookKind; by: string; files: number; late: number; lateBytes: string }
+  /** what is done so that more of it is there by then; neither: no more of it. `borrowsFrom`: names; empty: none */
+  adapted: QueueFacts & { by: string; shortestFirst: boolean; borrowsFrom: string }
   network_away: { reason: string }
   network_back: Record<string, never>
   /** `until`: when it may be asked again; null: it only gets fewer connections */

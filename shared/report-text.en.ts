@@ -43,23 +43,40 @@ const AWAY: Readonly<Record<string, string>> = {
   captive_portal: 'somebody else answered, as networks do that want a login first',
 }
 
-const INCIDENTS: Record<Incident['code'], string> = {
+const INCIDENTS: Record<Exclude<Incident['code'], 'deadline' | 'adapted'>, string> = {
   stopped: 'Nighthaul was ended, and started again after {{ms}}.',
   crashed: 'Nighthaul ended unexpectedly, and ran again after {{ms}}. Nothing that was here was lost.',
   slept: 'The machine slept, or its clock was set forward, for {{ms}}.',
   clock_set_back: 'The clock was set back by {{ms}}; times before and after overlap.',
   network_away: 'There was no network for {{ms}}: {{reason}}.',
   profile_changed: 'The profile “{{profile}}” began to hold.',
-  deadline: 'For “{{queue}}”, to be done by {{by}}, it was found: {{outlook}} (late: {{late}} of {{files}}).',
 }
 
-const OPEN_INCIDENTS: Partial<Record<Incident['code'], string>> = {
+const OPEN_INCIDENTS: Partial<typeof INCIDENTS> = {
   stopped: 'Nighthaul was ended.',
   crashed: 'Nighthaul ended unexpectedly.',
   network_away: 'The network went away: {{reason}}.',
 }
 
+/** By what was found (`outlook`). */
+const DEADLINES: Readonly<Record<string, string>> = {
+  fits: '“{{queue}}” was found to be done by {{by}} after all, with some room.',
+  tight: '“{{queue}}” was found to be just done by {{by}}: anything slower makes it late.',
+  misses: '“{{queue}}” was found not to be done by {{by}}: {{late}} of {{files}} will be late ({{lateBytes}}).',
+}
+
+function adaptation({ shortestFirst, borrowsFrom }: ErrorParams): string {
+  const done = [
+    shortestFirst ? 'the shortest downloads of “{{queue}}” come first' : '',
+    borrowsFrom ? '{{borrowsFrom}} do with less' : '',
+  ].filter((part) => part !== '')
+  if (done.length === 0) return 'Nothing is done any more so that “{{queue}}” makes its time: all is as it was set.'
+  return `So that as much as possible of “{{queue}}” is there by {{by}}, ${done.join(', and ')}.`
+}
+
 export function incidentSentence(code: Incident['code'], params: ErrorParams, isOver: boolean): string {
+  if (code === 'deadline') return fill(DEADLINES[String(params.outlook)] ?? '', params)
+  if (code === 'adapted') return fill(adaptation(params), params)
   return fill((!isOver && OPEN_INCIDENTS[code]) || INCIDENTS[code], params)
 }
 
@@ -69,6 +86,8 @@ export function verifiedSentence(against: { algorithm: ChecksumAlgorithm; source
 
 export function refusalSentence(host: { host: string; status: number | null; complaints: number }): string {
   const how = host.status === null ? '' : ` (status ${host.status})`
+  if (host.status === 403)
+    return `“${host.host}” refused one download after the other (status 403); it was left alone for a while, ${host.complaints === 1 ? 'once' : `${formatCount(host.complaints)} times`}.`
   return `“${host.host}” asked for fewer requests${how}, ${host.complaints === 1 ? 'once' : `${formatCount(host.complaints)} times`}; it was left alone as long as it asked.`
 }
 

@@ -81,7 +81,7 @@ export const ChangedItem = z.object({
 })
 export type ChangedItem = z.infer<typeof ChangedItem>
 
-/** A host that asked for fewer requests (429, 503, Retry-After). `until` null: it was not seen to be over it. */
+/** A host that asked for fewer requests (429, 503, Retry-After), or denied one download after the other (403). `until` null: it was not seen to be over it. */
 export const RefusingHost = z.object({
   host: z.string(),
   from: Time,
@@ -130,6 +130,7 @@ export const INCIDENT_CODES = [
   'network_away',
   'profile_changed',
   'deadline',
+  'adapted',
 ] as const
 export const Incident = z.object({
   code: z.enum(INCIDENT_CODES),

@@ -52,6 +52,8 @@ export class Deadlines {
   #dirty = true
   #felt = ''
   #displaced = new Set<TaskId>()
+  /** what the journal says is done for deadlines, by queue */
+  readonly #adapted = new Map<QueueId, string>()
   /** it is kept up by the clockwork; otherwise it is looked at when somebody asks */
   #ticking = false
 
@@ -111,6 +113,7 @@ export class Deadlines {
     this.#displaced.clear()
     for (const queue of this.#deps.queues.records) this.#say(queue, undefined)
     this.#words.clear()
+    this.#adapted.clear()
     this.#deps.queues.lend(new Map())
   }
 
@@ -145,6 +148,7 @@ export class Deadlines {
     this.#costMs = performance.now() - began
     this.#dirty = false
     if (this.#ticking) {
+      this.#noteAdaptations(look)
       this.#deps.queues.lend(decision.loans)
       this.#displaced = this.#displacedBy(look)
       for (const queue of this.#deps.queues.records) this.#say(queue, look.outlooks.get(queue.id))
@@ -169,6 +173,27 @@ export class Deadlines {
       outlooks.set(id, outlook)
     }
     return outlooks
+  }
+
+  /** What is done for a deadline, when that is another thing than before. */
+  #noteAdaptations({ outlooks }: Look): void {
+    const { queues, journal } = this.#deps
+    for (const { id, name, finishBy } of queues.records) {
+      const { shortestFirst, borrowsFrom } = outlooks.get(id)?.adapted ?? { shortestFirst: false, borrowsFrom: [] }
+      const names = this.#namesOf(borrowsFrom)
+      const felt = shortestFirst || names !== '' ? `${shortestFirst} ${names}` : null
+      if (felt === (this.#adapted.get(id) ?? null)) continue
+      if (felt === null) this.#adapted.delete(id)
+      else this.#adapted.set(id, felt)
+      // What is done ends with the queue's work; only what is taken back before is worth a word.
+      if (felt === null && !outlooks.has(id)) continue
+      journal.note('adapted', { queueId: id, queue: name, by: finishBy ?? '', shortestFirst, borrowsFrom: names })
+    }
+  }
+
+  #namesOf(ids: readonly QueueId[]): string {
+    const { records } = this.#deps.queues
+    return ids.map((id) => `“${records.find((queue) => queue.id === id)?.name ?? id}”`).join(', ')
   }
 
   /** Tells people what has become of a deadline, when that is another thing than before. */
@@ -216,17 +241,18 @@ export class Deadlines {
   reasonsFor(queueId: QueueId): TaskStrategyReason[] {
     const { queues } = this.#deps
     const id = queues.resolve(queueId)
-    const namesOf = (ids: readonly QueueId[]) =>
-      ids.map((other) => `“${queues.records.find((queue) => queue.id === other)?.name ?? other}”`).join(', ')
     const loan = queues.loanOf(id)
     const lenders = queues.records.filter((queue) => queues.loanOf(queue.id)?.to.includes(id))
     const reasons: TaskStrategyReason[] = []
     if (this.orderOf(id)) reasons.push({ code: 'shortest_first', params: {} })
     if (lenders.length > 0 && queues.holdOf(id) === null)
-      reasons.push({ code: 'borrowed_for_deadline', params: { queues: namesOf(lenders.map((queue) => queue.id)) } })
+      reasons.push({
+        code: 'borrowed_for_deadline',
+        params: { queues: this.#namesOf(lenders.map((queue) => queue.id)) },
+      })
     if (loan) {
       const { to, limitBytesPerSecond: bytesPerSecond, downloadsAtOnce: atOnce } = loan
-      reasons.push({ code: 'lent_to_deadline', params: { queues: namesOf(to), bytesPerSecond, atOnce } })
+      reasons.push({ code: 'lent_to_deadline', params: { queues: this.#namesOf(to), bytesPerSecond, atOnce } })
     }
     return reasons
   }

@@ -76,7 +76,7 @@ export function nightReport(facts: ReportFacts): NightReport {
     changed: story.changed.filter(inQueue(queueId)).slice(0, MOST_REPORT_ITEMS),
     hosts: story.hosts,
     quiet,
-    incidents: incidentsOf(facts.entries, down, scope),
+    incidents: incidentsOf(facts.entries, down, scope, queueId),
     graph: graphOf(
       queueId === null ? facts.minutes : (facts.queueMinutes?.filter((m) => m.queueId === queueId) ?? null),
     ),
@@ -193,7 +193,13 @@ function toQuietTime({ from, to, reasons }: Quiet): NightReport['quiet'][number]
   }
 }
 
-function incidentsOf(entries: readonly JournalEntry[], down: readonly DownTime[], scope: Range): Incident[] {
+function incidentsOf(
+  entries: readonly JournalEntry[],
+  down: readonly DownTime[],
+  scope: Range,
+  only: QueueId | null,
+): Incident[] {
+  const concerns = (queueId: QueueId) => only === null || queueId === only
   const incidents: Omit<Incident, 'text'>[] = down
     .filter(({ from }) => Number.isFinite(from))
     .map(({ code, from, to }) => {
@@ -213,9 +219,13 @@ function incidentsOf(entries: readonly JournalEntry[], down: readonly DownTime[]
     if (entry.kind === 'network_back' || entry.kind === 'engine_started') back(entry.at)
     if (entry.kind === 'clock_set_back')
       incidents.push({ code: 'clock_set_back', params: { ms: entry.params.ms }, from: entry.at, to: entry.at })
-    if (entry.kind === 'deadline') {
-      const { queue, by, outlook, late, files } = entry.params
-      incidents.push({ code: 'deadline', params: { queue, by, outlook, late, files }, from: entry.at, to: entry.at })
+    if (entry.kind === 'deadline' && concerns(entry.params.queueId)) {
+      const { queueId: _of, ...params } = entry.params
+      incidents.push({ code: 'deadline', params, from: entry.at, to: entry.at })
+    }
+    if (entry.kind === 'adapted' && concerns(entry.params.queueId)) {
+      const { queueId: _of, ...params } = entry.params
+      incidents.push({ code: 'adapted', params, from: entry.at, to: entry.at })
     }
     if (entry.kind === 'profile_changed')
       incidents.push({ code: 'profile_changed', params: entry.params, from: entry.at, to: entry.at })
