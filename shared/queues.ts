@@ -3,7 +3,7 @@ import { z } from 'zod'
 import type { Loan, QueueOutlook } from './forecast.ts'
 import type { QueueId } from './schemas.ts'
 import { TimeZoneName } from './time-zone.ts'
-import { parseTime, WindowsText } from './windows.ts'
+import { formatTime, parseTime, WindowsText } from './windows.ts'
 
 const LimitBytesPerSecond = z.int().positive()
 
@@ -19,6 +19,7 @@ const TimeOfDay = z
   .string()
   .trim()
   .refine((text) => (parseTime(text) ?? 1440) < 1440, 'write a time of day like 07:00')
+  .transform((text) => formatTime(parseTime(text)!))
 
 /** Where files of one kind go. The first rule of a queue that fits decides; one without a condition fits everything. */
 export const CategoryRule = z

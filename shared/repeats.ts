@@ -53,7 +53,7 @@ export const DEFAULT_REPEAT: Omit<RepeatSettings, 'url' | 'when'> = {
   paused: false,
 }
 
-/** What is left out stays; options are replaced as a whole: those of a view lack their secrets, so leave them out. */
+/** What is left out stays, of the options too: those of a view lack their secrets. */
 export const RepeatPatch = RepeatFields.partial().strict()
 export type RepeatPatch = z.output<typeof RepeatPatch>
 /** What is left out is as in DEFAULT_REPEAT. */

@@ -16,14 +16,12 @@ export function isTimeZone(name: string): boolean {
   return true
 }
 
-export function noSuchZone(name: string): string {
-  return `There is no time zone “${name}”. Nothing was changed; write one like Europe/Berlin, America/New_York or UTC.`
-}
-
 /** One that does not exist is refused, wherever it comes from: whoever asked the clock of it would get no answer. */
 export const TimeZoneName = z
   .string()
   .trim()
   .min(1)
   .max(100)
-  .refine(isTimeZone, { error: ({ input }) => noSuchZone(String(input)) })
+  .refine(isTimeZone, {
+    error: ({ input }) => `there is no time zone “${input}”: write one like Europe/Berlin`,
+  })

@@ -606,6 +606,7 @@ export function createEngine(deps: EngineDeps): EngineApi {
     'tasks.update': ({ selection, startAt, ...change }) => {
       if (change.queueId !== undefined) queues.check(change.queueId)
       const tasks = mineOf(selection).filter((task) => isUnfinished(task.state))
+      if (change.queueId !== undefined) machine.removed()
       runner.update(tasks, change)
       if (startAt !== undefined) setStart(store.getTasks(tasks.map(({ id }) => id)), startAt, starts)
       return { count: tasks.length }

@@ -20,6 +20,8 @@ import { WorkWatch } from './work-watch.ts'
 
 /** What is tried again within this time is at work: a machine that sleeps until then would miss it. */
 const SOON_MS = 15 * 60_000
+/** What begins within this time is of the same night: a machine that was turned off before would not be there for it. */
+const NIGHT_MS = 12 * 3_600_000
 
 export interface MachineDeps extends Pick<EngineDeps, 'store' | 'clock' | 'logger' | 'lease' | 'runProgram'> {
   settings: () => Settings
@@ -47,7 +49,7 @@ export class Machine {
     this.whenDone = new WhenDone({
       ...deps,
       queues: { of: (id) => deps.queues().of(id) },
-      isBusy: () => this.#isWorking(),
+      isBusy: () => this.#isWorking() || this.#isAwaited(),
     })
   }
 
@@ -68,7 +70,7 @@ export class Machine {
     for (const task of tasks) this.#work.heard(task, queues().resolve(task.queueId), event, patch, clock.now())
   }
 
-  /** Downloads were taken away by hand. */
+  /** Downloads were taken away by hand, off the list or into another queue. */
   removed(): void {
     this.#work.removed()
   }
@@ -82,7 +84,7 @@ export class Machine {
         now: clock.now(),
         open: this.#open(),
         stopped: new Set(records.filter(({ stopped }) => stopped).map(({ id }) => id)),
-        nameOf: (id) => queues().of(id).name,
+        nameOf: (id) => records.find((queue) => queue.id === id)?.name ?? null,
       })
       for (const work of finished) this.whenDone.finished(work)
     }
@@ -114,6 +116,17 @@ export class Machine {
     if (!open) return false
     if (network.away && store.countsByState().queued > 0) return true
     return (store.nextRetryAt() ?? Number.POSITIVE_INFINITY) - clock.now() < SOON_MS
+  }
+
+  /** Something is to begin later in the night: a window opens for it, or its own time comes. */
+  #isAwaited(): boolean {
+    const { store, clock } = this.#deps
+    const queues = this.#deps.queues()
+    const open = store.openByQueue()
+    const isSoon = (at: number | null) => at !== null && at - clock.now() < NIGHT_MS
+    const waiting = queues.records.filter(({ id, stopped }) => !stopped && (open.get(id) ?? 0) > 0)
+    const opens = waiting.some(({ id }) => queues.holdOf(id) === 'window' && isSoon(queues.changesAt(id)))
+    return opens || (waiting.length > 0 && isSoon(store.nextRetryAt()))
   }
 
   get handlers(): Pick<Handlers<Contract>, MachineMethods> {

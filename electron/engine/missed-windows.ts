@@ -87,7 +87,13 @@ export class MissedWindows {
         notices.add('window_missed', { queueId: id, queue: name, ...textOf(lost, queue) })
       }
     }
-    if (Object.keys(found).length > 0) this.#store({ ...this.#missed, ...found })
+    const slept = Object.entries(this.#missed).flatMap(([id, missed]) => {
+      // Nothing was made up for meanwhile: what was left of it then is left of it now.
+      if (missed.until === null || missed.until <= gap.from) return []
+      return [[id, { ...missed, until: missed.until + gap.to - gap.from }]]
+    })
+    const later = { ...Object.fromEntries(slept), ...found }
+    if (Object.keys(later).length > 0) this.#store({ ...this.#missed, ...later })
   }
 
   /** What has been made up for, and questions that the next window has answered. */

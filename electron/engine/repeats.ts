@@ -325,8 +325,9 @@ export class Repeats {
         const { settings, state } = this.#get(id)
         // Whoever goes on after a pause, or at other times, has missed nothing.
         const anew = patch.when !== undefined || patch.timeZone !== undefined || patch.paused === false
+        const given = { ...patch, ...sound(patch) }
         store.updateRepeat(id, {
-          settings: { ...settings, ...patch, ...sound(patch) },
+          settings: { ...settings, ...given, options: { ...settings.options, ...given.options } },
           ...(anew && { state: { ...state, settledAt: clock.now() } }),
         })
         this.reload()

@@ -28,7 +28,7 @@ export interface WhenDoneDeps extends Pick<EngineDeps, 'clock' | 'logger' | 'run
   queues: Pick<Queues, 'of'>
   notices: Notices
   lane: () => Lane
-  /** downloads run, or are about to */
+  /** downloads run, or are to begin in this night */
   isBusy: () => boolean
 }
 

@@ -5,7 +5,7 @@
  */
 import type { Temporal } from 'temporal-polyfill'
 import { NighthaulError } from '../../shared/errors.ts'
-import { isTimeZone, noSuchZone } from '../../shared/time-zone.ts'
+import { isTimeZone } from '../../shared/time-zone.ts'
 import { DAY_MINUTES, type TimeWindow, type WeekTime } from '../../shared/windows.ts'
 import { temporal } from './temporal.ts'
 
@@ -26,7 +26,12 @@ export function timeZone(name: string): string {
   try {
     return temporal().Instant.fromEpochMilliseconds(0).toZonedDateTimeISO(name.trim()).timeZoneId
   } catch (error) {
-    throw new NighthaulError('invalid_input', noSuchZone(name), { timeZone: name }, { cause: error })
+    throw new NighthaulError(
+      'invalid_input',
+      `There is no time zone “${name}”. Nothing was changed; write one like Europe/Berlin, America/New_York or UTC.`,
+      { timeZone: name },
+      { cause: error },
+    )
   }
 }
 

@@ -38,7 +38,8 @@ export interface WorkSituation {
   open: ReadonlyMap<QueueId, number>
   /** queues that were stopped by hand: nothing of them is waited for */
   stopped: ReadonlySet<QueueId>
-  nameOf: (id: QueueId) => string
+  /** null: there is no such queue any more */
+  nameOf: (id: QueueId) => string | null
 }
 
 export class WorkWatch {
@@ -50,15 +51,17 @@ export class WorkWatch {
 
   /** What a task hears, as it was before. `queueId`: the queue that it is in. */
   heard(task: TaskRecord, queueId: QueueId, event: TaskEvent, patch: TaskPatch, now: number): void {
+    // What runs may have come from another queue.
+    const runs = event.kind === 'admitted' || task.state === 'active' || task.state === 'finishing'
     for (const scope of [queueId, null]) {
-      if (event.kind === 'admitted' && !this.#work.has(scope))
+      if (runs && !this.#work.has(scope))
         this.#work.set(scope, { done: 0, failed: 0, left: 0, bytes: 0, startedAt: now, files: [], ended: false })
       const work = this.#work.get(scope)
       if (work) count(work, task, event, patch)
     }
   }
 
-  /** Downloads were taken away by hand. */
+  /** Downloads were taken away by hand, off the list or into another queue. */
   removed(): void {
     for (const work of this.#work.values()) work.ended = false
   }
@@ -70,7 +73,10 @@ export class WorkWatch {
     for (const [queueId, { ended, ...work }] of this.#work) {
       if ((queueId === null ? openInAll : (open.get(queueId) ?? 0)) > 0) continue
       this.#work.delete(queueId)
-      if (ended) finished.push({ queueId, queue: queueId === null ? null : nameOf(queueId), ...work, endedAt: now })
+      const queue = queueId === null ? null : nameOf(queueId)
+      // What a queue was to do is gone with it; its downloads are those of another one now.
+      const isGone = queueId !== null && queue === null
+      if (ended && !isGone) finished.push({ queueId, queue, ...work, endedAt: now })
     }
     return finished.sort((a, b) => Number(a.queueId === null) - Number(b.queueId === null))
   }

@@ -128,8 +128,9 @@ export function createQueue(connection: Connection, logger: StoreLogger): Queue 
     },
     reorder: (ids, before) =>
       connection.intent(() => {
-        const moved = ids.filter((id) => positionOf.get(id) !== undefined)
-        if (moved.length === 0 || (typeof before === 'number' && moved.includes(before))) return
+        // The one before which they come stays where it is, should it be among them.
+        const moved = ids.filter((id) => id !== before && positionOf.get(id) !== undefined)
+        if (moved.length === 0) return
         const { first, last } = ends.get()!
         let start: number
         let step = POSITION_STEP

@@ -108,6 +108,17 @@ it('a request that is more than asking for a file is sent once a run', async () 
   ])
 })
 
+it('a change of one option leaves the others as they are, passwords among them', async () => {
+  await using engine = await startEngine()
+  const url = 'http://me:s3cret@127.0.0.1:9/a'
+  const { id } = await engine.call('repeats.add', { url, when: 'daily 02:00', options: { connections: 2 } })
+  await engine.call('repeats.update', { id, patch: { options: { limitBytesPerSecond: 1000 } } })
+  const { head } = await engine.call('list.export', { secrets: true })
+  expect(head!.repeats).toMatchObject([
+    { options: { user: 'me', password: 's3cret', connections: 2, limitBytesPerSecond: 1000 } },
+  ])
+})
+
 it.each([
   ['run', 'downloaded'],
   ['next', 'skipped'],

@@ -129,7 +129,8 @@ it('downloads start in the order they were put in, and not before their time', a
   const [a, b, c, d] = ids as [number, number, number, number]
   await engine.call('tasks.reorder', { selection: { ids: [a] }, before: null })
   await engine.call('tasks.reorder', { selection: { ids: [d] }, before: 'first' })
-  await engine.call('tasks.reorder', { selection: { ids: [c] }, before: b })
+  // The one before which it comes is among them, and stays.
+  await engine.call('tasks.reorder', { selection: { ids: [c, b] }, before: b })
   const { rows } = await engine.call('tasks.list', {})
   expect(rows.map(({ id }) => id)).toEqual([d, c, b, a])
   const later = (

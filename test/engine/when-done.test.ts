@@ -8,8 +8,11 @@ import type { Contract } from '../../shared/contract.ts'
 import type { EventNames, PayloadOf } from '../../shared/rpc.ts'
 import { clockOfHaste, startEngine, type TestEngine } from '../helpers/engine.ts'
 import { faults, startFaultServer } from '../helpers/fault-server.ts'
+import { clockAt } from '../helpers/jumping-clock.ts'
 
 const SIZE = 300_000
+/** A busy machine must not look like a silent server. */
+const LONG = { timeoutMs: 3_600_000 }
 
 function hear<K extends EventNames<Contract>>(engine: TestEngine, name: K): PayloadOf<Contract, K>[] {
   const heard: PayloadOf<Contract, K>[] = []
@@ -162,6 +165,62 @@ it('nothing happens where nothing was done: at the start, nor when the rest is p
   await engine.until(first, 'done')
   await until(() => told.length > 0)
   expect(told).toMatchObject([{ queue: null, done: 1, failed: 0 }])
+})
+
+it('a queue that is removed does nothing when done, and its downloads count for the one they are in then', async () => {
+  await using server = await startFaultServer()
+  await using engine = await startEngine()
+  const told = hear(engine, 'work.done')
+  const [own] = await engine.call('queues.list')
+  await engine.call('queues.update', { id: own!.id, patch: { whenDone: [{ kind: 'notify' }] } })
+  const { id: queueId } = await engine.call('queues.add', { name: 'Gone' })
+  for (const n of [1, 2, 3]) server.add(`/${n}.bin`, { size: SIZE, seed: n })
+  server.fault('/2.bin', (_request, index) => (index === 0 ? faults.stallAt(1000) : null))
+  const add = async (n: number, how: { queueId?: number; startAt?: number }) =>
+    (await engine.call('tasks.add', { items: [{ url: server.url(`/${n}.bin`) }], options: LONG, ...how })).items[0]!.id
+  await engine.until(await add(1, { queueId }), 'done')
+  const second = await add(2, { queueId })
+  await server.until(() => server.held > 0)
+  const third = await add(3, { startAt: Date.now() + 10_000_000_000 })
+  await engine.call('queues.remove', { id: queueId })
+  server.release()
+  await engine.until(second, 'done')
+  await engine.ticks(5)
+  expect(told).toEqual([])
+  await engine.call('tasks.update', { selection: { ids: [third] }, startAt: null })
+  await engine.until(third, 'done')
+  await until(() => told.length > 0)
+  expect(told).toMatchObject([{ queue: own!.name, done: 2 }])
+})
+
+it('the machine stays on for what begins later in the night, and not for what begins on another day', async () => {
+  await using server = await startFaultServer()
+  const clock = clockAt('2026-11-26T20:00:00Z')
+  await using engine = await startEngine({ clock, settings: { countdownSeconds: 5 } })
+  const acts = hear(engine, 'machine.act')
+  const queue = async (name: string, patch: object) => (await engine.call('queues.add', { name, ...patch })).id
+  const early = await queue('Early', { whenDone: [{ kind: 'shutdown' }] })
+  const late = await queue('Late', { windows: '23:00-03:00', timeZone: 'UTC' })
+  const weekend = await queue('Weekend', { windows: 'Sat 12:00-18:00', timeZone: 'UTC' })
+  const ids: number[] = []
+  for (const [n, queueId] of [late, weekend, early].entries()) {
+    server.add(`/${n}.bin`, { size: SIZE, seed: n })
+    const { items } = await engine.call('tasks.add', {
+      items: [{ url: server.url(`/${n}.bin`) }],
+      options: LONG,
+      queueId,
+    })
+    ids.push(items[0]!.id)
+  }
+  await engine.until(ids[2]!, 'done')
+  await engine.ticks(10)
+  expect(await engine.call('countdown.get')).toBeNull()
+  expect(acts).toEqual([])
+  clock.jump(3 * 3_600_000)
+  await engine.until(ids[0]!, 'done')
+  await until(() => acts.length > 0)
+  expect(acts).toEqual([{ action: 'shutdown' }])
+  expect(await engine.get(ids[1]!)).toMatchObject({ state: 'queued' })
 })
 
 it('on battery downloads wait or slow down as set, forced ones run, and all go on with the mains', async () => {

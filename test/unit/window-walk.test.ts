@@ -4,6 +4,7 @@
  */
 import { describe, expect, test } from 'vitest'
 import { localInstant, localInstantAfter, openSpans, systemTimeZone } from '../../electron/engine/window-times.ts'
+import { QueuePatch } from '../../shared/queues.ts'
 import { parseWindows, type TimeWindow } from '../../shared/windows.ts'
 
 const MINUTE = 60_000
@@ -131,6 +132,8 @@ describe('times as people write them', () => {
     (text) =>
       expect(() => localInstant(text, 'Europe/Berlin')).toThrow(expect.objectContaining({ code: 'invalid_input' })),
   )
+
+  test('a deadline is kept in one form', () => expect(QueuePatch.parse({ finishBy: ' 7:05' }).finishBy).toBe('07:05'))
 
   test('a machine that names no zone is in UTC', () => {
     const before = process.env.TZ
