@@ -1,54 +1,16 @@
 /** The headless host with its window in a real browser: `nighthaul serve` as a process, Chromium as its user. */
 import { join } from 'node:path'
-import type { Browser, Page } from 'playwright'
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { contentSha256 } from '../helpers/bytes.ts'
-import { complaintsOf, keepScreenshot, launchChromium } from '../helpers/chromium.ts'
-import { type CliHome, type CliProcess, cliHome } from '../helpers/cli.ts'
-import { type FaultServer, faults, startFaultServer } from '../helpers/fault-server.ts'
+import { complaintsOf } from '../helpers/chromium.ts'
+import { faults } from '../helpers/fault-server.ts'
+import { home, openWindow, page, serve, server, useHost } from '../helpers/hosted-window.ts'
 import { act, addLinks, row, sha256, untilUnderWay } from '../helpers/window.ts'
 
 const MIB = 1024 * 1024
 const SIZE = 6 * MIB + 321
 
-vi.setConfig({ testTimeout: 90_000, hookTimeout: 60_000 })
-
-let browser: Browser
-let home: CliHome
-let server: FaultServer
-let page: Page
-
-beforeAll(async () => {
-  browser = await launchChromium()
-})
-afterAll(() => browser.close())
-beforeEach(async () => {
-  server = await startFaultServer()
-  home = await cliHome()
-  page = await browser.newPage()
-})
-afterEach(async (context) => {
-  await keepScreenshot(context, page)
-  await page.close()
-  await home[Symbol.asyncDispose]()
-  await server[Symbol.asyncDispose]()
-})
-
-interface Served extends CliProcess {
-  url: string
-  port: number
-  token: string
-}
-
-async function serve(...args: string[]): Promise<Served> {
-  const started = home.start('serve', ...args)
-  return { ...started, ...(JSON.parse(await started.firstLine) as { url: string; port: number; token: string }) }
-}
-
-async function openWindow(url: string): Promise<void> {
-  await page.goto(url)
-  await page.getByRole('grid', { name: 'Downloads' }).waitFor()
-}
+useHost()
 
 describe('the window in a browser', () => {
   test('adds a link, shows its progress, pauses, resumes and finishes it, within its own policy', async () => {
@@ -73,7 +35,7 @@ describe('the window in a browser', () => {
     const { url, port, token } = await serve('--port', '0')
     await openWindow(url)
     expect(page.url()).not.toContain(token)
-    const stranger = await browser.newContext()
+    const stranger = await page.context().browser()!.newContext()
     const reply = await (await stranger.newPage()).goto(`http://127.0.0.1:${port}/`)
     expect(reply?.status()).toBe(401)
     await stranger.close()

@@ -2,45 +2,19 @@
 import { existsSync } from 'node:fs'
 import { mkdir, rename } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { Browser, Page } from 'playwright'
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from 'vitest'
+import { beforeEach, expect, test } from 'vitest'
 import { contentSha256 } from '../helpers/bytes.ts'
-import { complaintsOf, keepScreenshot, launchChromium } from '../helpers/chromium.ts'
-import { type CliHome, cliHome } from '../helpers/cli.ts'
-import { type FaultServer, faults, startFaultServer } from '../helpers/fault-server.ts'
+import { complaintsOf } from '../helpers/chromium.ts'
+import { faults } from '../helpers/fault-server.ts'
+import { home, openWindow, page, server, useHost } from '../helpers/hosted-window.ts'
 import { addLinks, row, sha256 } from '../helpers/window.ts'
-
-vi.setConfig({ testTimeout: 90_000, hookTimeout: 60_000 })
 
 const MIB = 1024 * 1024
 const SIZE = 2 * MIB + 17
 
-let browser: Browser
-let home: CliHome
-let server: FaultServer
-let page: Page
+useHost()
 
-beforeAll(async () => {
-  browser = await launchChromium()
-})
-afterAll(() => browser.close())
-beforeEach(async () => {
-  server = await startFaultServer()
-  server.add('/film.bin', { size: SIZE, seed: 1 })
-  home = await cliHome()
-  page = await browser.newPage()
-})
-afterEach(async (context) => {
-  await keepScreenshot(context, page)
-  await page.close()
-  await home[Symbol.asyncDispose]()
-  await server[Symbol.asyncDispose]()
-})
-
-async function open(): Promise<void> {
-  const { url } = JSON.parse(await home.start('serve', '--port', '0').firstLine) as { url: string }
-  await page.goto(url)
-}
+beforeEach(() => server.add('/film.bin', { size: SIZE, seed: 1 }))
 
 async function choose(name: string): Promise<void> {
   await row(page, 'film.bin').click({ button: 'right' })
@@ -50,7 +24,7 @@ async function choose(name: string): Promise<void> {
 test('moves a file to another folder, and finds one again that was moved by hand', async () => {
   const complaints = complaintsOf(page)
   await home.run('get', server.url('/film.bin'))
-  await open()
+  await openWindow()
   await row(page, 'film.bin', 'done').waitFor()
   await choose('Move to…')
   const move = page.getByRole('dialog', { name: 'Move film.bin' })
@@ -82,7 +56,7 @@ test('moves a file to another folder, and finds one again that was moved by hand
 
 test('the settings say where unfinished files lie and how much of the disk stays free', async () => {
   const complaints = complaintsOf(page)
-  await open()
+  await openWindow()
   await page.getByRole('button', { name: 'Settings' }).click()
   const settings = page.getByRole('dialog', { name: 'Settings' })
   const folder = settings.getByLabel('Folder for unfinished files')

@@ -1,35 +1,11 @@
 /** Queues in the built window over a real host: their windows are painted, downloads move among them, the night is shown. */
-import type { Browser, Locator, Page } from 'playwright'
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from 'vitest'
-import { complaintsOf, keepScreenshot, launchChromium } from '../helpers/chromium.ts'
-import { type CliHome, cliHome } from '../helpers/cli.ts'
+import type { Locator } from 'playwright'
+import { expect, test } from 'vitest'
+import { complaintsOf } from '../helpers/chromium.ts'
+import { home, openWindow, page, useHost } from '../helpers/hosted-window.ts'
 import { row } from '../helpers/window.ts'
 
-vi.setConfig({ testTimeout: 90_000, hookTimeout: 60_000 })
-
-let browser: Browser
-let home: CliHome
-let page: Page
-
-beforeAll(async () => {
-  browser = await launchChromium()
-})
-afterAll(() => browser.close())
-beforeEach(async () => {
-  home = await cliHome()
-  page = await browser.newPage()
-})
-afterEach(async (context) => {
-  await keepScreenshot(context, page)
-  await page.close()
-  await home[Symbol.asyncDispose]()
-})
-
-async function open(): Promise<void> {
-  const { url } = JSON.parse(await home.start('serve', '--port', '0').firstLine) as { url: string }
-  await page.goto(url)
-  await page.getByRole('grid', { name: 'Downloads' }).waitFor()
-}
+useHost()
 
 const queue = (name: string): Locator => page.locator('[data-queue]', { hasText: name })
 const cell = (day: number, half: number): Locator => page.locator(`[data-day="${day}"][data-half="${half}"]`)
@@ -45,7 +21,7 @@ async function addQueue(name: string): Promise<Locator> {
 
 test('a queue’s windows are painted by mouse and keyboard, typed to the minute, and say the same', async () => {
   const complaints = complaintsOf(page)
-  await open()
+  await openWindow()
   const dialog = await addQueue('Nights')
   await dialog.getByText('In windows').click()
   const text = dialog.getByLabel('Windows as text')
@@ -106,7 +82,7 @@ test('downloads go to a queue by dragging and by menu, are put in order with the
   await home.run('queue', 'add', 'Later')
   const links = ['a', 'b', 'c', 'd'].map((name) => `https://example.invalid/${name}.bin`)
   await home.run('add', ...links, '--paused')
-  await open()
+  await openWindow()
   await row(page, 'a.bin').waitFor()
 
   // Two are dragged together.
@@ -166,7 +142,7 @@ test('queues are put in order, renamed and removed with the keyboard; their down
   await home.run('queue', 'add', 'One')
   await home.run('queue', 'add', 'Two')
   await home.run('add', 'https://example.invalid/kept.bin', '--paused', '--queue', 'Two')
-  await open()
+  await openWindow()
   await queue('Two').focus()
   await page.keyboard.press('Alt+ArrowUp')
   await expect.poll(queueNames).toEqual(['Default', 'Two', 'One'])

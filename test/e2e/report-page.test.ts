@@ -1,35 +1,13 @@
 /** The report of the night and the profiles in Chromium, over a real host with real downloads. */
 import { readFile } from 'node:fs/promises'
-import type { Browser, Page } from 'playwright'
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from 'vitest'
+import { expect, test } from 'vitest'
 import { connectLocal } from '../../electron/rpc/local-server.ts'
-import { complaintsOf, keepScreenshot, launchChromium } from '../helpers/chromium.ts'
-import { type CliHome, cliHome } from '../helpers/cli.ts'
-import { type FaultServer, faults, startFaultServer } from '../helpers/fault-server.ts'
+import { complaintsOf } from '../helpers/chromium.ts'
+import { faults } from '../helpers/fault-server.ts'
+import { home, openWindow, page, server, useHost } from '../helpers/hosted-window.ts'
 import { addLinks, row } from '../helpers/window.ts'
 
-vi.setConfig({ testTimeout: 90_000, hookTimeout: 60_000 })
-
-let browser: Browser
-let home: CliHome
-let server: FaultServer
-let page: Page
-
-beforeAll(async () => {
-  browser = await launchChromium()
-})
-afterAll(() => browser.close())
-beforeEach(async () => {
-  server = await startFaultServer()
-  home = await cliHome()
-  page = await browser.newPage()
-})
-afterEach(async (context) => {
-  await keepScreenshot(context, page)
-  await page.close()
-  await home[Symbol.asyncDispose]()
-  await server[Symbol.asyncDispose]()
-})
+useHost()
 
 const figure = (name: string) => page.locator('.stats-figures > div', { hasText: name }).locator('dd').first()
 
@@ -72,8 +50,7 @@ test('the report tells what came and what did not, leads to a download, and is s
 
 test('a profile is chosen by hand and given up again, and what it allows is set', async () => {
   const complaints = complaintsOf(page)
-  const { url } = JSON.parse(await home.start('serve', '--port', '0').firstLine) as { url: string }
-  await page.goto(url)
+  await openWindow()
   await page.getByRole('button', { name: 'Profile: Full' }).click()
   await page.getByRole('menuitemradio', { name: 'Calls' }).click()
   await page.getByRole('button', { name: 'Profile: Calls' }).click()

@@ -2,41 +2,12 @@
 import { existsSync } from 'node:fs'
 import { readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { Browser, Page } from 'playwright'
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
-import { keepScreenshot, launchChromium } from '../helpers/chromium.ts'
-import { type CliHome, cliHome, jsonLines } from '../helpers/cli.ts'
-import { type FaultServer, startFaultServer } from '../helpers/fault-server.ts'
+import { describe, expect, test } from 'vitest'
+import { cliHome, jsonLines } from '../helpers/cli.ts'
+import { home, openWindow, page, server, useHost } from '../helpers/hosted-window.ts'
 import { act, addLinks, row } from '../helpers/window.ts'
 
-vi.setConfig({ testTimeout: 90_000, hookTimeout: 60_000 })
-
-let browser: Browser
-let home: CliHome
-let server: FaultServer
-let page: Page
-
-beforeAll(async () => {
-  browser = await launchChromium()
-})
-afterAll(() => browser.close())
-beforeEach(async () => {
-  server = await startFaultServer()
-  home = await cliHome()
-  page = await browser.newPage()
-})
-afterEach(async (context) => {
-  await keepScreenshot(context, page)
-  await page.close()
-  await home[Symbol.asyncDispose]()
-  await server[Symbol.asyncDispose]()
-})
-
-async function openWindow(): Promise<void> {
-  const { url } = JSON.parse(await home.start('serve').firstLine) as { url: string }
-  await page.goto(url)
-  await page.getByRole('grid', { name: 'Downloads' }).waitFor()
-}
+useHost()
 
 const menu = async (item: string) => {
   await page.getByRole('button', { name: 'More actions' }).click()

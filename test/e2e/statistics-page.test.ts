@@ -1,32 +1,10 @@
 /** The page of statistics in Chromium, over a real host: real requests, read by eye and keyboard. */
-import type { Browser, Page } from 'playwright'
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from 'vitest'
-import { complaintsOf, keepScreenshot, launchChromium } from '../helpers/chromium.ts'
-import { type CliHome, cliHome } from '../helpers/cli.ts'
-import { type FaultServer, faults, startFaultServer } from '../helpers/fault-server.ts'
+import { expect, test } from 'vitest'
+import { complaintsOf } from '../helpers/chromium.ts'
+import { faults } from '../helpers/fault-server.ts'
+import { home, openWindow, page, server, useHost } from '../helpers/hosted-window.ts'
 
-vi.setConfig({ testTimeout: 90_000, hookTimeout: 60_000 })
-
-let browser: Browser
-let home: CliHome
-let server: FaultServer
-let page: Page
-
-beforeAll(async () => {
-  browser = await launchChromium()
-})
-afterAll(() => browser.close())
-beforeEach(async () => {
-  server = await startFaultServer()
-  home = await cliHome()
-  page = await browser.newPage()
-})
-afterEach(async (context) => {
-  await keepScreenshot(context, page)
-  await page.close()
-  await home[Symbol.asyncDispose]()
-  await server[Symbol.asyncDispose]()
-})
+useHost()
 
 const figure = (name: string) => page.locator('.stats-figures > div', { hasText: name }).locator('dd').first()
 
@@ -34,8 +12,7 @@ test('tells nothing where nothing was asked, then what requests were like, and s
   const complaints = complaintsOf(page)
   server.add('/a.bin', { size: 3_000_000, seed: 1 })
   server.fault('/gone.bin', () => faults.status(410))
-  const { url } = JSON.parse(await home.start('serve').firstLine) as { url: string }
-  await page.goto(url)
+  await openWindow()
   await page.getByRole('button', { name: 'Statistics' }).click()
   await page.getByText('No requests in this time').waitFor()
   expect(await page.getByRole('button', { name: 'Statistics' }).getAttribute('aria-current')).toBe('page')

@@ -1,47 +1,24 @@
 /** The window in Chromium, over a real host: a damaged file is found out and set right. */
 import { open } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { Browser, Page } from 'playwright'
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from 'vitest'
+import { expect, test } from 'vitest'
 import { contentSha256 } from '../helpers/bytes.ts'
-import { complaintsOf, keepScreenshot, launchChromium } from '../helpers/chromium.ts'
-import { type CliHome, cliHome } from '../helpers/cli.ts'
-import { type FaultServer, faults, startFaultServer } from '../helpers/fault-server.ts'
+import { complaintsOf } from '../helpers/chromium.ts'
+import { faults } from '../helpers/fault-server.ts'
+import { home, openWindow, page, server, useHost } from '../helpers/hosted-window.ts'
 import { row, sha256 } from '../helpers/window.ts'
-
-vi.setConfig({ testTimeout: 90_000, hookTimeout: 60_000 })
 
 const MIB = 1024 * 1024
 const SIZE = 5 * MIB + 17
 
-let browser: Browser
-let home: CliHome
-let server: FaultServer
-let page: Page
-
-beforeAll(async () => {
-  browser = await launchChromium()
-})
-afterAll(() => browser.close())
-beforeEach(async () => {
-  server = await startFaultServer()
-  home = await cliHome()
-  page = await browser.newPage()
-})
-afterEach(async (context) => {
-  await keepScreenshot(context, page)
-  await page.close()
-  await home[Symbol.asyncDispose]()
-  await server[Symbol.asyncDispose]()
-})
+useHost()
 
 test('verifies a finished file, marks what differs, and repairs it, from the details and from the menu', async () => {
   const complaints = complaintsOf(page)
   server.add('/film.bin', { size: SIZE, seed: 1 })
   await home.run('get', '-x', '1', server.url('/film.bin'))
   const path = join(home.files, 'film.bin')
-  const { url } = JSON.parse(await home.start('serve').firstLine) as { url: string }
-  await page.goto(url)
+  await openWindow()
   await row(page, 'film.bin', 'done').click()
   await page.keyboard.press('Enter')
   const details = page.getByRole('region', { name: 'Details of film.bin' })

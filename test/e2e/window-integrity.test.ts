@@ -1,37 +1,15 @@
 /** Checksums in the built window: pasted beside links, found by themselves, and what comes of a bad file. */
 import { readdir } from 'node:fs/promises'
-import type { Browser, Page } from 'playwright'
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from 'vitest'
+import type { Page } from 'playwright'
+import { expect, test } from 'vitest'
 import { contentSha256 } from '../helpers/bytes.ts'
-import { complaintsOf, keepScreenshot, launchChromium } from '../helpers/chromium.ts'
-import { type CliHome, cliHome } from '../helpers/cli.ts'
-import { type FaultServer, startFaultServer } from '../helpers/fault-server.ts'
+import { complaintsOf } from '../helpers/chromium.ts'
+import { home, openWindow, page, server, useHost } from '../helpers/hosted-window.ts'
 import { row } from '../helpers/window.ts'
 
 const SIZE = 100_000
 
-vi.setConfig({ testTimeout: 90_000, hookTimeout: 60_000 })
-
-let browser: Browser
-let page: Page
-let home: CliHome
-let server: FaultServer
-
-beforeAll(async () => {
-  browser = await launchChromium()
-})
-afterAll(() => browser.close())
-beforeEach(async () => {
-  server = await startFaultServer()
-  home = await cliHome()
-  page = await browser.newPage()
-})
-afterEach(async (context) => {
-  await keepScreenshot(context, page)
-  await page.close()
-  await home[Symbol.asyncDispose]()
-  await server[Symbol.asyncDispose]()
-})
+useHost()
 
 test('pasted checksums go with the links of their names, and the details say by what a file was verified', async () => {
   const complaints = complaintsOf(page)
@@ -41,9 +19,7 @@ test('pasted checksums go with the links of their names, and the details say by 
   server.add('/song.bin', { size: SIZE, seed: 1, headers: { 'repr-digest': `sha-256=:${base64}:` } })
   server.add('/plain.bin', { size: SIZE, seed: 1 })
   server.add('/bad.bin', { size: SIZE, seed: 2 })
-  const { url } = JSON.parse(await home.start('serve', '--port', '0').firstLine) as { url: string }
-  await page.goto(url)
-  await page.getByRole('grid', { name: 'Downloads' }).waitFor()
+  await openWindow()
 
   await page.getByRole('button', { name: 'Add', exact: true }).click()
   const dialog = page.getByRole('dialog', { name: 'Add downloads' })

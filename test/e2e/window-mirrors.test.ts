@@ -1,37 +1,15 @@
 /** Mirrors, Metalinks and new links for old downloads, in the built window. */
 import { join } from 'node:path'
-import type { Browser, Page } from 'playwright'
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from 'vitest'
+import { expect, test } from 'vitest'
 import { contentSha256 } from '../helpers/bytes.ts'
-import { complaintsOf, keepScreenshot, launchChromium } from '../helpers/chromium.ts'
-import { type CliHome, cliHome } from '../helpers/cli.ts'
-import { type FaultServer, faults, startFaultServer } from '../helpers/fault-server.ts'
+import { complaintsOf } from '../helpers/chromium.ts'
+import { faults } from '../helpers/fault-server.ts'
+import { home, openWindow, page, server, useHost } from '../helpers/hosted-window.ts'
 import { addLinks, row, sha256, untilUnderWay } from '../helpers/window.ts'
 
 const SIZE = 2 * 1024 * 1024 + 5
 
-vi.setConfig({ testTimeout: 90_000, hookTimeout: 60_000 })
-
-let browser: Browser
-let page: Page
-let home: CliHome
-let server: FaultServer
-
-beforeAll(async () => {
-  browser = await launchChromium()
-})
-afterAll(() => browser.close())
-beforeEach(async () => {
-  server = await startFaultServer()
-  home = await cliHome()
-  page = await browser.newPage()
-})
-afterEach(async (context) => {
-  await keepScreenshot(context, page)
-  await page.close()
-  await home[Symbol.asyncDispose]()
-  await server[Symbol.asyncDispose]()
-})
+useHost()
 
 test('a link with mirrors and a Metalink file are added, a link that expired is replaced', async () => {
   const complaints = complaintsOf(page)
@@ -41,9 +19,7 @@ test('a link with mirrors and a Metalink file are added, a link that expired is 
   server.fault('/expired/show.bin', (_request, index) =>
     index === 0 ? faults.stallAt(1024 * 1024) : faults.status(404),
   )
-  const { url } = JSON.parse(await home.start('serve', '--port', '0').firstLine) as { url: string }
-  await page.goto(url)
-  await page.getByRole('grid', { name: 'Downloads' }).waitFor()
+  await openWindow()
 
   await page.getByRole('button', { name: 'Add', exact: true }).click()
   const dialog = page.getByRole('dialog', { name: 'Add downloads' })

@@ -1,28 +1,13 @@
 /** The window over an engine that does as it is told: ten thousand downloads among queues, and a machine about to sleep. */
-import type { Browser, Page } from 'playwright'
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from 'vitest'
-import { complaintsOf, keepScreenshot, launchChromium } from '../helpers/chromium.ts'
+import { expect, test } from 'vitest'
+import { complaintsOf } from '../helpers/chromium.ts'
 import { type FakeWindowServer, startFakeWindowServer } from '../helpers/fake-window-server.ts'
+import { page, usePage } from '../helpers/hosted-window.ts'
 import { row } from '../helpers/window.ts'
 
-vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 })
+usePage(() => server?.close())
 
-let browser: Browser
-let page: Page
 let server: FakeWindowServer | undefined
-
-beforeAll(async () => {
-  browser = await launchChromium()
-})
-afterAll(() => browser.close())
-beforeEach(async () => {
-  page = await browser.newPage()
-})
-afterEach(async (context) => {
-  await keepScreenshot(context, page)
-  await page.close()
-  await server?.close()
-})
 
 async function open(tasks: number): Promise<FakeWindowServer> {
   server = await startFakeWindowServer({ tasks })
