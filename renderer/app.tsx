@@ -4,6 +4,7 @@ import { AddDialog } from './features/add/add-dialog.tsx'
 import { IncomingLinks } from './features/add/incoming-links.tsx'
 import { DetailPanel } from './features/detail/detail-panel.tsx'
 import { HostsDialog } from './features/hosts/hosts-dialog.tsx'
+import { EditDialog } from './features/queue/edit-dialog.tsx'
 import { MoveDialog } from './features/queue/move-dialog.tsx'
 import { RefreshLinkDialog } from './features/queue/refresh-link-dialog.tsx'
 import { RemoveDialog } from './features/queue/remove-dialog.tsx'
@@ -63,6 +64,7 @@ export function App() {
       {dialog?.kind === 'removeQueue' && <RemoveQueueDialog {...dialog} />}
       {dialog?.kind === 'profiles' && <ProfilesDialog />}
       {dialog?.kind === 'hosts' && <HostsDialog />}
+      {dialog?.kind === 'edit' && <EditDialog {...dialog} />}
       {dialog?.kind === 'move' && <MoveDialog {...dialog} />}
       {dialog?.kind === 'remove' && <RemoveDialog {...dialog} />}
       {dialog?.kind === 'refreshLink' && <RefreshLinkDialog {...dialog} />}

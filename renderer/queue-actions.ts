@@ -3,11 +3,12 @@ import { formatCount } from '../shared/format.ts'
 import type { QueuePatch, QueueView } from '../shared/queues.ts'
 import type { QueueId, Selection, TaskId } from '../shared/schemas.ts'
 import { currentSelection, tellError } from './actions.ts'
+import { clockText } from './features/schedule/queue-words.ts'
 import { texts } from './i18n/index.ts'
 import { call, taskList } from './session.ts'
 import { useQueues } from './stores/queues.ts'
 import { selectedCount } from './stores/selection.ts'
-import { openPage, useWindow } from './stores/window.ts'
+import { openPage, type StartChoice, useWindow } from './stores/window.ts'
 import { toasts } from './ui/toasts.tsx'
 
 export type Place = 'first' | 'up' | 'down' | 'last'
@@ -72,6 +73,58 @@ export function forceSelected(): void {
   if (selection !== null) void change(call('tasks.force', { selection }))
 }
 
+/** The selected downloads start at a time of their own (epoch ms), or, null, when their queue works. */
+export async function startSelected(at: number | null): Promise<void> {
+  const selection = currentSelection()
+  if (selection === null) return
+  await change(call('tasks.update', { selection, startAt: at }).then(({ count }) => tellStart(count, at)))
+}
+
+function tellStart(count: number, at: number | null): void {
+  const { t } = texts
+  const formatted = formatCount(count)
+  const title =
+    count === 0
+      ? t('start.nothing')
+      : at === null
+        ? t('start.cleared', { count, formatted })
+        : t('start.set', { count, formatted, time: clockText(at, Date.now()) })
+  toasts.add({ title })
+}
+
+/** Asks what to change of the selected downloads; `start`: what is proposed of their start. */
+export function askEdit(start: StartChoice = 'stay'): void {
+  const selection = currentSelection()
+  if (selection === null) return
+  const { selection: selected, view } = taskList.store.getState()
+  const count = selectedCount(selected, view.total ?? 0)
+  const only = selected.chosen !== 'all' && count === 1 ? [...selected.chosen][0] : undefined
+  const name = only === undefined ? null : (view.rows.get(only)?.filename ?? null)
+  useWindow.setState({ dialog: { kind: 'edit', selection, count, name, start } })
+}
+
+export interface Edit {
+  /** undefined: stays; null: when the queue works; `force`: now, whatever it says */
+  start?: number | null | 'force'
+  queueId?: QueueId
+  place?: 'first' | 'last'
+}
+
+/** Changes downloads; what a filter selects is found once, as a change may take it out of the filter. Answers how many. */
+export async function editTasks(asked: Selection, { start, queueId, place }: Edit): Promise<number> {
+  const isForced = start === 'force'
+  const startAt = isForced ? undefined : start
+  const isUpdated = startAt !== undefined || queueId !== undefined
+  const steps = [place !== undefined, isUpdated, isForced].filter(Boolean).length
+  const selection = steps > 1 && 'filter' in asked ? { ids: await taskList.allIds() } : asked
+  let count = 0
+  if (isUpdated) ({ count } = await call('tasks.update', { selection, queueId, startAt }))
+  if (place !== undefined)
+    ({ count } = await call('tasks.reorder', { selection, before: place === 'first' ? 'first' : null }))
+  if (isForced) ({ count } = await call('tasks.force', { selection }))
+  return count
+}
+
 /** Downloads go to a queue, and a toast says how many; it has the way back where they all came from one. */
 export async function moveToQueue(id: QueueId, selection: Selection | null = currentSelection()): Promise<void> {
   if (selection === null) return
@@ -100,6 +153,18 @@ export async function reorderSelected(place: Place): Promise<void> {
   try {
     const before = await targetOf(place)
     if (before !== undefined) await call('tasks.reorder', { selection, before })
+  } catch (error) {
+    tellError(error)
+  }
+}
+
+/** Dragged downloads are put before the row at `index`, which may be one past the last. */
+export async function dropTasks(selection: Selection, index: number): Promise<void> {
+  // All of them are where they are.
+  if (!('ids' in selection) || !canReorder()) return
+  try {
+    const before = await nextOther(index, new Set(selection.ids))
+    await call('tasks.reorder', { selection, before })
   } catch (error) {
     tellError(error)
   }

@@ -270,6 +270,8 @@ export interface TaskRow {
   error: ErrorInfo | null
   /** epoch ms of the next try while `waiting` */
   retryAt: number | null
+  /** epoch ms: not before; null: whenever its queue works */
+  startAt: number | null
   createdAt: number
   finishedAt: number | null
   /** its file is being compared with its checksums, or waits for its turn */
@@ -349,8 +351,6 @@ export interface TaskDetail extends TaskRow {
   /** true once the finished file and its name were fsynced */
   durable: boolean
   queueId: QueueId
-  /** epoch ms: not before; null: whenever its queue works */
-  startAt: number | null
   /** the options with secrets left out (passwords, cookies, Authorization) */
   options: TaskOptions
 }

@@ -74,6 +74,7 @@ function rowOf(url: string, progress: { bytes: number; total: number | null; byt
     resumable: null,
     error: null,
     retryAt: null,
+    startAt: null,
     createdAt: 0,
     finishedAt: null,
     verifying: null,

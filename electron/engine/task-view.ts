@@ -52,6 +52,7 @@ export function rowOf(
     resumable: task.acceptsRanges,
     error: task.error,
     retryAt: task.state === 'waiting' ? task.retryAt : null,
+    startAt: task.startAt,
     createdAt: task.createdAt,
     finishedAt: task.finishedAt,
     verifying,
@@ -93,7 +94,6 @@ export function detailOf(
     resumedFromBytes: live?.resumedFromBytes ?? task.resumedFromBytes,
     durable: task.fsyncedAt !== null,
     queueId: task.queueId,
-    startAt: task.startAt,
     options: withoutSecrets(task.options),
   }
 }

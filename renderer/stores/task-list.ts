@@ -215,6 +215,12 @@ export function createTaskListStore(options: { onRows?: (rows: readonly TaskRow[
     /** Ids of the rows from one index to another (both included). */
     idsAt: (from: number, to: number): Promise<TaskId[]> => fetchIds(from, to),
 
+    /** Ids of everything the list shows, loaded or not. */
+    async allIds(): Promise<TaskId[]> {
+      const { total } = store.getState().view
+      return total === null || total === 0 ? [] : fetchIds(0, total - 1)
+    },
+
     /** Where these are in the loaded pages; null: one of them is not. */
     indexesOf(ids: ReadonlySet<TaskId>): number[] | null {
       const { view } = store.getState()

@@ -26,6 +26,8 @@ export interface AddDraft {
   user: string
   password: string
   bearer: string
+  /** when they start, as typed; empty: whenever their queue works */
+  start: string
   paused: boolean
 }
 
@@ -38,6 +40,7 @@ export const EMPTY_ACCESS = {
   mirrors: '',
   metalinks: [],
   queueId: null as QueueId | null,
+  start: '',
 }
 export const EMPTY_DRAFT: AddDraft = {
   links: '',
@@ -46,6 +49,10 @@ export const EMPTY_DRAFT: AddDraft = {
   paused: false,
   ...EMPTY_ACCESS,
 }
+
+/** What becomes of a start: nothing, none of its own any more, at once whatever holds it, or a time. */
+export const START_CHOICES = ['stay', 'queue', 'force', 'at'] as const
+export type StartChoice = (typeof START_CHOICES)[number]
 
 export type OpenDialog =
   | { kind: 'add' }
@@ -56,6 +63,8 @@ export type OpenDialog =
   | { kind: 'queue'; id: QueueId | null }
   | { kind: 'removeQueue'; id: QueueId; name: string }
   | { kind: 'refreshLink'; id: TaskId; name: string }
+  /** what is to be changed of several downloads; `start`: what the start is to be */
+  | { kind: 'edit'; selection: Selection; count: number; name: string | null; start: StartChoice }
   | { kind: 'move'; ids: TaskId[]; name: string | null; folder: string; alreadyThere: boolean }
   | { kind: 'remove'; selection: Selection; count: number; name: string | null }
 

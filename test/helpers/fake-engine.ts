@@ -159,7 +159,9 @@ export function createFakeEngine(options: { tasks: number; now?: number }): Fake
           url: item.url,
           filename: item.url.split('/').at(-1) || 'download',
           folder: input.folder ?? settings.downloadFolder,
-          state: input.paused ? 'paused' : 'queued',
+          state: input.paused ? 'paused' : input.startAt ? 'waiting' : 'queued',
+          startAt: input.startAt ?? null,
+          retryAt: input.startAt ?? null,
           writtenBytes: 0,
           bytesPerSecond: 0,
           connections: 0,
@@ -271,7 +273,13 @@ export function createFakeEngine(options: { tasks: number; now?: number }): Fake
     },
     'tasks.update': ({ selection, ...change }) => {
       const chosen = selected(selection).filter((task) => isUnfinished(task.state))
-      for (const { id } of chosen) updates.set(id, { ...updates.get(id), ...change })
+      for (const task of chosen) {
+        updates.set(task.id, { ...updates.get(task.id), ...change })
+        if (change.startAt === undefined) continue
+        const { startAt } = change
+        const state = startAt === null ? 'queued' : 'waiting'
+        Object.assign(task, { startAt, retryAt: startAt, state, error: null, bytesPerSecond: 0, connections: 0 })
+      }
       report({ rows: chosen.map(copy), listChanged: true })
       return { count: chosen.length }
     },
@@ -455,6 +463,7 @@ function makeTask(index: number, world: number, now: number): TaskRow {
     resumable: state === 'queued' ? null : true,
     error: errorOf(state, host),
     retryAt: state === 'waiting' ? now + 42_000 : null,
+    startAt: null,
     createdAt: now - (world - index) * 60_000,
     finishedAt: state === 'done' ? now - 120_000 : null,
     verifying: null,
@@ -548,7 +557,6 @@ function detail(task: TaskRow): TaskDetail {
     resumedFromBytes: 0,
     durable: task.state === 'done',
     queueId: DEFAULT_QUEUE_ID,
-    startAt: null,
     options: {},
   }
 }

@@ -27,6 +27,7 @@ const row = (changes: Partial<TaskRow> = {}): TaskRow => ({
   resumable: true,
   error: null,
   retryAt: null,
+  startAt: null,
   createdAt: 0,
   finishedAt: null,
   verifying: null,

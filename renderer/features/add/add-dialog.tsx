@@ -12,6 +12,9 @@ import { useQueues } from '../../stores/queues.ts'
 import { type AddDraft, closeDialog, EMPTY_ACCESS, useWindow } from '../../stores/window.ts'
 import { Dialog } from '../../ui/dialog.tsx'
 import { Field, FolderInput } from '../../ui/field.tsx'
+import { useNow } from '../../ui/use-now.ts'
+import { StartField } from '../schedule/start-field.tsx'
+import { readStart } from '../schedule/start-time.ts'
 import { type CurlMeaning, splitCurl, useCurl } from './curl.ts'
 import { type LinkLine, mirrorOf, readChecksum, readLinks, readPastedChecksums } from './links.ts'
 import { MetalinkFiles } from './metalink.tsx'
@@ -56,8 +59,10 @@ export function AddDialog() {
   const lone = single && documents.length === 0 && requests.length === 0
   const mirrors = useMemo(() => readLinks(lone ? draft.mirrors : ''), [lone, draft.mirrors])
   const wrongMirror = mirrors.find(({ problem }) => problem === 'invalid' || problem === 'scheme')
+  const start = readStart(draft.start, useNow())
   const ready =
     found > 0 &&
+    'at' in start &&
     wrongMirror === undefined &&
     !meanings.some(({ kind }) => kind === 'pending') &&
     !connectionsWrong &&
@@ -83,6 +88,7 @@ export function AddDialog() {
           ...((draft.user !== '' || draft.password !== '') && { user: draft.user, password: draft.password }),
           ...(draft.bearer.trim() !== '' && { bearer: draft.bearer.trim() }),
         },
+        ...('at' in start && start.at !== null && { startAt: start.at }),
         paused: draft.paused,
       })
       // Folder and connections stay for the next links; lines that are no links stay to be corrected.
@@ -209,6 +215,12 @@ export function AddDialog() {
             />
           )}
         </Field>
+        <StartField
+          label={t('start.label')}
+          value={draft.start}
+          placeholder={t('start.now')}
+          onChange={(start) => set({ start })}
+        />
         {single && (
           <Field
             label={t('add.checksum')}

@@ -1,10 +1,13 @@
-/** What can be changed of a download while it runs: its limit and its queue. */
-import { useEffect, useState } from 'react'
+/** What can be changed of a download while it runs: its limit, its queue and when it starts. */
+import { useEffect, useId, useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import type { QueueView } from '../../../shared/queues.ts'
 import type { TaskDetail } from '../../../shared/schemas.ts'
 import { tellError } from '../../actions.ts'
 import { call } from '../../session.ts'
+import { useNow } from '../../ui/use-now.ts'
+import { StartIdeas } from '../schedule/start-field.tsx'
+import { readStart, startText } from '../schedule/start-time.ts'
 import { limitText, readLimit } from '../settings/limits-form.ts'
 
 /** Taken over with Enter or when it is left; Escape takes back what was typed. */
@@ -73,5 +76,51 @@ export function QueueField({ detail, queues }: { detail: TaskDetail; queues: rea
         </option>
       ))}
     </select>
+  )
+}
+
+/** Taken over with Enter or when it is left; empty: whenever its queue works. Escape takes back what was typed. */
+export function StartControl({ detail }: { detail: TaskDetail }) {
+  const { t } = useTranslation()
+  const now = useNow()
+  const ideas = useId()
+  const [draft, setDraft] = useState<string | null>(null)
+  // One that is past says nothing any more.
+  const stored = startText(detail.startAt !== null && detail.startAt > now ? detail.startAt : null)
+  const read = draft === null ? null : readStart(draft, now)
+  const problem = read !== null && 'problem' in read ? t(`start.${read.problem}`) : undefined
+  useEffect(() => setDraft(null), [stored, detail.id])
+  const take = (): void => {
+    if (draft === null || read === null || 'problem' in read) return
+    if (startText(read.at) === stored) setDraft(null)
+    else
+      call('tasks.update', { selection: { ids: [detail.id] }, startAt: read.at }).catch((error: unknown) => {
+        tellError(error)
+        setDraft(null)
+      })
+  }
+  return (
+    <>
+      <input
+        className="input input-small input-start"
+        list={ideas}
+        aria-label={t('start.label')}
+        aria-invalid={problem !== undefined || undefined}
+        title={problem ?? t('start.hint')}
+        value={draft ?? stored}
+        placeholder={t('start.queue')}
+        spellCheck={false}
+        autoComplete="off"
+        onChange={(event) => setDraft(event.target.value)}
+        onBlur={() => (problem === undefined ? take() : setDraft(null))}
+        onKeyDown={(event) => {
+          if (event.key === 'Enter') take()
+          if (event.key !== 'Escape' || draft === null) return
+          event.stopPropagation()
+          setDraft(null)
+        }}
+      />
+      <StartIdeas id={ideas} />
+    </>
   )
 }

@@ -13,7 +13,7 @@ import { useQueues } from '../../stores/queues.ts'
 import { useWindow } from '../../stores/window.ts'
 import { focusList } from '../../ui/focus-list.ts'
 import { Icon } from '../../ui/icon.tsx'
-import { LimitField, QueueField } from './detail-controls.tsx'
+import { LimitField, QueueField, StartControl } from './detail-controls.tsx'
 import { MirrorList } from './mirror-list.tsx'
 import { SegmentMap } from './segment-map.tsx'
 import { useTaskDetail } from './use-task-detail.ts'
@@ -160,6 +160,11 @@ function Facts({ detail }: { detail: TaskDetail }) {
       {isUnfinished(detail.state) && queues !== null && (
         <Fact name={t('detail.queue')}>
           <QueueField detail={detail} queues={queues} />
+        </Fact>
+      )}
+      {isUnfinished(detail.state) && (
+        <Fact name={t('start.label')}>
+          <StartControl detail={detail} />
         </Fact>
       )}
       {detail.strategy.length > 0 && (

@@ -17,6 +17,7 @@ export function useTaskDetail(id: TaskId): { detail: TaskDetail | null; error: E
   const state = row?.state
   const errorCode = row?.error?.code
   const verifiedAt = row?.verified?.at
+  const startAt = row?.startAt
   useEffect(() => {
     if (!connected) return
     let current = true
@@ -37,6 +38,6 @@ export function useTaskDetail(id: TaskId): { detail: TaskDetail | null; error: E
       current = false
       clearTimeout(timer)
     }
-  }, [id, state, errorCode, verifiedAt, connected])
+  }, [id, state, errorCode, verifiedAt, startAt, connected])
   return shown.detail?.id === id ? shown : { detail: null, error: shown.error }
 }

@@ -1,5 +1,5 @@
 /** What can be done with the selected tasks. Pure. */
-import type { TaskState } from '../../../shared/task-state.ts'
+import { isUnfinished, TASK_STATES, type TaskState } from '../../../shared/task-state.ts'
 import { isSelected, type TaskSelection } from '../../stores/selection.ts'
 import type { ListQuery, TaskView } from '../../stores/task-view.ts'
 
@@ -10,9 +10,12 @@ export interface Abilities {
   remove: boolean
   /** start now, whatever their queue says */
   force: boolean
+  /** start at another time, go to another queue: nothing that is done does */
+  postpone: boolean
 }
 
 const PAUSABLE: readonly TaskState[] = ['queued', 'active', 'waiting']
+const UNFINISHED = TASK_STATES.filter(isUnfinished)
 const FORCIBLE: readonly TaskState[] = ['queued', 'waiting', 'paused', 'failed']
 const RETRIABLE: readonly TaskState[] = ['failed', 'waiting']
 
@@ -43,6 +46,7 @@ export function abilitiesOf(view: TaskView, selection: TaskSelection, query: Lis
     resume: some(['paused']),
     retry: suspended || some(RETRIABLE),
     force: some(FORCIBLE),
+    postpone: some(UNFINISHED),
     remove: unknown || states.size > 0,
   }
 }

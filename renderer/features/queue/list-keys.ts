@@ -4,7 +4,9 @@ import type { SelectHow } from '../../stores/task-list.ts'
 export type ListCommand =
   | { kind: 'move'; to: number; how: SelectHow }
   | { kind: 'reorder'; place: 'first' | 'up' | 'down' | 'last' }
-  | { kind: 'toggle' | 'selectAll' | 'selectNone' | 'undo' | 'details' | 'remove' | 'pause' | 'goOn' | 'force' }
+  | {
+      kind: 'toggle' | 'selectAll' | 'selectNone' | 'undo' | 'details' | 'remove' | 'pause' | 'goOn' | 'force' | 'edit'
+    }
 
 export interface ListKey {
   key: string
@@ -59,5 +61,6 @@ export function listCommand(pressed: ListKey, at: number, total: number, page: n
   if (shift) return null
   if (letter === 'p') return { kind: 'pause' }
   if (letter === 's') return { kind: 'force' }
+  if (letter === 'e') return { kind: 'edit' }
   return letter === 'r' ? { kind: 'goOn' } : null
 }

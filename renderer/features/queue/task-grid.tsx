@@ -3,7 +3,7 @@
 // biome-ignore-all lint/a11y/useFocusableInteractive: the grid keeps the focus and names the active row (ARIA activedescendant)
 import { ContextMenu } from '@base-ui/react/context-menu'
 import { useVirtualizer } from '@tanstack/react-virtual'
-import { type KeyboardEvent, type MouseEvent, useCallback, useEffect, useRef } from 'react'
+import { type DragEvent, type KeyboardEvent, type MouseEvent, useCallback, useEffect, useRef, useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import type { TaskId } from '../../../shared/schemas.ts'
 import {
@@ -15,13 +15,14 @@ import {
   removeSelected,
   undoRemove,
 } from '../../actions.ts'
-import { forceSelected, reorderSelected } from '../../queue-actions.ts'
+import { askEdit, canReorder, dropTasks, forceSelected, reorderSelected } from '../../queue-actions.ts'
 import { taskList } from '../../session.ts'
 import { isSelected } from '../../stores/selection.ts'
 import type { SelectHow } from '../../stores/task-list.ts'
 import { idAt } from '../../stores/task-view.ts'
 import { useWindow } from '../../stores/window.ts'
 import { ColumnHeaders, HEAD_HEIGHT } from './column-headers.tsx'
+import { draggedTasks, isDraggingTasks } from './dragging.ts'
 import { EmptyList } from './empty-list.tsx'
 import { listCommand } from './list-keys.ts'
 import { TaskMenu } from './task-menu.tsx'
@@ -83,6 +84,7 @@ export function TaskGrid() {
     else if (command.kind === 'pause') pauseSelected()
     else if (command.kind === 'goOn') goOnSelected()
     else if (command.kind === 'force') forceSelected()
+    else if (command.kind === 'edit') askEdit()
     else if (command.kind === 'reorder') void reorderSelected(command.place)
     else if (useWindow.getState().details !== null) useWindow.setState({ details: null })
     else taskList.selectNone()
@@ -105,6 +107,31 @@ export function TaskGrid() {
     else openDetails(id)
   }, [])
 
+  /** The row before which dragged ones would go; null: none are over the list, or its order is not the queue's. */
+  const [gap, setGap] = useState<number | null>(null)
+  const gapAt = (event: DragEvent): number | null => {
+    const rows = scroller.current?.querySelector('.grid-rows')?.getBoundingClientRect()
+    if (rows === undefined || !isDraggingTasks(event) || !canReorder()) return null
+    const at = Math.round((event.clientY - rows.top) / ROW_HEIGHT)
+    return Math.max(0, Math.min(total ?? 0, at))
+  }
+  const onDragOver = (event: DragEvent): void => {
+    const at = gapAt(event)
+    setGap(at)
+    if (at !== null) event.preventDefault()
+  }
+  const onDragLeave = (event: DragEvent): void => {
+    if (!grid.current?.contains(event.relatedTarget as Node | null)) setGap(null)
+  }
+  const onDrop = (event: DragEvent): void => {
+    const at = gapAt(event)
+    const dragged = draggedTasks()
+    setGap(null)
+    if (at === null || dragged === null) return
+    event.preventDefault()
+    void dropTasks(dragged, at)
+  }
+
   // The details follow the keyboard while they are open.
   useEffect(() => {
     const id = focus && focusedId()
@@ -124,6 +151,10 @@ export function TaskGrid() {
       aria-busy={total === null}
       aria-activedescendant={focus ? rowElementId(focus.id) : undefined}
       onKeyDown={onKeyDown}
+      onDragOver={onDragOver}
+      onDragLeave={onDragLeave}
+      onDragEnd={() => setGap(null)}
+      onDrop={onDrop}
     >
       <div ref={scroller} className="grid-scroller" role="presentation">
         <ColumnHeaders />
@@ -139,6 +170,7 @@ export function TaskGrid() {
                 onOpen={onOpen}
               />
             ))}
+            {gap !== null && <div className="drop-line" role="presentation" style={{ top: gap * ROW_HEIGHT }} />}
           </ContextMenu.Trigger>
           <TaskMenu />
         </ContextMenu.Root>

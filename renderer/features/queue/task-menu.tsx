@@ -21,12 +21,14 @@ import {
   stopVerifying,
   verifyAndShow,
 } from '../../actions.ts'
-import { canReorder, forceSelected, moveToQueue, reorderSelected } from '../../queue-actions.ts'
+import { askEdit, canReorder, forceSelected, moveToQueue, reorderSelected, startSelected } from '../../queue-actions.ts'
 import { taskList } from '../../session.ts'
 import { useQueues } from '../../stores/queues.ts'
-import { selectedCount } from '../../stores/selection.ts'
+import { isSelected, selectedCount } from '../../stores/selection.ts'
 import { Icon, type IconName } from '../../ui/icon.tsx'
 import { canRepair, canVerify } from '../detail/verification-words.ts'
+import { clockText } from '../schedule/queue-words.ts'
+import { readStart } from '../schedule/start-time.ts'
 import { abilitiesOf } from './abilities.ts'
 
 export function TaskMenu() {
@@ -96,13 +98,52 @@ function Items() {
       <Item icon="resume" label={t('toolbar.resume')} shortcut="R" disabled={!can.resume} onClick={resumeSelected} />
       <Item icon="retry" label={t('toolbar.retry')} shortcut="R" disabled={!can.retry} onClick={retrySelected} />
       <Item icon="force" label={t('menu.force')} shortcut="S" disabled={!can.force} onClick={forceSelected} />
+      <StartMenu disabled={!can.postpone} />
       <ContextMenu.Separator className="menu-separator" />
       <QueueMenu />
       <OrderMenu />
+      <Item icon="settings" label={t('menu.edit')} shortcut="E" disabled={!can.postpone} onClick={() => askEdit()} />
       <Item icon="folder" label={t('menu.move')} disabled={!can.remove} onClick={() => askWhereTo(false)} />
       <Item icon="all" label={t('menu.selectAll')} shortcut="Ctrl+A" onClick={() => taskList.selectAll()} />
       <Item icon="remove" label={t('toolbar.remove')} shortcut="Del" disabled={!can.remove} onClick={removeSelected} />
     </>
+  )
+}
+
+const SOON_HOURS = [1, 2]
+
+function StartMenu({ disabled }: { disabled: boolean }) {
+  const { t } = useTranslation()
+  const hasStart = taskList.store(({ view, selection }) =>
+    [...view.rows.values()].some((row) => row.startAt !== null && isSelected(selection, row.id)),
+  )
+  const now = Date.now()
+  const tonight = readStart('23:00', now)
+  return (
+    <Submenu icon="queued" label={t('menu.later')} disabled={disabled}>
+      {SOON_HOURS.map((count) => (
+        <ContextMenu.Item
+          key={count}
+          className="menu-item"
+          onClick={() => void startSelected(Date.now() + count * 3_600_000)}
+        >
+          <span className="menu-label">{t('start.inHours', { count })}</span>
+        </ContextMenu.Item>
+      ))}
+      {'at' in tonight && tonight.at !== null && (
+        <ContextMenu.Item className="menu-item" onClick={() => void startSelected(tonight.at)}>
+          <span className="menu-label">{t('start.at', { time: clockText(tonight.at, now) })}</span>
+        </ContextMenu.Item>
+      )}
+      <ContextMenu.Item className="menu-item" onClick={() => askEdit('at')}>
+        <span className="menu-label">{t('start.other')}</span>
+      </ContextMenu.Item>
+      {hasStart && (
+        <ContextMenu.Item className="menu-item" onClick={() => void startSelected(null)}>
+          <span className="menu-label">{t('start.queue')}</span>
+        </ContextMenu.Item>
+      )}
+    </Submenu>
   )
 }
 

@@ -13,6 +13,7 @@ import { taskList } from '../../session.ts'
 import { isSelected } from '../../stores/selection.ts'
 import { Icon, type IconName } from '../../ui/icon.tsx'
 import { useNow } from '../../ui/use-now.ts'
+import { clockText } from '../schedule/queue-words.ts'
 import { dragTasks } from './dragging.ts'
 
 export const ROW_HEIGHT = 46
@@ -66,6 +67,7 @@ export const TaskRow = memo(function TaskRow(props: {
       data-focused={focused || undefined}
       data-state={task.state}
       data-bad={isBad(task) || undefined}
+      data-starts={startsLater(task) || undefined}
       data-odd={index % 2 === 1 || undefined}
       draggable
       onMouseDown={(event) => {
@@ -90,7 +92,7 @@ export const TaskRow = memo(function TaskRow(props: {
         {task.state === 'active' && task.etaMs !== null ? formatDuration(task.etaMs) : ''}
       </div>
       <div role="gridcell" className="cell-state">
-        <Icon name={isBad(task) ? 'failed' : STATE_ICONS[task.state]} />
+        <Icon name={isBad(task) ? 'failed' : startsLater(task) ? 'queued' : STATE_ICONS[task.state]} />
         <span className="cell-state-text">
           <StateText task={task} />
         </span>
@@ -116,6 +118,11 @@ function NameCell({ task }: { task: Task }) {
         </span>
       ) : (
         <span className="row-where" title={`${task.url}\n${task.folder}`}>
+          {startsLater(task) && (
+            <span className="row-start">
+              <StartsAt at={task.startAt} />
+            </span>
+          )}
           <span>{hostOf(task.url)}</span>
           <span className="row-folder">{task.folder}</span>
         </span>
@@ -167,6 +174,7 @@ function StateText({ task }: { task: Task }) {
     return t('row.copying', { percent: formatPercent(task.copiedBytes / (task.sizeBytes || task.copiedBytes || 1)) })
   if (task.state === 'paused' && task.error !== null && MENDED_BY_THEMSELVES.has(task.error.code))
     return t('row.waitsForDisk')
+  if (startsLater(task)) return <StartsAt at={task.startAt} />
   if (task.state === 'waiting' && task.retryAt !== null) return <RetryCountdown at={task.retryAt} />
   if (task.state === 'active' && task.connections === 0) return t('row.connecting')
   // A connection that nothing comes through is not downloading, however long it is patient.
@@ -175,6 +183,17 @@ function StateText({ task }: { task: Task }) {
   }
   if (isBad(task)) return t(task.verified?.verdict === 'missing' ? 'row.missing' : 'row.damaged')
   return t(`state.${task.state}`)
+}
+
+/** It waits for a time of its own, and for nothing that went wrong. */
+function startsLater(task: Task): task is Task & { startAt: number } {
+  return task.state === 'waiting' && task.startAt !== null && task.retryAt === task.startAt && task.error === null
+}
+
+function StartsAt({ at }: { at: number }) {
+  const { t } = useTranslation()
+  const now = useNow()
+  return at > now ? t('row.startsAt', { time: clockText(at, now) }) : t('state.queued')
 }
 
 /** It is done, and its file is known not to be what came. */
