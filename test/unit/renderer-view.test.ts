@@ -188,8 +188,11 @@ describe('selection', () => {
       force: false,
       resume: false,
       retry: false,
+      postpone: true,
       remove: true,
     })
+    const done = { ...view, rows: new Map(view.rows).set(1, { ...active, state: 'done' as const }) }
+    expect(abilitiesOf(done, selectOnly({ index: 0, id: 1 }), BY_POSITION).postpone).toBe(false)
     const error = { code: 'partial_missing' as const, message: '', params: {} }
     const stopped = { ...view, rows: new Map(view.rows).set(1, { ...active, state: 'paused' as const, error }) }
     expect(abilitiesOf(stopped, selectOnly({ index: 0, id: 1 }), BY_POSITION)).toMatchObject({
@@ -212,6 +215,7 @@ describe('keys of the list', () => {
     ['PageDown', {}, { kind: 'move', to: 15, how: 'only' }],
     ['PageUp', {}, { kind: 'move', to: 0, how: 'only' }],
     [' ', {}, { kind: 'toggle' }],
+    ['e', {}, { kind: 'edit' }],
     ['a', { ctrl: true }, { kind: 'selectAll' }],
     ['p', {}, { kind: 'pause' }],
     ['R', {}, { kind: 'goOn' }],
