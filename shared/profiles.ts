@@ -12,7 +12,8 @@ export const SCHEDULED = ['calls', 'day', 'night', 'full'] as const satisfies re
 
 /** null: as the settings say */
 const ProfileLimits = z.object({
-  limitBytesPerSecond: SettingsSchema.shape.limitBytesPerSecond,
+  /** 0: no limit, whatever the settings say */
+  limitBytesPerSecond: z.int().min(0).nullable(),
   downloadsAtOnce: SettingsSchema.shape.downloadsAtOnce.nullable(),
   connectionsPerHost: SettingsSchema.shape.connectionsPerHost.nullable(),
   connectionsPerDownload: SettingsSchema.shape.connectionsPerDownload.nullable(),

@@ -32,7 +32,7 @@ function currentLine({ current: { name, by, until } }: ProfilesView): string {
 function limitsNote(limits: ProfileLimits): string {
   const { limitBytesPerSecond, downloadsAtOnce, connectionsPerHost, connectionsPerDownload } = limits
   const parts = [
-    limitBytesPerSecond !== null && formatRate(limitBytesPerSecond),
+    limitBytesPerSecond !== null && (limitBytesPerSecond === 0 ? 'no speed limit' : formatRate(limitBytesPerSecond)),
     downloadsAtOnce !== null && `${downloadsAtOnce} at once`,
     connectionsPerHost !== null && `${connectionsPerHost} connections a host`,
     connectionsPerDownload !== null && `${connectionsPerDownload} connections a download`,
@@ -81,7 +81,7 @@ export async function setProfile(text: string, flags: ProfileFlags): Promise<num
   const orNull = <T>(value: T | 'default' | 'none' | undefined): T | null | undefined =>
     value === 'default' || value === 'none' ? null : value
   const patch = {
-    limitBytesPerSecond: orNull(flags.limitRate),
+    limitBytesPerSecond: flags.limitRate === 'none' ? 0 : orNull(flags.limitRate),
     downloadsAtOnce: orNull(flags.jobs),
     connectionsPerHost: orNull(flags.maxHostConnections),
     connectionsPerDownload: orNull(flags.connections),

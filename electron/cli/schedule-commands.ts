@@ -28,7 +28,7 @@ export interface UseFlags extends JsonFlags {
 }
 
 export interface ProfileFlags extends JsonFlags {
-  limitRate?: number | 'none'
+  limitRate?: number | 'none' | 'default'
   jobs?: number | 'default'
   maxHostConnections?: number | 'default'
   connections?: number | 'default'
@@ -144,7 +144,9 @@ function addProfileCommands(schedule: Command, run: Run): void {
     .description('change what a profile says; “default” means as the settings say')
     .argument('<name>', 'full, day, calls or night')
     .addOption(
-      valued('--limit-rate <rate>', 'bytes a second in all: 500K, 2M; none: as the settings say', parseRateOrNone),
+      valued('--limit-rate <rate>', 'bytes a second in all: 500K, 2M; none: no limit', (text) =>
+        /^default$/i.test(text.trim()) ? 'default' : parseRateOrNone(text),
+      ),
     )
     .addOption(valued('-j, --jobs <n>', 'downloads at once', orDefault(100)))
     .addOption(valued('--max-host-connections <n>', 'connections to one host', orDefault(64)))

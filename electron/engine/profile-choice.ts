@@ -76,7 +76,8 @@ export function currentProfile(
 export function effectiveSettings(settings: Settings, limits: ProfileLimits): Settings {
   return {
     ...settings,
-    limitBytesPerSecond: limits.limitBytesPerSecond ?? settings.limitBytesPerSecond,
+    limitBytesPerSecond:
+      limits.limitBytesPerSecond === 0 ? null : (limits.limitBytesPerSecond ?? settings.limitBytesPerSecond),
     downloadsAtOnce: limits.downloadsAtOnce ?? settings.downloadsAtOnce,
     connectionsPerHost: limits.connectionsPerHost ?? settings.connectionsPerHost,
     connectionsPerDownload: limits.connectionsPerDownload ?? settings.connectionsPerDownload,

@@ -33,6 +33,8 @@ test('profiles are shown, changed and chosen for a while', async () => {
   expect(used.stdout).toMatch(/^Profile: calls, chosen by hand, until /)
   const listed = await profile()
   expect(listed.stdout).toMatch(/^day +1.0 MB\/s, 1 at once, 4 connections a host.*Mon-Sun 00:00-24:00$/m)
+  expect((await profile('set', 'day', '--limit-rate', 'none')).stdout).toMatch(/^day: no speed limit, 1 at once/)
+  expect((await profile('set', 'day', '--limit-rate', 'default')).stdout).toMatch(/^day: 1 at once/)
   expect((await profile('use', 'auto')).stdout).toMatch(/^Profile: day, by the schedule\n$/)
   expect(await profile('set', 'day', '--window', 'sometimes')).toMatchObject({ code: 2 })
 })

@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises'
 import { expect, test } from 'vitest'
 import { connectLocal } from '../../electron/rpc/local-server.ts'
 import { complaintsOf } from '../helpers/chromium.ts'
+import { jsonLines } from '../helpers/cli.ts'
 import { faults } from '../helpers/fault-server.ts'
 import { home, openWindow, page, server, useHost } from '../helpers/hosted-window.ts'
 import { addLinks, row } from '../helpers/window.ts'
@@ -57,7 +58,7 @@ test('a profile is chosen by hand and given up again, and what it allows is set'
   await page.getByText('Chosen by hand').waitFor()
   await page.getByRole('menuitem', { name: 'Edit profiles…' }).click()
   const dialog = page.getByRole('dialog', { name: 'Profiles' })
-  await dialog.getByLabel('Speed limit').fill('0.5')
+  await dialog.getByLabel('Limit in MB/s').fill('0.5')
   const week = dialog.getByRole('grid', { name: 'When “Calls” holds' })
   await week.focus()
   await page.keyboard.press('Shift+PageDown')
@@ -67,7 +68,20 @@ test('a profile is chosen by hand and given up again, and what it allows is set'
   await dialog.waitFor({ state: 'hidden' })
   await page.getByRole('button', { name: 'Profile: Calls' }).click()
   await page.getByRole('menuitemradio', { name: /Calls.*500 kB\/s/ }).waitFor()
+  // For a while, which the toolbar says; and without a limit, whatever the settings say.
+  await page.getByRole('menuitem', { name: 'Hold “Calls”' }).click()
+  await page.getByRole('menuitem', { name: 'For 2 hours' }).click()
+  await page.getByRole('button', { name: /^Profile: Calls until .*\d\d:\d\d$/ }).click()
+  await page.getByText(/^Chosen by hand until .*\d\d:\d\d$/).waitFor()
+  await page.getByRole('menuitem', { name: 'Edit profiles…' }).click()
+  await dialog.getByLabel('Speed limit').selectOption('No limit')
+  await dialog.getByRole('button', { name: 'Save' }).click()
+  await dialog.waitFor({ state: 'hidden' })
+  await page.getByRole('button', { name: 'Profile: Calls' }).click()
+  await page.getByRole('menuitemradio', { name: /Calls.*No limit/ }).waitFor()
+  const [view] = jsonLines((await home.run('schedule', 'profile', '--json')).stdout)
+  expect(view).toMatchObject({ effective: { limitBytesPerSecond: null }, current: { name: 'calls', by: 'hand' } })
   await page.getByRole('menuitem', { name: /Back to the schedule/ }).click()
-  await page.getByRole('button', { name: /Profile: (Full|Calls)/ }).waitFor()
+  await page.getByRole('button', { name: /Profile: (Full|Calls)$/ }).waitFor()
   expect(complaints).toEqual([])
 })

@@ -78,6 +78,10 @@ test('what was chosen by hand holds until its time, and not a moment longer', ()
 
 test('a profile decides what it names, and nothing else', () => {
   const settings = { ...DEFAULT_SETTINGS, downloadFolder: '/d', limitBytesPerSecond: 500 }
+  expect(effectiveSettings(settings, { ...profiles.full, limitBytesPerSecond: 0 })).toEqual({
+    ...settings,
+    limitBytesPerSecond: null,
+  })
   expect(effectiveSettings(settings, profiles.full)).toEqual(settings)
   expect(effectiveSettings(settings, { ...profiles.full, downloadsAtOnce: 1 })).toEqual({
     ...settings,

@@ -26,6 +26,18 @@ test('a profile that was left alone says nothing, and what was typed is read', (
   })
 })
 
+test('no limit, and no word about one, are different things', () => {
+  const forms = toProfileForms(VIEW)
+  expect(forms.full.limitKind).toBe('settings')
+  expect(readProfile({ ...forms.full, limitKind: 'none' }, VIEW.profiles[0]!).patch).toEqual({ limitBytesPerSecond: 0 })
+  expect(readProfile({ ...forms.day, limitKind: 'settings' }, day).patch).toEqual({ limitBytesPerSecond: null })
+  const unlimited = { ...day, limitBytesPerSecond: 0 }
+  const stored = toProfileForms({ ...VIEW, profiles: [unlimited] }).day
+  expect(stored).toMatchObject({ limitKind: 'none', limit: '' })
+  expect(readProfile(stored, unlimited).patch).toEqual({})
+  expect(readProfile({ ...stored, limitKind: 'limit' }, unlimited).problems).toEqual(new Set(['limit']))
+})
+
 test('what cannot be is told, and found in the other profiles as well', () => {
   const forms = toProfileForms(VIEW)
   const wrong = { ...forms.day, limit: 'x', connectionsPerHost: '0', windows: 'Mon', timeZone: 'nowhere' }

@@ -16,8 +16,12 @@ export const PROFILE_NUMBERS = {
 } as const
 export type ProfileNumber = keyof typeof PROFILE_NUMBERS
 
+/** What a profile says of the speed: nothing, that there is no limit, or one. */
+export const LIMIT_KINDS = ['settings', 'none', 'limit'] as const
+
 export interface ProfileForm extends Record<ProfileNumber, string> {
-  /** MB/s */
+  limitKind: (typeof LIMIT_KINDS)[number]
+  /** MB/s, of a limit */
   limit: string
   /** empty: by hand only */
   windows: string
@@ -30,6 +34,7 @@ export type ProfileForms = Record<ProfileName, ProfileForm>
 export function toProfileForms({ profiles }: ProfilesView): ProfileForms {
   const text = (value: number | null) => (value === null ? '' : String(value))
   const formOf = (profile: ProfileView): ProfileForm => ({
+    limitKind: limitKindOf(profile.limitBytesPerSecond),
     limit: shortLimit(profile.limitBytesPerSecond),
     downloadsAtOnce: text(profile.downloadsAtOnce),
     connectionsPerHost: text(profile.connectionsPerHost),
@@ -40,9 +45,13 @@ export function toProfileForms({ profiles }: ProfilesView): ProfileForms {
   return Object.fromEntries(profiles.map((profile) => [profile.name, formOf(profile)])) as ProfileForms
 }
 
+function limitKindOf(bytesPerSecond: number | null): ProfileForm['limitKind'] {
+  return bytesPerSecond === null ? 'settings' : bytesPerSecond === 0 ? 'none' : 'limit'
+}
+
 /** With fewer digits than some limits have: left alone, such a one stays as it is. */
 function shortLimit(bytesPerSecond: number | null): string {
-  return limitText(bytesPerSecond === null ? null : Math.max(1000, Math.round(bytesPerSecond / 1000) * 1000))
+  return limitText(!bytesPerSecond ? null : Math.max(1000, Math.round(bytesPerSecond / 1000) * 1000))
 }
 
 export function readProfile(
@@ -50,10 +59,8 @@ export function readProfile(
   stored: ProfileView,
 ): { patch: ProfilePatch; problems: ReadonlySet<ProfileProblem> } {
   const problems = new Set<ProfileProblem>()
-  const limit = readLimit(form.limit)
-  const limitBytesPerSecond =
-    form.limit === shortLimit(stored.limitBytesPerSecond) ? stored.limitBytesPerSecond : (limit ?? null)
-  if (limit === undefined) problems.add('limit')
+  const limitBytesPerSecond = readProfileLimit(form, stored)
+  if (limitBytesPerSecond === undefined) problems.add('limit')
   const number = (key: ProfileNumber): number | null => {
     const text = form[key].trim()
     if (text === '') return null
@@ -66,7 +73,7 @@ export function readProfile(
   const zone = form.timeZone.trim()
   if (zone !== '' && !isTimeZone(zone)) problems.add('timeZone')
   const said: ProfilePatch = {
-    limitBytesPerSecond,
+    limitBytesPerSecond: limitBytesPerSecond ?? null,
     downloadsAtOnce: number('downloadsAtOnce'),
     connectionsPerHost: number('connectionsPerHost'),
     connectionsPerDownload: number('connectionsPerDownload'),
@@ -75,6 +82,13 @@ export function readProfile(
   }
   const before: Record<string, unknown> = { ...stored }
   return { patch: Object.fromEntries(Object.entries(said).filter(([key, value]) => before[key] !== value)), problems }
+}
+
+/** Undefined: no number. */
+function readProfileLimit({ limitKind, limit }: ProfileForm, stored: ProfileView): number | null | undefined {
+  if (limitKind !== 'limit') return limitKind === 'none' ? 0 : null
+  const before = stored.limitBytesPerSecond
+  return before && limit === shortLimit(before) ? before : (readLimit(limit) ?? undefined)
 }
 
 /** Profiles that cannot be saved as they stand. */

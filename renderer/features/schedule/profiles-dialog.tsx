@@ -10,6 +10,7 @@ import { Choice } from '../../ui/choice.tsx'
 import { Dialog } from '../../ui/dialog.tsx'
 import { Field } from '../../ui/field.tsx'
 import {
+  LIMIT_KINDS,
   PROFILE_NUMBERS,
   type ProfileForm,
   type ProfileNumber,
@@ -99,15 +100,31 @@ function Form({ view }: { view: ProfilesView }) {
         >
           {(control) => (
             <span className="field-row">
-              <input
+              <select
                 {...control}
-                className="input input-number"
-                inputMode="decimal"
-                value={form.limit}
-                placeholder={t('settings.asSettings')}
-                onChange={(event) => set({ limit: event.target.value })}
-              />
-              <span className="unit">{t('settings.limitUnit')}</span>
+                className="input select"
+                value={form.limitKind}
+                onChange={(event) => set({ limitKind: event.target.value as ProfileForm['limitKind'] })}
+              >
+                {LIMIT_KINDS.map((kind) => (
+                  <option key={kind} value={kind}>
+                    {t(`profiles.limits.${kind}`)}
+                  </option>
+                ))}
+              </select>
+              {form.limitKind === 'limit' && (
+                <>
+                  <input
+                    className="input input-number"
+                    aria-label={t('profiles.limit')}
+                    aria-invalid={problems.has('limit') || undefined}
+                    inputMode="decimal"
+                    value={form.limit}
+                    onChange={(event) => set({ limit: event.target.value })}
+                  />
+                  <span className="unit">{t('settings.limitUnit')}</span>
+                </>
+              )}
             </span>
           )}
         </Field>
