@@ -5,6 +5,7 @@
 import type { ErrorParams } from './errors.ts'
 import type { OutlookKind } from './forecast.ts'
 import type { ChecksumAlgorithm, DigestSource } from './integrity.ts'
+import type { RepeatId, RunResult } from './repeats.ts'
 import type { QueueId, TaskId } from './schemas.ts'
 
 /** Of a task, as it was then. */
@@ -30,6 +31,15 @@ interface QueueFacts {
   queueId: QueueId
   /** its name */
   queue: string
+}
+
+interface WebhookFacts {
+  workOf: QueueId | null
+  queue: string | null
+  origin: string
+  status: number | null
+  tries: number
+  reason: string
 }
 
 /** Params by kind. Entries of tasks have `taskId`, unless `count` of them are told as one. */
@@ -93,6 +103,34 @@ export interface JournalParams {
   slept: { ms: number }
   clock_set_back: { ms: number }
   profile_changed: { profile: string }
+  /** a run of a repeating download: what became of it; said again where its download ended later */
+  repeated: {
+    repeatId: RepeatId
+    /** epoch ms at which the run began: the same in all that is said of it */
+    runAt: number
+    /** of its file; where there is none yet, as the link has it */
+    name: string
+    url: string
+    queueId: QueueId
+    result: RunResult
+    /** the run before is still under way, so this one was left out */
+    busy: boolean
+    /** names of older results that were deleted, and of those that somebody has changed, which stay */
+    deleted: string[]
+    kept: string[]
+    message: string
+    error: ErrorParams
+  }
+  /** a command that was to run when the work of a queue (`workOf` null: of all) was done; `exitCode` null: `reason` says why */
+  command_ended: {
+    workOf: QueueId | null
+    queue: string | null
+    program: string
+    exitCode: number | null
+    reason: string
+  }
+  /** a webhook that was to be told: its address may hold a secret, so only where it is. `status` null: `reason` says why */
+  webhook_told: WebhookFacts
   /** the report of a night was made */
   reported: { night: string; because: 'done' | 'night_ended' }
 }

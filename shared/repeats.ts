@@ -69,6 +69,8 @@ const EpochMs = z.int().min(0).max(8_640_000_000_000_000)
  */
 export const RUN_RESULTS = ['started', 'downloaded', 'unchanged', 'same', 'failed', 'skipped'] as const
 
+export type RunResult = (typeof RUN_RESULTS)[number]
+
 const RepeatRun = z.object({
   at: EpochMs,
   result: z.enum(RUN_RESULTS),

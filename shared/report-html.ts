@@ -52,6 +52,8 @@ ${undone(report)}
 ${quiet(report)}
 ${hosts(report)}
 ${incidents(report)}
+${repeats(report)}
+${done(report)}
 ${changed(report)}
 ${retried(report)}
 ${queues(report)}
@@ -245,6 +247,34 @@ function incidents(report: NightReport): Markup | null {
     table(report.incidents, [
       { head: 'When', kind: 'time', cell: ({ from, to }) => formatSpan(from, to, report.timeZone) },
       { head: 'What', cell: ({ text }) => text },
+    ]),
+  )
+}
+
+function repeats(report: NightReport): Markup | null {
+  const next = ({ nextAt }: NightReport['repeats'][number]) =>
+    nextAt === null ? 'not planned' : formatMoment(nextAt, report.timeZone)
+  return section(
+    'Repeating downloads',
+    table(report.repeats, [
+      download,
+      when(report),
+      {
+        head: 'What became of it',
+        cell: ({ result, text }) => (result === 'failed' ? html`<span class="bad">${text}</span>` : text),
+      },
+      { head: 'Next', kind: 'time', cell: next },
+      link,
+    ]),
+  )
+}
+
+function done(report: NightReport): Markup | null {
+  return section(
+    'Done when the work was done',
+    table(report.done, [
+      when(report),
+      { head: 'What', cell: ({ ok, text }) => (ok ? text : html`<span class="bad">${text}</span>`) },
     ]),
   )
 }

@@ -3,7 +3,7 @@ import type { ErrorParams } from './errors.ts'
 import { formatBytes, formatCount, formatDuration, formatRate } from './format.ts'
 import { type ChecksumAlgorithm, DIGEST_SOURCE_NAMES, type DigestSource } from './integrity.ts'
 import { formatDay, formatSpan } from './local-time.ts'
-import type { Incident, NextStep, NightReport, QuietCode, ReportTotals } from './report.ts'
+import type { DoneItem, Incident, NextStep, NightReport, QuietCode, RepeatedItem, ReportTotals } from './report.ts'
 
 /** `1 file`, `2,000 files` */
 export function counted(count: number, one: string, many = `${one}s`): string {
@@ -91,6 +91,50 @@ export function refusalSentence(host: { host: string; status: number | null; com
   return `“${host.host}” asked for fewer requests${how}, ${host.complaints === 1 ? 'once' : `${formatCount(host.complaints)} times`}; it was left alone as long as it asked.`
 }
 
+type Run = Pick<RepeatedItem, 'name' | 'result' | 'deleted' | 'kept' | 'reason'>
+
+/** `busy`: it was left out because the run before was still under way. */
+export function repeatSentence({ name, result, deleted, kept, reason }: Run, busy: boolean): string {
+  const quoted = (names: readonly string[]) => names.map((one) => `“${one}”`).join(', ')
+  const what: Record<RepeatedItem['result'], string> = {
+    started: 'Its download is under way.',
+    downloaded: `Downloaded as “${name}”.`,
+    unchanged: `The server says that it is still “${name}”; nothing was downloaded.`,
+    same: `Downloaded, found to be the same as “${name}”, and removed again.`,
+    failed: `${reason?.title ?? 'It failed'}. The next run tries it again, with what is here.`,
+    skipped: busy ? 'Left out: the run before was still under way.' : 'Left out: its time was missed.',
+  }
+  return [
+    what[result],
+    // The double of what was there is no older result.
+    deleted.length > 0 && result !== 'same' ? `Only the latest are kept, so ${quoted(deleted)} went.` : '',
+    kept.length > 0 ? `${quoted(kept)} stayed: somebody has changed it since.` : '',
+  ]
+    .filter((part) => part !== '')
+    .join(' ')
+}
+
+const DONE: Record<DoneItem['code'], { good: string; bad: string; none: string }> = {
+  command: {
+    good: '“{{program}}” was run for {{work}} and ended with code {{exitCode}}.',
+    bad: '“{{program}}” was run for {{work}} and ended with code {{exitCode}}; what it wrote is in the log.',
+    none: '“{{program}}” could not be run for {{work}}: {{why}}',
+  },
+  webhook: {
+    good: '{{origin}} was told of {{work}} and answered with status {{status}}.',
+    bad: '{{origin}} was to be told of {{work}} and answered with status {{status}} (tries: {{tries}}).',
+    none: '{{origin}} could not be told of {{work}} (tries: {{tries}}): {{why}}',
+  },
+}
+
+/** `params.queue` null: of all queues together. */
+export function doneSentence(code: DoneItem['code'], ok: boolean, params: ErrorParams): string {
+  const { good, bad, none } = DONE[code]
+  const answered = (params.exitCode ?? params.status ?? null) !== null
+  const work = params.queue === null ? 'all queues' : `“${params.queue}”`
+  return fill(ok ? good : answered ? bad : none, { ...params, work, why: params.reason ?? '' })
+}
+
 const NEXT: Record<NextStep['code'], string> = {
   now: '{{downloads}} under way or next in turn.',
   battery: '{{downloads}} when the machine runs on mains power again.',
@@ -102,6 +146,7 @@ const NEXT: Record<NextStep['code'], string> = {
   stopped: '{{downloads}} in “{{queue}}”, which is stopped: start it.',
   paused: '{{downloads}} paused: resume them.',
   decision: '{{downloads}} changed on the server: decide whether to start over.',
+  repeat: '{{repeats}} asked for again, and downloaded where changed.',
   failed: '{{downloads}} failed and are not tried again by themselves: see the next steps.',
 }
 
@@ -152,6 +197,7 @@ function fill(template: string, params: ErrorParams): string {
   return template.replace(/\{\{(\w+)\}\}/g, (_, name: string) => {
     const value = params[name]
     if (name === 'downloads' && typeof value === 'number') return counted(value, 'download')
+    if (name === 'repeats' && typeof value === 'number') return counted(value, 'repeating download')
     if (name === 'reason' && typeof value === 'string') return AWAY[value] ?? value
     if (name === 'ms' && typeof value === 'number') return formatDuration(value)
     return String(value ?? '?')

@@ -5,6 +5,7 @@
  */
 import { z } from 'zod'
 import { CHECKSUM_ALGORITHMS, DIGEST_SOURCES } from './integrity.ts'
+import { RepeatId, RUN_RESULTS } from './repeats.ts'
 import { QueueId, TaskId } from './schemas.ts'
 import { TASK_STATES } from './task-state.ts'
 
@@ -80,6 +81,37 @@ export const ChangedItem = z.object({
   decision: z.enum(['restart', 'keep']).nullable(),
 })
 export type ChangedItem = z.infer<typeof ChangedItem>
+
+/** A run of a repeating download, and what became of it. */
+export const RepeatedItem = z.object({
+  repeatId: RepeatId,
+  /** when it began */
+  at: Time,
+  name: z.string(),
+  url: z.string(),
+  queueId: QueueId,
+  result: z.enum(RUN_RESULTS),
+  /** older results that had to go, and those that somebody had changed, which stayed: names */
+  deleted: z.array(z.string()),
+  kept: z.array(z.string()),
+  /** why it failed; null: it did not */
+  reason: Reason.nullable(),
+  /** when it runs next, as of now; null: it is paused, or there is no such repeat any more */
+  nextAt: Time.nullable(),
+  text: z.string(),
+})
+export type RepeatedItem = z.infer<typeof RepeatedItem>
+
+/** What was done because the work of a queue or of all was done, and how that ended. */
+export const DoneItem = z.object({
+  code: z.enum(['command', 'webhook']),
+  at: Time,
+  /** it ended with code 0, or was answered with a 2xx */
+  ok: z.boolean(),
+  params: Params,
+  text: z.string(),
+})
+export type DoneItem = z.infer<typeof DoneItem>
 
 /** A host that asked for fewer requests (429, 503, Retry-After), or denied one download after the other (403). `until` null: it was not seen to be over it. */
 export const RefusingHost = z.object({
@@ -174,6 +206,7 @@ export const NEXT_CODES = [
   'battery',
   'paused',
   'decision',
+  'repeat',
   'failed',
 ] as const
 export const NextStep = z.object({
@@ -181,7 +214,7 @@ export const NextStep = z.object({
   /** null: not at a known time */
   at: Time.nullable(),
   queueId: QueueId.nullable(),
-  /** of the downloads among `undone` */
+  /** of the downloads among `undone`; of repeating ones where it is `repeat` */
   count: Count,
   text: z.string(),
 })
@@ -243,9 +276,11 @@ export const NightReport = z.object({
   failed: z.array(FailedItem),
   retried: z.array(RetriedItem),
   changed: z.array(ChangedItem),
+  repeats: z.array(RepeatedItem),
   hosts: z.array(RefusingHost),
   quiet: z.array(QuietTime),
   incidents: z.array(Incident),
+  done: z.array(DoneItem),
   /** null: bytes by minute are not kept, or no more */
   graph: Graph.nullable(),
   undone: z.array(UndoneItem),

@@ -34,6 +34,10 @@ export function reportLines(report: NightReport): string[] {
     ]),
     ...list('Hosts that refused', report.hosts, ({ from, until, text }) => [`${span({ from, to: until })}: ${text}`]),
     ...list('What happened to the machine', report.incidents, ({ text, ...time }) => [`${span(time)}: ${text}`]),
+    ...list('Repeating downloads', report.repeats, ({ at: began, name, text, nextAt }) => [
+      `${at(began)}: ${name}: ${text}${nextAt === null ? '' : ` Next: ${at(nextAt)}.`}`,
+    ]),
+    ...list('Done when the work was done', report.done, ({ at: moment, text }) => [`${at(moment)}: ${text}`]),
     ...list('Tried again', report.retried, ({ name, times, reasons, outcome }) => [
       `${name}: ${counted(times, 'time')}, ${reasons.map((why) => `${why.title} × ${formatCount(why.times)}`).join(', ')}; ${OUTCOMES[outcome]}`,
     ]),

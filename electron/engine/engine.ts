@@ -107,6 +107,8 @@ export function createEngine(deps: EngineDeps): EngineApi {
   const notices = new Notices(deps)
   const machine: Machine = new Machine({
     ...{ ...deps, notices, network: unattended.presence },
+    journal: { note: (...what) => journal.note(...what) },
+    storeReport: () => reports.storeNow(),
     settings: () => settings,
     queues: () => queues,
     lane: () => lane,
@@ -143,6 +145,7 @@ export function createEngine(deps: EngineDeps): EngineApi {
     settings: () => settings,
     queueWorks: () => started || deps.isQueueOwned(),
     live: (task) => runner.live(task.id)?.writtenBytes ?? task.writtenBytes,
+    repeats: () => repeats.views(),
   })
   const history = new ThroughputHistory()
   const throughputListeners = new Set<(sample: ThroughputSample) => void>()
@@ -527,8 +530,7 @@ export function createEngine(deps: EngineDeps): EngineApi {
     ask: (request) => lane.request({ ...request, buckets: [] }),
     addTasks: (input) => add({ ...input, queueId: input.queueId && queues.resolve(input.queueId) }),
     retry,
-    removal,
-    notices,
+    ...{ removal, notices, journal, queueOf: (id) => queues.resolve(id) },
   })
 
   const handlers: Handlers<Contract> = {

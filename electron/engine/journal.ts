@@ -43,8 +43,13 @@ export class Journal {
   }
 
   /** Something that concerns no single task. Answers its id; null: it was not written. */
-  note<K extends JournalKind>(kind: K, params: JournalParams[K], at = this.#deps.clock.now()): number | null {
-    return this.#write([{ at, kind, taskId: null, code: null, params } as NewJournalEntry])[0] ?? null
+  note<K extends JournalKind>(
+    kind: K,
+    params: JournalParams[K],
+    at = this.#deps.clock.now(),
+    code: string | null = null,
+  ): number | null {
+    return this.#write([{ at, kind, taskId: null, code, params } as NewJournalEntry])[0] ?? null
   }
 
   /** A run ended; what its task hears next says how. */
@@ -164,13 +169,13 @@ function failure(kind: JournalKind, error: ErrorInfo, params: Record<string, unk
   }
 }
 
-function plainParams(params: ErrorParams): ErrorParams {
+export function plainParams(params: ErrorParams): ErrorParams {
   return Object.fromEntries(
     Object.entries(params).map(([key, value]) => [key, typeof value === 'string' ? withPlainLinks(value) : value]),
   )
 }
 
 /** Links in a sentence as a report may show them. */
-function withPlainLinks(text: string): string {
+export function withPlainLinks(text: string): string {
   return text.replace(/https?:\/\/[^\s“”"<>]+/gi, (link) => plainLink(link))
 }

@@ -8,6 +8,7 @@ import type { TaskPatch, TaskRecord } from '../../shared/records.ts'
 import type { Handlers } from '../../shared/rpc.ts'
 import type { QueueId, Settings } from '../../shared/schemas.ts'
 import type { Activity, PowerSource } from '../../shared/unattended.ts'
+import type { Journal } from './journal.ts'
 import type { Lane } from './lane/lane.ts'
 import type { NetworkPresence } from './network-presence.ts'
 import type { Notices } from './notices.ts'
@@ -28,6 +29,8 @@ export interface MachineDeps extends Pick<EngineDeps, 'store' | 'clock' | 'logge
   queues: () => Queues
   network: NetworkPresence
   notices: Notices
+  journal: Pick<Journal, 'note'>
+  storeReport: () => Promise<string | null>
   lane: () => Lane
   running: () => number
   /** limits or what may run are others now */

@@ -74,14 +74,18 @@ export function nightReport(facts: ReportFacts): NightReport {
     failed: story.failed.filter(inQueue(queueId)).slice(0, MOST_REPORT_ITEMS),
     retried: story.retried.filter(inQueue(queueId)).slice(0, MOST_REPORT_ITEMS),
     changed: story.changed.filter(inQueue(queueId)).slice(0, MOST_REPORT_ITEMS),
+    repeats: story.repeats.filter(inQueue(queueId)).slice(0, MOST_REPORT_ITEMS),
     hosts: story.hosts,
     quiet,
     incidents: incidentsOf(facts.entries, down, scope, queueId),
+    done: story.done.flatMap(({ workOf, ...line }) => (queueId === null || workOf === queueId ? [line] : [])),
     graph: graphOf(
       queueId === null ? facts.minutes : (facts.queueMinutes?.filter((m) => m.queueId === queueId) ?? null),
     ),
     undone: undoneItems(facts.undone, facts.queues).filter(inQueue(queueId)).slice(0, MOST_REPORT_ITEMS),
-    next: nextSteps(facts.undone, facts.queues).filter((step) => queueId === null || step.queueId === queueId),
+    next: nextSteps(facts.undone, facts.queues, [...facts.repeats.values()]).filter(
+      (step) => queueId === null || step.queueId === queueId,
+    ),
   }
 }
 

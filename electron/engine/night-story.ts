@@ -1,7 +1,16 @@
 /** What the journal says happened to downloads and hosts in a night, as the lines of its report. Pure. */
-import type { JournalEntry } from '../../shared/journal.ts'
-import type { ChangedItem, FailedItem, FinishedItem, RefusingHost, RetriedItem } from '../../shared/report.ts'
-import { refusalSentence, verifiedSentence } from '../../shared/report-text.en.ts'
+import type { EntryOf, JournalEntry } from '../../shared/journal.ts'
+import type { RepeatId } from '../../shared/repeats.ts'
+import type {
+  ChangedItem,
+  DoneItem,
+  FailedItem,
+  FinishedItem,
+  RefusingHost,
+  RepeatedItem,
+  RetriedItem,
+} from '../../shared/report.ts'
+import { doneSentence, refusalSentence, repeatSentence, verifiedSentence } from '../../shared/report-text.en.ts'
 import type { QueueId, TaskId } from '../../shared/schemas.ts'
 import { type DownTime, isRunEnd, type RunEnd, Situation } from './night-situation.ts'
 import type { Range } from './nights.ts'
@@ -12,6 +21,8 @@ export interface StoryFacts {
   entries: readonly JournalEntry[]
   /** epoch ms */
   now: number
+  /** when repeating downloads run next, as of now (epoch ms); null: paused */
+  repeats: ReadonlyMap<RepeatId, { queueId: QueueId; nextAt: number | null }>
   /** the engine that owns the queue runs now */
   alive: boolean
 }
@@ -26,6 +37,9 @@ export interface Story {
   retried: RetriedItem[]
   changed: ChangedItem[]
   hosts: RefusingHost[]
+  repeats: RepeatedItem[]
+  /** `workOf` null: of all queues */
+  done: (DoneItem & { workOf: QueueId | null })[]
   /** runs, each as long as it was under way */
   runs: Span[]
   /** bytes that runs brought, by queue: where they are not known by minute */
@@ -48,11 +62,12 @@ export function tellStory(facts: StoryFacts, scope: Range, down: readonly DownTi
   const failed = new Map<TaskId, FailedItem>()
   const changed = new Map<TaskId, ChangedItem>()
   const tries = new Map<TaskId, Tries>()
+  const repeats = new Map<string, RepeatedItem>()
   const activeMs = new Map<TaskId, number>()
   const situation = new Situation()
   const allowed = new AllowedTimes(scope, down)
   const story: Story = {
-    ...{ finished: [], failed: [], retried: [], changed: [], hosts: [], runs: [], removed: 0 },
+    ...{ finished: [], failed: [], retried: [], changed: [], hosts: [], repeats: [], done: [], runs: [], removed: 0 },
     ...{ brought: new Map(), added: new Map(), allowed: new Map(), names: new Map() },
   }
   const runOf = (queueId: QueueId, from: number, to: number) =>
@@ -127,6 +142,17 @@ export function tellStory(facts: StoryFacts, scope: Range, down: readonly DownTi
       case 'decided': {
         const line = changed.get(taskId!)
         if (line) line.decision = entry.params.decision
+        break
+      }
+      case 'repeated':
+        repeats.set(`${entry.params.repeatId} ${entry.params.runAt}`, repeatedItem(entry, facts.repeats))
+        break
+      case 'command_ended':
+        story.done.push(doneItem(entry, 'command', entry.params.exitCode === 0))
+        break
+      case 'webhook_told': {
+        const { status } = entry.params
+        story.done.push(doneItem(entry, 'webhook', status !== null && status >= 200 && status < 300))
       }
     }
   }
@@ -141,9 +167,25 @@ export function tellStory(facts: StoryFacts, scope: Range, down: readonly DownTi
       ...item,
       reasons: [...byCode.values()].sort((a, b) => b.times - a.times),
     })),
+    repeats: [...repeats.values()],
     hosts: refusals(facts.entries, scope),
     allowed: allowed.take(),
   }
+}
+
+function repeatedItem({ code, params }: EntryOf<'repeated'>, known: StoryFacts['repeats']): RepeatedItem {
+  const { repeatId, runAt, name, url, queueId, result, busy, deleted, kept, message, error } = params
+  const reason = code === null ? null : reasonOf(code, message, error)
+  const line = { repeatId, at: runAt, name, url, queueId, result, deleted, kept, reason }
+  return { ...line, nextAt: known.get(repeatId)?.nextAt ?? null, text: repeatSentence(line, busy) }
+}
+
+function doneItem(
+  { at, params: { workOf, ...params } }: EntryOf<'command_ended' | 'webhook_told'>,
+  code: DoneItem['code'],
+  ok: boolean,
+): Story['done'][number] {
+  return { code, at, ok, params, text: doneSentence(code, ok, params), workOf }
 }
 
 function add(counts: Map<QueueId, number>, key: QueueId, count: number): void {

@@ -1,8 +1,11 @@
 /** What repeating downloads decide: what is due, what a reply means, what files are called. Pure. */
-import type { RepeatResult, RepeatSettings, RepeatState } from '../../shared/repeats.ts'
+import { basename } from 'node:path'
+import { type JournalParams, plainLink } from '../../shared/journal.ts'
+import type { RepeatResult, RepeatRun, RepeatSettings, RepeatState } from '../../shared/repeats.ts'
 import type { ProbeResult } from '../../shared/schemas.ts'
 import { parseTimes } from '../../shared/windows.ts'
-import { extensionOf, sanitizeFilename } from './filename.ts'
+import { extensionOf, filenameFrom, sanitizeFilename } from './filename.ts'
+import { plainParams, withPlainLinks } from './journal.ts'
 import { localText, nextWeekTime } from './window-times.ts'
 
 /** Later than this a run was missed: the machine slept, or was off. */
@@ -77,4 +80,22 @@ export function pruned(
   // Where older ones stay for good, only the latest is of use: to compare the next with.
   if (keepLast === null) return { stay: results.slice(0, 1), go: [] }
   return { stay: results.slice(0, keepLast), go: results.slice(keepLast) }
+}
+
+export function nameOfLink(url: string): string {
+  return filenameFrom({ contentDisposition: undefined, finalUrl: url, originalUrl: url, contentType: null })
+}
+
+/** What the journal says of a run. */
+export function repeated(
+  { repeatId, url, queueId }: Pick<JournalParams['repeated'], 'repeatId' | 'url' | 'queueId'>,
+  { at, result, path, taskId, error, deleted, kept }: RepeatRun,
+): JournalParams['repeated'] {
+  return {
+    ...{ repeatId, runAt: at, queueId, result, busy: result === 'skipped' && taskId !== null },
+    ...{ name: path === null ? nameOfLink(url) : basename(path), url: plainLink(url) },
+    deleted: deleted.map((one) => basename(one)),
+    kept: kept.map((one) => basename(one)),
+    ...{ message: withPlainLinks(error?.message ?? ''), error: plainParams(error?.params ?? {}) },
+  }
 }

@@ -17,16 +17,16 @@ import {
   type RepeatView,
 } from '../../shared/repeats.ts'
 import type { Handlers } from '../../shared/rpc.ts'
-import type { AddTasksInput, AddTasksResult, ProbeResult, TaskId } from '../../shared/schemas.ts'
+import type { AddTasksInput, AddTasksResult, ProbeResult, QueueId, TaskId } from '../../shared/schemas.ts'
 import { digestFile } from './checksum.ts'
-import { filenameFrom } from './filename.ts'
 import { splitCredentials } from './http/credentials.ts'
 import { isPlainGet } from './http/redirects.ts'
+import type { Journal } from './journal.ts'
 import type { Notices } from './notices.ts'
 import type { EngineDeps } from './ports.ts'
 import { type Ask, probeUnless } from './probe.ts'
 import type { Removal } from './removal.ts'
-import { ASK_MS, dueOf, isUnchanged, pruned, repeatName } from './repeat-plan.ts'
+import { ASK_MS, dueOf, isUnchanged, nameOfLink, pruned, repeated, repeatName } from './repeat-plan.ts'
 import { withoutSecrets } from './task-view.ts'
 import { systemTimeZone, timeZone } from './window-times.ts'
 
@@ -36,6 +36,9 @@ export interface RepeatsDeps extends Pick<EngineDeps, 'store' | 'clock' | 'fs' |
   retry: (tasks: readonly TaskRecord[]) => number
   removal: Pick<Removal, 'remove'>
   notices: Pick<Notices, 'add' | 'dropWhere'>
+  journal: Pick<Journal, 'note'>
+  /** the queue that downloads for this one are in */
+  queueOf: (id: QueueId) => QueueId
 }
 
 /** A run that could not even be begun is tried again after so long. */
@@ -277,8 +280,15 @@ export class Repeats {
     if (!record) return
     const state = { ...record.state, ...patch }
     this.#deps.store.updateRepeat(id, { state })
+    if (patch.last && patch.last !== record.state.last) this.#note(record, patch.last)
     if (state.askedUntil === null) this.#deps.notices.dropWhere('repeat_missed', { id })
     this.reload()
+  }
+
+  /** What became of a run goes into the journal. */
+  #note({ id, settings }: RepeatRecord, run: RepeatRun): void {
+    const facts = { repeatId: id, url: settings.url, queueId: this.#deps.queueOf(settings.queueId) }
+    this.#deps.journal.note('repeated', repeated(facts, run), this.#deps.clock.now(), run.error?.code ?? null)
   }
 
   /** They are others now. */
@@ -358,10 +368,6 @@ export class Repeats {
 
 function isSame(a: Pick<RepeatResult, 'bytes' | 'sha256'>, b: Pick<RepeatResult, 'bytes' | 'sha256'>): boolean {
   return a.bytes === b.bytes && a.sha256 === b.sha256
-}
-
-function nameOfLink(url: string): string {
-  return filenameFrom({ contentDisposition: undefined, finalUrl: url, originalUrl: url, contentType: null })
 }
 
 /**

@@ -60,19 +60,24 @@ export function undoneItems(tasks: readonly TaskRecord[], queues: readonly OpenQ
 }
 
 /** The same for many as one line, the soonest first; what never goes on by itself comes last. */
-export function nextSteps(tasks: readonly TaskRecord[], queues: readonly OpenQueue[]): NextStep[] {
+export function nextSteps(
+  tasks: readonly TaskRecord[],
+  queues: readonly OpenQueue[],
+  repeats: readonly { queueId: QueueId; nextAt: number | null }[],
+): NextStep[] {
   const steps = new Map<string, Omit<NextStep, 'text'>>()
-  for (const task of tasks) {
-    const { code, at } = stepOf(
-      task,
-      queues.find(({ id }) => id === task.queueId),
-    )
-    const key = `${code} ${task.queueId}`
-    const known = steps.get(key) ?? { code, at, queueId: task.queueId, count: 0 }
+  const add = ({ code, at }: Step, queueId: QueueId) => {
+    const key = `${code} ${queueId}`
+    const known = steps.get(key) ?? { code, at, queueId, count: 0 }
     known.count++
     if (at !== null) known.at = Math.min(known.at ?? at, at)
     steps.set(key, known)
   }
+  for (const task of tasks) {
+    const queue = queues.find(({ id }) => id === task.queueId)
+    add(stepOf(task, queue), task.queueId)
+  }
+  for (const { queueId, nextAt } of repeats) if (nextAt !== null) add({ code: 'repeat', at: nextAt }, queueId)
   const rank = ({ code, at }: Omit<NextStep, 'text'>) =>
     code === 'now' ? 0 : at === null ? Number.POSITIVE_INFINITY : at
   return [...steps.values()]
@@ -81,6 +86,7 @@ export function nextSteps(tasks: readonly TaskRecord[], queues: readonly OpenQue
       ...step,
       text: nextSentence(step.code, {
         downloads: step.count,
+        repeats: step.count,
         queue: queues.find(({ id }) => id === step.queueId)?.name ?? '',
       }),
     }))

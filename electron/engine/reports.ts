@@ -6,6 +6,7 @@ import type { Contract } from '../../shared/contract.ts'
 import { toErrorInfo } from '../../shared/errors.ts'
 import type { JournalEntry, JournalQuery } from '../../shared/journal.ts'
 import type { TaskRecord, TaskStore } from '../../shared/records.ts'
+import type { RepeatView } from '../../shared/repeats.ts'
 import {
   MOST_REPORT_ITEMS,
   type Night,
@@ -62,6 +63,8 @@ export interface ReportsDeps extends Pick<EngineDeps, 'clock' | 'logger' | 'save
   /** as now, of tasks that run */
   live: (task: TaskRecord) => number
   timeZone?: string
+  /** repeating downloads as they are now */
+  repeats: () => readonly Pick<RepeatView, 'id' | 'queueId' | 'nextAt'>[]
 }
 
 export class Reports {
@@ -168,22 +171,44 @@ export class Reports {
     because: ReportReady['because'],
     isNews: (totals: ReportTotals) => boolean,
   ): Promise<void> {
-    const { journal, settings, saveReport, logger } = this.#deps
+    const { journal } = this.#deps
     const report = await this.get({ night })
-    let files: ReportReady['files'] = null
-    try {
-      const { reportHtml } = await import('../../shared/report-html.ts')
-      const contents = { json: `${JSON.stringify(report, null, 1)}\n`, html: reportHtml(report) }
-      files = (await saveReport?.(night, contents, settings().reportsKept)) ?? null
-    } catch (error) {
-      logger.error({ error: toErrorInfo(error).message, night }, 'the report of the night could not be stored')
-    }
+    const files = await this.#save(night, report)
     journal.note('reported', { night, because })
     const { finished, failed } = report.totals
     const tell = isNews(report.totals)
     const title = readyTitle(because, report.totals)
     for (const listener of this.listeners)
       listener({ night, because, title, summary: report.summary, finished, failed, tell, files })
+  }
+
+  /**
+   * Stores the report of this night as it is now, beside all that makes one; nobody is told. Answers where its JSON is;
+   * null: there are no reports, or it could not be stored.
+   */
+  async storeNow(): Promise<string | null> {
+    const { settings, saveReport, clock } = this.#deps
+    if (!saveReport || settings().reports === 'never' || settings().journalDays === 0) return null
+    let path: string | null = null
+    this.#make(async () => {
+      const night = nightAt(clock.now(), this.#zone)
+      path = (await this.#save(night, await this.get({ night })))?.json ?? null
+    })
+    await this.#making
+    return path
+  }
+
+  /** Null: nobody keeps it, or it could not be kept. */
+  async #save(night: Night, report: NightReport): Promise<ReportReady['files']> {
+    const { settings, saveReport, logger } = this.#deps
+    try {
+      const { reportHtml } = await import('../../shared/report-html.ts')
+      const contents = { json: `${JSON.stringify(report, null, 1)}\n`, html: reportHtml(report) }
+      return (await saveReport?.(night, contents, settings().reportsKept)) ?? null
+    } catch (error) {
+      logger.error({ error: toErrorInfo(error).message, night }, 'the report of the night could not be stored')
+      return null
+    }
   }
 
   // ── what it is made of ──
@@ -233,6 +258,9 @@ export class Reports {
       ...{ range, night, now, entries, undone, undoneByQueue },
       timeZone: this.#zone,
       alive: queueWorks(),
+      repeats: new Map(
+        this.#deps.repeats().map(({ id, queueId, nextAt }) => [id, { queueId: queues.resolve(queueId), nextAt }]),
+      ),
       queueId: input.queueId ?? null,
       minutes: isKnown ? store.receivedBytes(minutes) : null,
       queueMinutes: isKnown ? store.queueBytes(minutes) : null,

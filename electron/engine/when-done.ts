@@ -9,6 +9,7 @@ import type { WhenDone as Action } from '../../shared/queues.ts'
 import type { Handlers } from '../../shared/rpc.ts'
 import type { Settings } from '../../shared/schemas.ts'
 import { type Countdown, MACHINE_ACTIONS, type MachineAction, type WorkDone } from '../../shared/unattended.ts'
+import type { Journal } from './journal.ts'
 import type { Lane } from './lane/lane.ts'
 import type { Notices } from './notices.ts'
 import type { EngineDeps, Timer } from './ports.ts'
@@ -27,6 +28,9 @@ export interface WhenDoneDeps extends Pick<EngineDeps, 'clock' | 'logger' | 'run
   settings: () => Settings
   queues: Pick<Queues, 'of'>
   notices: Notices
+  journal: Pick<Journal, 'note'>
+  /** stores the report as it is now: where it is; null: there is none */
+  storeReport: () => Promise<string | null>
   lane: () => Lane
   /** downloads run, or are to begin in this night */
   isBusy: () => boolean
@@ -59,11 +63,15 @@ export class WhenDone {
   }
 
   async #act(work: FinishedWork, actions: readonly Action[]): Promise<void> {
+    const isReported = actions.some(({ kind }) => kind === 'command' || kind === 'webhook')
+    const report = actions.some(({ kind }) => kind === 'command') ? await this.#deps.storeReport() : null
     for (const action of actions) {
       if (action.kind === 'notify') this.#notify(work)
-      if (action.kind === 'command') await this.#command(work, action.program, action.args)
+      if (action.kind === 'command') await this.#command(work, action.program, action.args, report)
       if (action.kind === 'webhook') await this.#webhook(work, action.url)
     }
+    // How they ended is a part of it, also where the machine goes off next.
+    if (isReported && !this.#stop.signal.aborted) await this.#deps.storeReport()
     const machine = MACHINE_ACTIONS.findLast((kind) => actions.some((action) => action.kind === kind))
     if (!machine || this.#stop.signal.aborted) return
     const stronger = Math.max(MACHINE_ACTIONS.indexOf(machine), MACHINE_ACTIONS.indexOf(this.#wanted ?? machine))
@@ -85,28 +93,35 @@ export class WhenDone {
     for (const listener of this.doneListeners) listener(told)
   }
 
-  async #command(work: FinishedWork, program: string, args: readonly string[]): Promise<void> {
-    const { runProgram, logger, notices } = this.#deps
+  async #command(work: FinishedWork, program: string, args: readonly string[], report: string | null): Promise<void> {
+    const { runProgram, logger, notices, journal } = this.#deps
+    const { queueId: workOf, queue } = work
+    let exitCode: number | null = null
     try {
       const { code, output } = await runProgram({
-        ...{ program, args, env: environmentOf(work), timeoutMs: COMMAND_MS, signal: this.#stop.signal },
+        ...{ program, args, env: environmentOf(work, report), timeoutMs: COMMAND_MS, signal: this.#stop.signal },
       })
+      exitCode = code
       logger.info({ program, code, output }, 'a command that was to run when done has ended')
-      if (code !== 0) throw new Error(`It ended with code ${code}; what it wrote is in the log.`)
+      if (code === 0) journal.note('command_ended', { workOf, queue, program, exitCode, reason: '' })
+      else throw new Error(`It ended with code ${code}; what it wrote is in the log.`)
     } catch (error) {
       if (this.#stop.signal.aborted) return
       const { message } = toErrorInfo(error)
       logger.error({ program, error: message }, 'a command that was to run when done failed')
+      journal.note('command_ended', { workOf, queue, program, exitCode, reason: message })
       notices.replace('done_command_failed', { program, reason: message })
     }
   }
 
   async #webhook(work: WorkDone, url: string): Promise<void> {
-    const { logger, notices, clock } = this.#deps
+    const { logger, notices, clock, journal } = this.#deps
     const { origin } = new URL(url)
+    const facts = { workOf: work.queueId, queue: work.queue, origin }
     for (let tries = 0; ; tries++) {
       try {
         const status = await this.#post(work, url)
+        journal.note('webhook_told', { ...facts, status, tries: tries + 1, reason: '' })
         return logger.info({ origin, status }, 'a webhook was told that the work is done')
       } catch (error) {
         if (this.#stop.signal.aborted) return
@@ -114,7 +129,12 @@ export class WhenDone {
         logger.warn({ origin, tries: tries + 1, error: message }, 'a webhook could not be told that the work is done')
         const pause = WEBHOOK_PAUSES_MS[tries]
         // The address may hold a secret: only who it is goes into the notice.
-        if (pause === undefined) return notices.replace('done_webhook_failed', { origin, reason: message })
+        if (pause === undefined) {
+          const status = error instanceof NighthaulError ? error.params.status : null
+          const answered = typeof status === 'number' ? status : null
+          journal.note('webhook_told', { ...facts, status: answered, tries: tries + 1, reason: message })
+          return notices.replace('done_webhook_failed', { origin, reason: message })
+        }
         await sleep(clock, pause, this.#stop.signal).catch(() => undefined)
       }
     }
@@ -216,8 +236,8 @@ export class WhenDone {
   }
 }
 
-/** What a command finds in its environment, beside what Nighthaul itself has there. */
-export function environmentOf(work: FinishedWork): Record<string, string> {
+/** What a command finds in its environment, beside what Nighthaul itself has there. `report`: where that is. */
+export function environmentOf(work: FinishedWork, report: string | null): Record<string, string> {
   let files = ''
   let left = 0
   for (const path of work.files) {
@@ -235,6 +255,7 @@ export function environmentOf(work: FinishedWork): Record<string, string> {
     NIGHTHAUL_STARTED_AT: new Date(work.startedAt).toISOString(),
     NIGHTHAUL_ENDED_AT: new Date(work.endedAt).toISOString(),
     NIGHTHAUL_FILES: files,
+    ...(report !== null && { NIGHTHAUL_REPORT: report }),
     NIGHTHAUL_FILES_LEFT_OUT: String(left + work.done - work.files.length),
   }
 }

@@ -60,6 +60,15 @@ it('each night one file, called by its date; none where the server says it is th
   }
   expect(await files(engine)).toEqual(['dump 2026-11-29.tar.gz', 'dump 2026-11-30.tar.gz'])
   expect((await engine.call('tasks.list', {})).total).toBe(2)
+  const told = await engine.call('report.get', { from: Date.parse('2026-11-26T12:00Z'), to: clock.now() + HOUR })
+  expect(told.repeats.map(({ repeatId, result, name, deleted }) => [repeatId, result, name, deleted])).toEqual([
+    [id, 'downloaded', 'dump 2026-11-27.tar.gz', []],
+    [id, 'unchanged', 'dump 2026-11-27.tar.gz', []],
+    [id, 'downloaded', 'dump 2026-11-29.tar.gz', []],
+    [id, 'downloaded', 'dump 2026-11-30.tar.gz', ['dump 2026-11-27.tar.gz']],
+  ])
+  expect(told.repeats.at(-1)!.nextAt).toBe((await viewOf(engine, id)).nextAt)
+  expect(told.next).toMatchObject([{ code: 'repeat', count: 1, at: Date.parse('2026-12-01T02:00Z') }])
   // Somebody works in the oldest of them: as long as before, and yet another file.
   const edited = (await viewOf(engine, id)).results[1]!.path
   await writeFile(edited, Buffer.alloc(SIZE, 7))

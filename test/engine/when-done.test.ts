@@ -4,7 +4,9 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { expect, it } from 'vitest'
+import { saveReport } from '../../electron/report-files.ts'
 import type { Contract } from '../../shared/contract.ts'
+import { NightReport } from '../../shared/report.ts'
 import type { EventNames, PayloadOf } from '../../shared/rpc.ts'
 import { clockOfHaste, startEngine, type TestEngine } from '../helpers/engine.ts'
 import { faults, startFaultServer } from '../helpers/fault-server.ts'
@@ -42,7 +44,9 @@ it('a queue that is done says so once, runs its command with the facts, and post
       response.end()
     })
   }).listen(0, '127.0.0.1')
-  await using engine = await startEngine()
+  await using engine = await startEngine({
+    saveReport: (night, contents, keep) => saveReport(engine.profile, night, contents, keep),
+  })
   const told = hear(engine, 'work.done')
   const script = join(engine.profile, 'done.mjs')
   const out = join(engine.profile, 'told.json')
@@ -83,6 +87,15 @@ it('a queue that is done says so once, runs its command with the facts, and post
       NIGHTHAUL_FAILED: '1',
       NIGHTHAUL_BYTES: String(2 * SIZE),
     })
+    const written = async () => NightReport.parse(JSON.parse(await readFile(env.NIGHTHAUL_REPORT, 'utf8')))
+    expect((await written()).totals).toMatchObject({ finished: 2, failed: 1 })
+    // How these ended is a part of it in the end.
+    await until(async () => (await written()).done.length === 2)
+    expect((await written()).done.map(({ code, ok, params }) => [code, ok, params.exitCode ?? params.status])).toEqual([
+      ['command', true, 0],
+      ['webhook', true, 204],
+    ])
+    expect(JSON.stringify(await written())).not.toContain('secret')
     expect(env.NIGHTHAUL_FILES.split('\n').sort()).toEqual([1, 2].map((n) => join(engine.folder, `${n}.bin`)))
     expect(await engine.call('notices.list')).toMatchObject([
       { code: 'queue_done', params: { queue: 'Night', done: 2, failed: 1 } },
@@ -111,6 +124,12 @@ it('a command or a webhook that fails is told, without what its address may hold
   const notices = await engine.call('notices.list')
   expect(notices.map(({ code }) => code).sort()).toEqual(['done_command_failed', 'done_webhook_failed'])
   expect(JSON.stringify(notices)).not.toContain('secret')
+  const { done } = await engine.call('report.get', { night: 'last' })
+  expect(done.map(({ code, ok }) => [code, ok])).toEqual([
+    ['command', false],
+    ['webhook', false],
+  ])
+  expect(JSON.stringify(done)).not.toContain('secret')
 })
 
 it('the machine is turned off after a countdown that can be called off, and never under other downloads', async () => {

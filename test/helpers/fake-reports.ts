@@ -83,7 +83,7 @@ function reportOf(night: string, now: number): NightReport {
   note(225, 'network_back', {})
   note(480, 'window_closed', QUEUE)
   const facts: ReportFacts = {
-    ...{ range, night, now, entries, timeZone: 'UTC', alive: true, queueId: null },
+    ...{ range, night, now, entries, timeZone: 'UTC', alive: true, queueId: null, repeats: new Map() },
     minutes: Array.from({ length: 480 }, (_, minute) => ({
       at: evening + minute * MINUTE_MS,
       bytes: Math.round(60e6 * (1.2 + Math.sin(minute / 40))),

@@ -67,7 +67,15 @@ export function minutes(...spans: [string, string, number?][]): { at: number; by
 export function report(script: Script, more: Partial<ReportFacts> = {}): NightReport {
   const came = more.minutes ?? []
   const made = nightReport({
-    ...{ range: RANGE, night: NIGHT, timeZone: 'UTC', now: RANGE.to + 1, alive: true, queueId: null },
+    ...{
+      range: RANGE,
+      night: NIGHT,
+      timeZone: 'UTC',
+      now: RANGE.to + 1,
+      alive: true,
+      repeats: new Map(),
+      queueId: null,
+    },
     entries: script.entries,
     minutes: came,
     queueMinutes: (came ?? []).map((minute) => ({ ...minute, queueId: 2 })),

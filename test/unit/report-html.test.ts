@@ -33,6 +33,13 @@ function withText(text: string): NightReport {
     changed: [{ ...item, at, reason, decision: null }],
     hosts: [{ host: text, from: at, until: null, status: null, complaints: 1, times: 1, text }],
     quiet: [{ from: at, to: at + 1, reasons: [{ code: 'silent', params: {}, ms: 1, text }] }],
+    repeats: [
+      {
+        ...{ repeatId: 1, at, name: text, url: text, queueId: 1, result: 'failed', deleted: [text], kept: [text] },
+        ...{ reason, nextAt: at, text },
+      },
+    ],
+    done: [{ code: 'command', at, ok: false, params: { program: text }, text }],
     incidents: [{ code: 'slept', params: {}, from: at, to: at, text }],
     undone: [{ ...item, state: 'queued', sizeBytes: 1, writtenBytes: 0, reason, nextAt: at, text }],
     next: [{ code: 'now', at, queueId: 1, count: 1, text }],

@@ -211,6 +211,42 @@ export function Incidents({ incidents }: { incidents: NightReport['incidents'] }
   )
 }
 
+export function Repeated({ items, now }: { items: NightReport['repeats']; now: number }) {
+  const { t } = useTranslation()
+  return (
+    <Section
+      title={t('report.repeatsTitle')}
+      items={items}
+      render={({ repeatId, at, name, result, text, nextAt }) => (
+        <li key={`${repeatId} ${at}`} className="report-item">
+          <div className="report-line">
+            <bdi>{name}</bdi>
+            <span className="report-aside number">{clockText(at, at)}</span>
+          </div>
+          <p className={result === 'failed' ? 'report-bad' : undefined}>{text}</p>
+          {nextAt !== null && <p className="faint">{t('report.repeatsNext', { time: clockText(nextAt, now) })}</p>}
+        </li>
+      )}
+    />
+  )
+}
+
+export function Done({ items }: { items: NightReport['done'] }) {
+  const { t } = useTranslation()
+  return (
+    <Section
+      title={t('report.doneTitle')}
+      items={items}
+      render={({ at, ok, text }, index) => (
+        <li key={`${at} ${index}`} className="report-timed">
+          <span className="number faint">{clockText(at, at)}</span>
+          <span className={ok ? undefined : 'report-bad'}>{text}</span>
+        </li>
+      )}
+    />
+  )
+}
+
 export function Retried({ items, total }: Totalled<RetriedItem>) {
   const { t } = useTranslation()
   return (

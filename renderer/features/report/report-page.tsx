@@ -13,7 +13,19 @@ import { useQueues } from '../../stores/queues.ts'
 import { Icon } from '../../ui/icon.tsx'
 import { clockText } from '../schedule/queue-words.ts'
 import { NightGraph } from './night-graph.tsx'
-import { Changed, Failed, Finished, Hosts, Incidents, Next, Quiet, Retried, Undone } from './report-lists.tsx'
+import {
+  Changed,
+  Done,
+  Failed,
+  Finished,
+  Hosts,
+  Incidents,
+  Next,
+  Quiet,
+  Repeated,
+  Retried,
+  Undone,
+} from './report-lists.tsx'
 import { useReport, useReportView } from './use-report.ts'
 import './report-page.css'
 
@@ -79,6 +91,8 @@ function Report({ report }: { report: NightReport }) {
       <Quiet times={report.quiet} totalMs={report.totals.quietMs} />
       <Hosts hosts={report.hosts} />
       <Incidents incidents={report.incidents} />
+      <Repeated items={report.repeats} now={report.madeAt} />
+      <Done items={report.done} />
       <Retried items={report.retried} total={report.totals.retried} />
       <Finished items={report.finished} total={report.totals.finished} />
     </>
