@@ -1,5 +1,6 @@
 /** One run of `get` over its URLs: adds them, follows them to their end, reports each exactly once. */
 import { exitCodeOf, MENDED_BY_THEMSELVES, NighthaulError, toErrorInfo } from '../../shared/errors.ts'
+import type { Subscription } from '../../shared/rpc.ts'
 import type { AddTasksInput, TaskDelta, TaskDetail, TaskId, TaskOptions, TaskRow } from '../../shared/schemas.ts'
 import type { EngineApi } from '../engine/api.ts'
 import type { Done, Report } from './report.ts'
@@ -39,6 +40,7 @@ export class GetRun {
   /** URLs that have not been reported yet, each with its task once there is one */
   readonly #open: Map<string, TaskId | null>
   readonly #followed = new Map<TaskId, Followed>()
+  #events: Subscription | null = null
   readonly #finished = Promise.withResolvers<void>()
   /** one question at a time */
   #questions: Promise<string | null> = Promise.resolve(null)
@@ -53,14 +55,13 @@ export class GetRun {
   async work(engine: EngineApi, inputFor: (urls: readonly string[]) => AddTasksInput): Promise<void> {
     const { signal } = this.#options
     const interrupted = () => this.failRest(signal.reason)
-    const events = engine.events.subscribe('tasks.changed', (delta) => this.#hear(engine, delta), { visible: true })
     signal.addEventListener('abort', interrupted, { once: true })
     try {
       await this.#add(engine, inputFor)
       await this.#finished.promise
     } finally {
       signal.removeEventListener('abort', interrupted)
-      events.dispose()
+      this.#events?.dispose()
     }
   }
 
@@ -71,10 +72,17 @@ export class GetRun {
     for (const [url, id] of this.#open) this.#failed(url, id, error)
   }
 
+  #listen(engine: EngineApi): void {
+    this.#events ??= engine.events.subscribe('tasks.changed', (delta) => this.#hear(engine, delta), { visible: true })
+  }
+
   async #add(engine: EngineApi, inputFor: (urls: readonly string[]) => AddTasksInput): Promise<void> {
     const urls = [...this.#open.keys()]
     try {
-      const { items } = await engine.handlers['tasks.add'](inputFor(urls))
+      const adding = engine.handlers['tasks.add'](inputFor(urls))
+      // Not before: a frame that says “thousands are new” would have each of them asked for.
+      this.#listen(engine)
+      const { items } = await adding
       // All of them before anything is heard: events come in later turns.
       const adopted = items.flatMap(({ id, duplicate }, index) =>
         this.#follow(urls[index]!, id, duplicate) ? [id] : [],
@@ -82,6 +90,7 @@ export class GetRun {
       for (const id of adopted) await this.#takeUp(engine, id)
     } catch (error) {
       if (urls.length === 1 || !(error instanceof NighthaulError)) throw error
+      this.#listen(engine)
       // One URL that cannot be taken (another process is downloading it) must not keep the others from it.
       for (const url of urls) await this.#addAlone(engine, url, inputFor)
     }

@@ -1,4 +1,7 @@
-/** Who is told what, and how often: state changes at once, progress four times a second, once where nobody looks. */
+/**
+ * Who is told what, and how often: state changes at once, or a moment later where hundreds come in a second; progress
+ * four times a second, once where nobody looks.
+ */
 import type { Subscription } from '../../shared/rpc.ts'
 import type { TaskDelta, TaskId, TaskRow } from '../../shared/schemas.ts'
 import type { Clock, Timer } from './ports.ts'
@@ -7,6 +10,9 @@ export const VISIBLE_MS = 250
 export const HIDDEN_MS = 1_000
 /** More changed rows than this are not sent one by one: the window pages again. */
 const MAX_ROWS = 500
+/** After a frame with new states the next one waits so long for each of its rows: small files change by the hundred. */
+const REST_PER_ROW_MS = 1
+const LONGEST_REST_MS = 50
 
 interface Subscriber {
   listener: (delta: TaskDelta) => void
@@ -32,6 +38,10 @@ export class Changes {
   #rev = 1
   #timer: Timer | null = null
   #flushScheduled = false
+  /** the pause before the next frame with new states */
+  #rest: Timer | null = null
+  /** monotonic ms until which it lasts */
+  #restsUntil = 0
 
   constructor(clock: Clock, source: ChangesSource) {
     this.#clock = clock
@@ -66,11 +76,10 @@ export class Changes {
     })
     if (this.#flushScheduled || this.#subscribers.size === 0) return
     this.#flushScheduled = true
+    const restMs = this.#restsUntil - this.#clock.monotonic()
     // At the end of this turn: what else changes in it goes out with the same frame.
-    setImmediate(() => {
-      this.#flushScheduled = false
-      this.#flush((s) => s.urgent)
-    })
+    if (restMs <= 0) setImmediate(() => this.#flushUrgent())
+    else this.#rest = this.#clock.setTimeout(() => this.#flushUrgent(), restMs)
   }
 
   subscribe(listener: (delta: TaskDelta) => void, options: { visible: boolean }): Subscription {
@@ -95,6 +104,9 @@ export class Changes {
         if (this.#subscribers.size === 0) {
           this.#timer?.cancel()
           this.#timer = null
+          if (this.#rest) this.#flushScheduled = false
+          this.#rest?.cancel()
+          this.#rest = null
         }
       },
     }
@@ -115,11 +127,21 @@ export class Changes {
     }, VISIBLE_MS)
   }
 
-  #flush(due: (subscriber: Subscriber) => boolean): void {
+  #flushUrgent(): void {
+    this.#flushScheduled = false
+    this.#rest = null
+    const rows = this.#flush((s) => s.urgent)
+    this.#restsUntil = this.#clock.monotonic() + Math.min(rows * REST_PER_ROW_MS, LONGEST_REST_MS)
+  }
+
+  /** Answers how many rows the largest frame had. */
+  #flush(due: (subscriber: Subscriber) => boolean): number {
+    let most = 0
     for (const subscriber of this.#subscribers) {
       const { changed, removed, listChanged } = subscriber
       if (!due(subscriber) || (changed.size === 0 && removed.size === 0 && !listChanged)) continue
       const many = changed.size > MAX_ROWS
+      most = Math.max(most, changed.size)
       const delta: TaskDelta = {
         since: subscriber.since,
         rev: this.#rev,
@@ -136,5 +158,6 @@ export class Changes {
       subscriber.lastFrameAt = this.#clock.monotonic()
       subscriber.listener(delta)
     }
+    return most
   }
 }

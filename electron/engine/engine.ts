@@ -198,12 +198,12 @@ export function createEngine(deps: EngineDeps): EngineApi {
       statistics.received(bytes)
       if (settings.journalDays > 0) journalWatch.received(queueId, bytes)
     },
-    moved: (ids) => {
-      leased.moved(ids)
-      if (deps.lease === null && started) repeats.moved(ids)
-      deadlines.touched()
-      schedulePump()
+    moved: (moves) => {
+      for (const { id, state } of moves) leased.moved(id, state)
+      if (deps.lease === null && started) repeats.moved(moves.map(({ id }) => id))
+      placesChanged()
     },
+    ended: () => placesChanged(),
     suspended: () => diskWatch?.arm(),
   })
   const diskWatch = deps.watchesDisk
@@ -303,6 +303,12 @@ export function createEngine(deps: EngineDeps): EngineApi {
       for (const task of leased.nextQueued(free, isTaken))
         runner.applyTo(task, { kind: 'admitted' }, task.startedAt === null ? { startedAt: clock.now() } : {})
     return null
+  }
+
+  /** Another download may have its turn. */
+  function placesChanged(): void {
+    deadlines.touched()
+    schedulePump()
   }
 
   function armRetryTimer(look: number | null): void {

@@ -4,11 +4,12 @@
  */
 import type { TaskRecord, TaskStore } from '../../shared/records.ts'
 import type { TaskId } from '../../shared/schemas.ts'
+import type { MachineState } from './task-machine.ts'
 
 export class LeasedTasks implements Pick<TaskStore, 'nextQueued' | 'nextRetryAt' | 'dueRetries'> {
   readonly #store: Pick<TaskStore, 'getTasks'>
   readonly #ids = new Set<TaskId>()
-  /** their states may be others than remembered */
+  /** their states are not known */
   readonly #unread = new Set<TaskId>()
   readonly #queued = new Set<TaskId>()
   /** epoch ms of the next try */
@@ -32,9 +33,14 @@ export class LeasedTasks implements Pick<TaskStore, 'nextQueued' | 'nextRetryAt'
     this.#unread.add(id)
   }
 
-  /** Their states changed. */
-  moved(ids: readonly TaskId[]): void {
-    for (const id of ids) this.#unread.add(id)
+  /** It has this state now. */
+  moved(id: TaskId, { state, retryAt }: Pick<MachineState, 'state' | 'retryAt'>): void {
+    this.#unread.delete(id)
+    this.#queued.delete(id)
+    this.#waiting.delete(id)
+    if (!this.#ids.has(id)) return
+    if (state === 'queued') this.#queued.add(id)
+    if (state === 'waiting') this.#waiting.set(id, retryAt ?? 0)
   }
 
   nextQueued(limit: number, except: (id: TaskId) => boolean = () => false): TaskRecord[] {
@@ -61,15 +67,12 @@ export class LeasedTasks implements Pick<TaskStore, 'nextQueued' | 'nextRetryAt'
 
   #read(): void {
     if (this.#unread.size === 0) return
-    for (const id of this.#unread) {
+    const unread = [...this.#unread]
+    this.#unread.clear()
+    for (const id of unread) {
       this.#queued.delete(id)
       this.#waiting.delete(id)
     }
-    for (const { id, state, retryAt } of this.#store.getTasks([...this.#unread])) {
-      if (!this.#ids.has(id)) continue
-      if (state === 'queued') this.#queued.add(id)
-      if (state === 'waiting') this.#waiting.set(id, retryAt ?? 0)
-    }
-    this.#unread.clear()
+    for (const task of this.#store.getTasks(unread)) this.moved(task.id, task)
   }
 }

@@ -9,7 +9,7 @@ import type { Lane } from './lane/lane.ts'
 import type { Limits } from './limits.ts'
 import type { EngineDeps } from './ports.ts'
 import type { TokenBucket } from './rate-limiter.ts'
-import type { TaskEvent } from './task-machine.ts'
+import type { MachineState, TaskEvent } from './task-machine.ts'
 import type { Unattended } from './unattended.ts'
 import type { Verifications } from './verifications.ts'
 
@@ -52,8 +52,10 @@ export interface RunnerDeps extends EngineDeps {
   unattended: Pick<Unattended, 'came' | 'ending'>
   received: (queueId: QueueId, bytes: number) => void
   journal: Pick<Journal, 'heard' | 'over'>
-  /** these tasks changed their state or left their place */
-  moved: (ids: readonly TaskId[]) => void
+  /** these tasks have another state now */
+  moved: (moves: readonly { id: TaskId; state: MachineState }[]) => void
+  /** a run left its place */
+  ended: () => void
   /** a task was stopped by the disk */
   suspended: () => void
 }

@@ -102,20 +102,19 @@ export class Runner {
     if (moved.length === 0) return 0
     if (forgivesMirrors(event)) store.forgiveMirrors(moved.map(({ id }) => id))
     const persist = (effects: readonly Effect[]) => effects.indexOf('persist')
-    for (const { id, effects } of moved)
-      for (const effect of effects.slice(0, persist(effects))) this.#carryOut(effect, id)
-    store.updateTasks(
-      moved.map(({ id, state }) => ({ id, patch: { ...withdrawn(event), ...patch, ...stateOf(state) } })),
-      { intent: isUsersWord(event) },
-    )
+    for (const { task, effects } of moved)
+      for (const effect of effects.slice(0, persist(effects))) this.#carryOut(effect, task)
+    const patches = moved.map(({ id, state }) => ({ id, patch: { ...withdrawn(event), ...patch, ...stateOf(state) } }))
+    store.updateTasks(patches, { intent: isUsersWord(event) })
     const heard = moved.map(({ task }) => task)
     journal.heard(heard, event, patch, (id) => this.#factsOf(this.#runs.get(id)))
-    for (const { id, effects } of moved)
-      for (const effect of effects.slice(persist(effects) + 1)) this.#carryOut(effect, id)
+    for (const [index, { task, effects }] of moved.entries())
+      for (const effect of effects.slice(persist(effects) + 1))
+        this.#carryOut(effect, { ...task, ...patches[index]!.patch })
     const ids = moved.map(({ id }) => id)
     this.#deps.heard(heard, event, patch)
     changes.changed(ids)
-    this.#deps.moved(ids)
+    this.#deps.moved(moved)
     return moved.length
   }
 
@@ -126,16 +125,16 @@ export class Runner {
     return { bytes, ms: Math.round(this.#deps.clock.monotonic() - beganAt) }
   }
 
-  #carryOut(effect: Effect, id: TaskId): void {
+  #carryOut(effect: Effect, task: TaskRecord): void {
     switch (effect) {
       case 'startTransfer':
-        this.#start(id)
+        this.#start(task)
         return
       case 'stopTransfer':
-        this.stop(id)
+        this.stop(task.id)
         return
       case 'clearProgress':
-        this.#deps.store.clearProgress(id)
+        this.#deps.store.clearProgress(task.id)
         return
       // Stored for all at once; published by the run itself; retries by their stored time; announced by the caller for all events alike.
       case 'persist':
@@ -216,11 +215,12 @@ export class Runner {
 
   // ── one run ──
 
-  #start(id: TaskId): void {
+  #start(admitted: TaskRecord): void {
     const { store, clock, verifications } = this.#deps
+    const { id } = admitted
     // A task paused and resumed at once may still be letting go of its file.
     const before = this.#runs.get(id)?.ended ?? Promise.resolve()
-    const task = verifications.beforeRun(store.getTask(id)!)
+    const task = verifications.beforeRun(admitted)
     const bucket = new TokenBucket(task.options.limitBytesPerSecond ?? null, clock.monotonic())
     const download = new Download(task, {
       ...this.#deps,
@@ -270,7 +270,7 @@ export class Runner {
       this.room.release(id)
     }
     if (ending) this.#tell(id, ending.event, ending.patch)
-    this.#deps.moved([id])
+    this.#deps.ended()
   }
 
   /** Another time, or another of its URLs, may do better. */

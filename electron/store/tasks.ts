@@ -72,8 +72,12 @@ export function createTasks(connection: Connection, logger: StoreLogger): Tasks 
       const names = selectNames.get(id)
       if (names === undefined) return 0
       const { url = names.url, requestedFilename = names.requestedFilename, filename = names.filename } = patch
+      // What stays the same is not written again: each name is in an index or two.
+      for (const key of NAME_KEYS) if (patch[key] === names[key]) values.delete(TASK_COLUMNS[key])
+      const before = nameColumns(names)
       const derived = nameColumns({ url, requestedFilename, filename })
-      for (const [column, value] of Object.entries(derived)) values.set(column, value)
+      for (const column of ['filename_folded', 'name_key'] as const)
+        if (derived[column] !== before[column]) values.set(column, derived[column])
     }
     if (patch.url !== undefined || patch.sourceUrl !== undefined) {
       const links = selectLinks.get(id)

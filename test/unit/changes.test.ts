@@ -193,6 +193,48 @@ describe('Changes', () => {
     for (const { frames } of clients) expect(frames).toMatchObject([{ listChanged: true, rows: [{ id: 1 }] }])
   })
 
+  it('where many change all the time, tells of several changes of a task at once, a moment later', async () => {
+    const it = world()
+    const client = new Client(it, { visible: true, pagesOnly: false })
+    it.add(20)
+    await settle()
+    expect(client.frames).toHaveLength(1)
+    for (let n = 0; n < 19; n++) {
+      it.changeState([1, 2 + n])
+      it.clock.advance(1)
+      await settle()
+    }
+    expect(client.frames).toHaveLength(1)
+    it.clock.advance(1)
+    expect(client.frames).toHaveLength(2)
+    expect(client.frames[1]!.rows).toHaveLength(20)
+    expect(client.rows).toEqual(it.truth)
+    // One that changes alone is told of at once again.
+    it.clock.advance(20)
+    it.changeState([1])
+    await settle()
+    it.clock.advance(1)
+    it.changeState([1])
+    await settle()
+    expect(client.frames).toHaveLength(4)
+  })
+
+  it('ends the pause with the last subscription, and begins anew with the next', async () => {
+    const it = world()
+    const first = new Client(it, { visible: true, pagesOnly: false })
+    it.add(20)
+    await settle()
+    it.changeState([1])
+    expect(it.clock.pending).toBe(2)
+    first.subscription.dispose()
+    expect(it.clock.pending).toBe(0)
+    it.clock.advance(50)
+    const second = new Client(it, { visible: true, pagesOnly: false })
+    it.changeState([2])
+    await settle()
+    expect(second.frames).toMatchObject([{ rows: [{ id: 2 }] }])
+  })
+
   it('tells of progress four times a second, and about once where the window is hidden', () => {
     const it = world()
     it.truth.set(1, 0)
@@ -236,7 +278,7 @@ describe('Changes', () => {
     it.add(500)
     await settle()
     it.add(501)
-    await settle()
+    it.clock.advance(50)
     expect(client.frames.map((f) => [f.rows.length, f.listChanged])).toEqual([
       [500, true],
       [0, true],
