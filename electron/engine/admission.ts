@@ -11,7 +11,7 @@ import type { NetworkPresence } from './network-presence.ts'
 import type { EngineDeps } from './ports.ts'
 import type { Queues } from './queues.ts'
 import type { Runner } from './runner.ts'
-import { type Contender, nextQueue } from './scheduler.ts'
+import { type Contender, holdingPlaces, nextQueue } from './scheduler.ts'
 
 /** Links of so many hosts are remembered to lead to another one. */
 const MOST_REDIRECTS = 1_000
@@ -52,7 +52,7 @@ export class Admission {
     if (this.#deps.network.away) return this.#probe()
     this.#makeRoom()
     for (const task of store.forcedReady()) if (!isTaken(task.id)) this.#admit(task)
-    let free = places() - runner.runs.filter(({ forced }) => !forced).length
+    let free = places() - holdingPlaces(runner.runs).filter(({ forced }) => !forced).length
     if (free <= 0) return this.#nextLook()
     const contenders = this.#contenders()
     const usage = this.#usage()
@@ -147,7 +147,7 @@ export class Admission {
 
   #contenders(): Map<number, Contender> {
     const { queues, runner } = this.#deps
-    const running = Map.groupBy(runner.runs, ({ queueId }) => queues.resolve(queueId))
+    const running = Map.groupBy(holdingPlaces(runner.runs), ({ queueId }) => queues.resolve(queueId))
     return new Map(
       queues.records
         .filter(({ id }) => queues.holdOf(id) === null)

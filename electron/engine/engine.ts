@@ -62,6 +62,7 @@ import { Repeats } from './repeats.ts'
 import { Reports } from './reports.ts'
 import { Runner } from './runner.ts'
 import { profileSpans, queueSpans } from './schedule-spans.ts'
+import { holdingPlaces } from './scheduler.ts'
 import { httpSettings, readSettings, shownSettings, storedPatch } from './settings.ts'
 import { SizeProbes } from './size-probes.ts'
 import { resume, setStart } from './starts.ts'
@@ -298,7 +299,7 @@ export function createEngine(deps: EngineDeps): EngineApi {
 
   /** `get` works through its own list in order, whatever the queues say. */
   function fillLeased(): null {
-    const free = settings.downloadsAtOnce - runner.running
+    const free = settings.downloadsAtOnce - holdingPlaces(runner.runs).length
     if (free > 0)
       for (const task of leased.nextQueued(free, isTaken))
         runner.applyTo(task, { kind: 'admitted' }, task.startedAt === null ? { startedAt: clock.now() } : {})

@@ -3,6 +3,7 @@ import type { TaskRecord } from '../../shared/records.ts'
 import { hostOf } from './admission.ts'
 import type { EngineDeps } from './ports.ts'
 import type { PublishContext } from './publish.ts'
+import type { Recorder } from './recorder.ts'
 import type { Relocator } from './relocation.ts'
 import type { Room } from './room.ts'
 import type { RunnerDeps } from './run.ts'
@@ -10,7 +11,7 @@ import type { RunnerDeps } from './run.ts'
 export function runContext(
   task: TaskRecord,
   deps: RunnerDeps,
-  { room, relocator }: { room: Room; relocator: Relocator },
+  { room, relocator, recorder }: { room: Room; relocator: Relocator; recorder: Recorder },
 ): PublishContext & Pick<EngineDeps, 'clock'> {
   const { store, changes } = deps
   return {
@@ -24,7 +25,7 @@ export function runContext(
     bootId: deps.bootId,
     relocate: (relocation, signal) => relocator.relocate(store.getTask(task.id)!, relocation, signal),
     committed: () => store.committed(false),
-    recorded: () => store.committed(true),
+    recorded: () => recorder.recorded(),
     learned: (patch) => {
       store.updateTask(task.id, patch)
       if (patch.finalUrl) deps.redirected(hostOf(task), new URL(patch.finalUrl).host)

@@ -29,6 +29,8 @@ export interface Run {
   /** the fdatasync under way: the file is not closed before it ends, and none begins afterwards */
   synced: Promise<void>
   closing: boolean
+  /** all bytes are here, and it waits for the disk */
+  finishing: boolean
   /** monotonic ms */
   readonly beganAt: number
   strategy: TaskRecord['strategy']

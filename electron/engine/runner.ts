@@ -17,6 +17,7 @@ import { type Ending, Mirrors } from './mirrors.ts'
 import type { EngineDeps } from './ports.ts'
 import { type PublishContext, publish } from './publish.ts'
 import { TokenBucket } from './rate-limiter.ts'
+import { Recorder } from './recorder.ts'
 import { Relocator } from './relocation.ts'
 import { Room } from './room.ts'
 import type { Run, RunnerDeps } from './run.ts'
@@ -50,6 +51,7 @@ export class Runner {
   readonly #mirrors: Mirrors
   readonly #serverMirrors: ServerMirrors
   readonly #checking: Checking
+  readonly #recorder: Recorder
 
   constructor(deps: RunnerDeps) {
     this.#deps = deps
@@ -58,6 +60,7 @@ export class Runner {
     this.relocator = new Relocator({ ...deps, room: this.room, progressed: (id) => deps.changes.progressed([id]) })
     this.#mirrors = new Mirrors(deps)
     this.changedFiles = new ChangedFiles({ ...deps, apply: (id, event, patch) => this.apply(id, event, patch) })
+    this.#recorder = new Recorder(deps)
     this.#serverMirrors = new ServerMirrors(deps)
     this.#checking = new Checking({ ...deps, sums: new SumsFiles(deps) })
   }
@@ -239,7 +242,8 @@ export class Runner {
     const { queueId, forced, strategy } = task
     const known = { id, queueId, forced, host: hostOf(task), strategy }
     const beganAt = clock.monotonic()
-    const run: Run = { ...known, download, bucket, abort, ended: done, synced: done, closing: false, beganAt }
+    const state = { ended: done, synced: done, closing: false, finishing: false }
+    const run: Run = { ...known, ...state, download, bucket, abort, beganAt }
     run.ended = before.then(() => this.#run(task, run))
     this.#runs.set(id, run)
   }
@@ -325,6 +329,7 @@ export class Runner {
   async #finish(id: TaskId, { partPath, digests }: Transferred, run: Run): Promise<Ending | null> {
     const { store, clock } = this.#deps
     if (!this.apply(id, { kind: 'transferred' }, learnedBy(run))) return null
+    run.finishing = true
     const task = store.getTask(id)!
     const context = this.#contextOf(task)
     try {
@@ -346,7 +351,11 @@ export class Runner {
   }
 
   #contextOf(task: TaskRecord): PublishContext & Pick<EngineDeps, 'clock'> {
-    return runContext(task, this.#deps, { room: this.room, relocator: this.relocator })
+    return runContext(task, this.#deps, {
+      room: this.room,
+      relocator: this.relocator,
+      recorder: this.#recorder,
+    })
   }
 
   /** A full disk in numbers, where that is what it is. */

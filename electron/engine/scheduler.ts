@@ -17,6 +17,15 @@ export interface Contender {
   running: number
 }
 
+/** Downloads that have all their bytes and wait for the disk hold no place, up to so many. */
+export const MOST_FINISHING = 64
+
+/** The runs that hold a place: others may begin while these only get their names, but not without end. */
+export function holdingPlaces<Run extends { finishing: boolean }>(runs: readonly Run[]): Run[] {
+  let finishing = 0
+  return runs.filter((run) => !run.finishing || ++finishing > MOST_FINISHING)
+}
+
 /** The queue that gets the next place; null: none may have one. In equal cases the first of them. */
 export function nextQueue(contenders: readonly Contender[]): Contender | null {
   let best: Contender | null = null

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { type Contender, nextQueue } from '../../electron/engine/scheduler.ts'
+import { type Contender, holdingPlaces, MOST_FINISHING, nextQueue } from '../../electron/engine/scheduler.ts'
 
 const queue = (id: number, more: Partial<Contender> = {}): Contender => ({
   ...{ id, priority: 0, weight: 1, downloadsAtOnce: null, running: 0 },
@@ -41,4 +41,14 @@ test('no queue is further from its share than one place', () => {
         for (const b of queues) expect(a.running / a.weight).toBeLessThanOrEqual((b.running + 1) / b.weight)
     }),
   )
+})
+
+test('what only waits for the disk holds no place, up to a number', () => {
+  const runs = (finishing: number, others: number) => [
+    ...Array.from({ length: others }, () => ({ finishing: false })),
+    ...Array.from({ length: finishing }, () => ({ finishing: true })),
+  ]
+  expect(holdingPlaces(runs(3, 2))).toEqual(runs(0, 2))
+  expect(holdingPlaces(runs(MOST_FINISHING, 1))).toHaveLength(1)
+  expect(holdingPlaces(runs(MOST_FINISHING + 5, 1))).toHaveLength(6)
 })
