@@ -15,6 +15,7 @@ import { ReportPage } from './features/report/report-page.tsx'
 import { NightPage } from './features/schedule/night-page.tsx'
 import { ProfilesDialog } from './features/schedule/profiles-dialog.tsx'
 import { QueueDialog, RemoveQueueDialog } from './features/schedule/queue-dialog.tsx'
+import { RemoveRepeatDialog, RepeatDialog } from './features/schedule/repeat-dialog.tsx'
 import { SettingsDialog } from './features/settings/settings-dialog.tsx'
 import { StatsPage } from './features/stats/stats-page.tsx'
 import { ThroughputStrip } from './features/stats/throughput-strip.tsx'
@@ -62,6 +63,8 @@ export function App() {
       {dialog?.kind === 'settings' && <SettingsDialog />}
       {dialog?.kind === 'queue' && <QueueDialog id={dialog.id} />}
       {dialog?.kind === 'removeQueue' && <RemoveQueueDialog {...dialog} />}
+      {dialog?.kind === 'repeat' && <RepeatDialog {...dialog} />}
+      {dialog?.kind === 'removeRepeat' && <RemoveRepeatDialog {...dialog} />}
       {dialog?.kind === 'profiles' && <ProfilesDialog />}
       {dialog?.kind === 'hosts' && <HostsDialog />}
       {dialog?.kind === 'edit' && <EditDialog {...dialog} />}

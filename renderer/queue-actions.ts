@@ -1,9 +1,11 @@
 /** What one can do with queues, and with downloads among them; failures are told in a toast. */
 import { formatCount } from '../shared/format.ts'
 import type { QueuePatch, QueueView } from '../shared/queues.ts'
+import type { RepeatId } from '../shared/repeats.ts'
 import type { QueueId, Selection, TaskId } from '../shared/schemas.ts'
 import { currentSelection, tellError } from './actions.ts'
 import { clockText } from './features/schedule/queue-words.ts'
+import type { RepeatSeed } from './features/schedule/repeat-form.ts'
 import { texts } from './i18n/index.ts'
 import { call, taskList } from './session.ts'
 import { useQueues } from './stores/queues.ts'
@@ -46,6 +48,32 @@ export async function removeQueue(id: QueueId, name: string): Promise<void> {
     description:
       moved > 0 ? texts.t('queues.movedToDefault', { count: moved, formatted: formatCount(moved) }) : undefined,
   })
+}
+
+/** Asks for a new repeating download; `seed`: what was typed in the Add dialog. */
+export function addRepeat(seed: RepeatSeed | null = null): void {
+  useWindow.setState({ dialog: { kind: 'repeat', id: null, seed, fromAdd: seed !== null } })
+}
+
+export function editRepeat(id: RepeatId): void {
+  useWindow.setState({ dialog: { kind: 'repeat', id, seed: null, fromAdd: false } })
+}
+
+export function askRemoveRepeat(id: RepeatId, name: string): void {
+  useWindow.setState({ dialog: { kind: 'removeRepeat', id, name } })
+}
+
+export function pauseRepeat(id: RepeatId, paused: boolean): void {
+  void change(call('repeats.update', { id, patch: { paused } }))
+}
+
+/** It tells in its row what came of it. */
+export function runRepeat(id: RepeatId): void {
+  void change(call('repeats.run', { id }))
+}
+
+export function skipRepeat(id: RepeatId): void {
+  void change(call('repeats.skip', { id }))
 }
 
 /** Puts a queue where another one is. */

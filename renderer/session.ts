@@ -10,6 +10,7 @@ import { createAnnouncements } from './stores/announcements.ts'
 import { attachCountdown } from './stores/countdown.ts'
 import { attachProfiles } from './stores/profiles.ts'
 import { attachQueues } from './stores/queues.ts'
+import { attachRepeats } from './stores/repeats.ts'
 import { createTaskListStore } from './stores/task-list.ts'
 import { attachThroughput } from './stores/throughput.ts'
 import { applyTheme } from './theme/theme.ts'
@@ -62,10 +63,11 @@ async function attach(opened: Client<Contract>): Promise<void> {
   )
   const takeNotices = (notices: Notice[]): void => useNotices.setState({ notices })
   const noticesChanged = await opened.subscribe('notices.changed', takeNotices, { visible: isVisible() })
-  const [throughput, queuesChanged, profilesChanged, countdown] = await Promise.all([
+  const [throughput, queuesChanged, profilesChanged, repeatsChanged, countdown] = await Promise.all([
     attachThroughput(opened, isVisible()),
     attachQueues(opened, isVisible()),
     attachProfiles(opened, isVisible()),
+    attachRepeats(opened, isVisible()),
     attachCountdown(opened, isVisible()),
     taskList.attach(opened, isVisible()),
     opened.call('settings.get').then(takeSettings),
@@ -78,6 +80,7 @@ async function attach(opened: Client<Contract>): Promise<void> {
       throughput,
       queuesChanged,
       profilesChanged,
+      repeatsChanged,
       reportReady,
       ...countdown,
     ]

@@ -1,6 +1,8 @@
 /** What is open in the window and what the user has typed; nothing here depends on the channel, so nothing is lost. */
 import { create } from 'zustand'
+import type { RepeatId } from '../../shared/repeats.ts'
 import type { AddItem, QueueId, Selection, TaskId } from '../../shared/schemas.ts'
+import type { RepeatSeed } from '../features/schedule/repeat-form.ts'
 
 /** A Metalink file and what it names. */
 export interface ChosenMetalink {
@@ -62,6 +64,9 @@ export type OpenDialog =
   /** null: a new one */
   | { kind: 'queue'; id: QueueId | null }
   | { kind: 'removeQueue'; id: QueueId; name: string }
+  /** `id` null: a new one, which begins with `seed`; `fromAdd`: what was typed in the Add dialog */
+  | { kind: 'repeat'; id: RepeatId | null; seed: RepeatSeed | null; fromAdd: boolean }
+  | { kind: 'removeRepeat'; id: RepeatId; name: string }
   | { kind: 'refreshLink'; id: TaskId; name: string }
   /** what is to be changed of several downloads; `start`: what the start is to be */
   | { kind: 'edit'; selection: Selection; count: number; name: string | null; start: StartChoice }

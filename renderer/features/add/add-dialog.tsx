@@ -3,15 +3,17 @@ import { useMemo, useRef, useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import { toErrorInfo } from '../../../shared/errors.ts'
 import { formatCount } from '../../../shared/format.ts'
-import { type AddItem, DEFAULT_QUEUE_ID } from '../../../shared/schemas.ts'
+import { type AddItem, DEFAULT_QUEUE_ID, type TaskOptions } from '../../../shared/schemas.ts'
 import { add } from '../../actions.ts'
 import { en } from '../../i18n/en.ts'
 import { errorWords } from '../../i18n/error-words.ts'
+import { addRepeat } from '../../queue-actions.ts'
 import { taskList, useSettings } from '../../session.ts'
 import { useQueues } from '../../stores/queues.ts'
 import { type AddDraft, closeDialog, EMPTY_ACCESS, useWindow } from '../../stores/window.ts'
 import { Dialog } from '../../ui/dialog.tsx'
 import { Field, FolderInput } from '../../ui/field.tsx'
+import { Icon } from '../../ui/icon.tsx'
 import { useNow } from '../../ui/use-now.ts'
 import { StartField } from '../schedule/start-field.tsx'
 import { readStart } from '../schedule/start-time.ts'
@@ -68,6 +70,12 @@ export function AddDialog() {
     !connectionsWrong &&
     !checksumWrong
 
+  const options = (): TaskOptions => ({
+    ...(connections !== undefined && !connectionsWrong && { connections }),
+    ...((draft.user !== '' || draft.password !== '') && { user: draft.user, password: draft.password }),
+    ...(draft.bearer.trim() !== '' && { bearer: draft.bearer.trim() }),
+  })
+
   const submit = async (): Promise<void> => {
     if (!ready) {
       linksRef.current?.focus()
@@ -83,11 +91,7 @@ export function AddDialog() {
         }),
         folder: draft.folder.trim() || undefined,
         ...(queueId !== DEFAULT_QUEUE_ID && { queueId }),
-        options: {
-          ...(connections !== undefined && { connections }),
-          ...((draft.user !== '' || draft.password !== '') && { user: draft.user, password: draft.password }),
-          ...(draft.bearer.trim() !== '' && { bearer: draft.bearer.trim() }),
-        },
+        options: options(),
         ...('at' in start && start.at !== null && { startAt: start.at }),
         paused: draft.paused,
       })
@@ -283,10 +287,22 @@ export function AddDialog() {
           ))}
         </div>
       </details>
-      <label className="check">
-        <input type="checkbox" checked={draft.paused} onChange={(event) => set({ paused: event.target.checked })} />
-        {t('add.paused')}
-      </label>
+      <div className="add-how">
+        <label className="check">
+          <input type="checkbox" checked={draft.paused} onChange={(event) => set({ paused: event.target.checked })} />
+          {t('add.paused')}
+        </label>
+        {lone && good[0] && (
+          <button
+            type="button"
+            className="button button-small"
+            onClick={() => addRepeat({ url: good[0]!.text, folder: draft.folder, queueId, options: options() })}
+          >
+            <Icon name="retry" />
+            {t('add.everyNight')}
+          </button>
+        )}
+      </div>
       {failure !== null && (
         <p className="field-problem" role="alert">
           {failure} {t('add.keptDraft')}

@@ -4,13 +4,13 @@ import { useTranslation } from 'react-i18next'
 import { type ErrorInfo, toErrorInfo } from '../../../shared/errors.ts'
 import type { Forecast } from '../../../shared/forecast.ts'
 import { formatBytes, formatRate } from '../../../shared/format.ts'
-import type { RepeatView } from '../../../shared/repeats.ts'
 import type { ScheduleSpans } from '../../../shared/schedule.ts'
 import { en } from '../../i18n/en.ts'
 import { errorWords } from '../../i18n/error-words.ts'
 import { editQueue } from '../../queue-actions.ts'
 import { call, useConnection } from '../../session.ts'
 import { useQueues } from '../../stores/queues.ts'
+import { useRepeats } from '../../stores/repeats.ts'
 import { timeMarks } from '../../stores/statistics.ts'
 import { useNow } from '../../ui/use-now.ts'
 import {
@@ -25,6 +25,7 @@ import {
 } from './night.ts'
 import { forecastSentence, outlookTone } from './outlook-words.ts'
 import { clockText, queueStatus } from './queue-words.ts'
+import { RepeatList } from './repeat-list.tsx'
 import './night-page.css'
 
 const REFRESH_MS = 15_000
@@ -40,7 +41,6 @@ interface Night {
   range: NightRange
   spans: ScheduleSpans
   forecast: Forecast
-  repeats: RepeatView[]
 }
 
 /** Asked again when what a queue says changed, and now and then: foretelling much takes the engine a while. */
@@ -60,9 +60,8 @@ function useNight(): { night: Night | null; error: ErrorInfo | null } {
     Promise.all([
       call('schedule.windows', range),
       call('schedule.forecast', { tasks: SHOWN_DOWNLOADS, hours: Math.ceil((range.to - range.from) / HOUR_MS) }),
-      call('repeats.list'),
     ]).then(
-      ([spans, forecast, repeats]) => current && setShown({ night: { range, spans, forecast, repeats }, error: null }),
+      ([spans, forecast]) => current && setShown({ night: { range, spans, forecast }, error: null }),
       (error: unknown) => current && setShown(({ night }) => ({ night, error: toErrorInfo(error) })),
     )
     return () => {
@@ -76,9 +75,10 @@ export function NightPage() {
   const { t } = useTranslation()
   const { night, error } = useNight()
   const queues = useQueues((state) => state.queues)
+  const repeats = useRepeats((state) => state.repeats) ?? []
   const now = useNow()
   const rows = night && queues ? nightRows(queues, night.spans.queues, night.forecast, night.range) : []
-  const events = night && queues ? nightEvents(queues, night.spans, night.forecast, night.repeats, night.range) : []
+  const events = night && queues ? nightEvents(queues, night.spans, night.forecast, repeats, night.range) : []
   const until = night ? clockText(night.range.to, now) : ''
   return (
     // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard
@@ -115,6 +115,7 @@ export function NightPage() {
             )}
           </section>
           <Downloads forecast={night.forecast} now={now} />
+          <RepeatList />
         </>
       )}
     </section>

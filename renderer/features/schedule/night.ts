@@ -102,7 +102,7 @@ export function nightEvents(
 }
 
 /** What a link's file is called, as far as the link tells. */
-function fileOf(url: string): string {
+export function fileOf(url: string): string {
   const { host, pathname } = new URL(url)
   return pathname.split('/').findLast(Boolean) ?? host
 }

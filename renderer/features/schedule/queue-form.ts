@@ -187,9 +187,13 @@ export function readWindows(text: string): { text: string; week: WeekSpan[] } | 
     const windows = parseWindows(text)
     return { text: formatWindows(windows), week: weekOf(windows) }
   } catch (error) {
-    // What to write instead stands below the field anyway.
-    return { problem: (error as Error).message.split(' Nothing was changed')[0]! }
+    return { problem: withoutRemedy(error) }
   }
+}
+
+/** The sentence of shared/windows.ts; what to write instead stands below the field anyway. */
+export function withoutRemedy(error: unknown): string {
+  return (error as Error).message.split(' Nothing was changed')[0]!
 }
 
 /** The text of a week that was painted; empty: nothing is open. */

@@ -1,0 +1,210 @@
+/** All that a repeating download says, in one dialog; of one that is there, what was changed is sent. */
+import { useRef, useState } from 'react'
+import { useTranslation } from 'react-i18next'
+import { MISSED } from '../../../shared/queues.ts'
+import type { RepeatId, RepeatView } from '../../../shared/repeats.ts'
+import { DEFAULT_QUEUE_ID } from '../../../shared/schemas.ts'
+import { tellError } from '../../actions.ts'
+import { call, useSettings } from '../../session.ts'
+import { useQueues } from '../../stores/queues.ts'
+import { useRepeats } from '../../stores/repeats.ts'
+import { closeDialog, EMPTY_ACCESS, useWindow } from '../../stores/window.ts'
+import { Dialog } from '../../ui/dialog.tsx'
+import { type ControlProps, Field, FolderInput } from '../../ui/field.tsx'
+import { toasts } from '../../ui/toasts.tsx'
+import { MOST_KEPT, type RepeatForm, type RepeatSeed, readRepeatForm, toRepeatForm } from './repeat-form.ts'
+
+export function RepeatDialog(props: { id: RepeatId | null; seed: RepeatSeed | null; fromAdd: boolean }) {
+  const { id, seed, fromAdd } = props
+  const repeats = useRepeats((state) => state.repeats)
+  const [stored] = useState(() => repeats?.find((repeat) => repeat.id === id) ?? null)
+  if (id !== null && stored === null) return null
+  return <Form stored={stored} seed={seed} fromAdd={fromAdd} />
+}
+
+function Form({ stored, seed, fromAdd }: { stored: RepeatView | null; seed: RepeatSeed | null; fromAdd: boolean }) {
+  const { t } = useTranslation()
+  const queues = useQueues((state) => state.queues) ?? []
+  const settings = useSettings((state) => state.settings)
+  const [form, setForm] = useState(() => toRepeatForm(stored, seed))
+  const [busy, setBusy] = useState(false)
+  const [tried, setTried] = useState(false)
+  const urlRef = useRef<HTMLInputElement>(null)
+  const whenRef = useRef<HTMLInputElement>(null)
+  const { said, patch, problems } = readRepeatForm(form, stored)
+  const hasProblems = Object.keys(problems).length > 0
+  const set = (change: Partial<RepeatForm>): void => setForm((before) => ({ ...before, ...change }))
+  const queue = queues.find(({ id }) => id === form.queueId)
+
+  const submit = async (): Promise<void> => {
+    setTried(true)
+    if (hasProblems) return
+    setBusy(true)
+    try {
+      if (stored) await call('repeats.update', { id: stored.id, patch })
+      else {
+        await call('repeats.add', { ...said, ...(seed && { options: seed.options }) })
+        toasts.add({ title: t('repeats.added') })
+      }
+      if (fromAdd) useWindow.setState(({ addDraft }) => ({ addDraft: { ...addDraft, links: '', ...EMPTY_ACCESS } }))
+      closeDialog()
+    } catch (error) {
+      tellError(error)
+      setBusy(false)
+    }
+  }
+
+  const text =
+    (key: 'when' | 'nameTemplate' | 'timeZone', placeholder?: string, more: object = {}) =>
+    (control: ControlProps) => (
+      <input
+        {...control}
+        {...more}
+        className={key === 'timeZone' ? 'input' : 'input mono'}
+        value={form[key]}
+        placeholder={placeholder}
+        spellCheck={false}
+        autoComplete="off"
+        onChange={(event) => set({ [key]: event.target.value })}
+      />
+    )
+
+  return (
+    <Dialog
+      title={t(stored ? 'repeats.title' : 'repeats.titleNew')}
+      submit={t(stored ? 'settings.save' : 'repeats.submit')}
+      wide
+      busy={busy || (tried && hasProblems)}
+      initialFocus={form.url === '' ? urlRef : whenRef}
+      onSubmit={submit}
+    >
+      <Field label={t('repeats.url')} problem={tried && problems.url ? t('refreshLink.invalid') : null}>
+        {(control) => (
+          <input
+            {...control}
+            ref={urlRef}
+            className="input mono"
+            value={form.url}
+            placeholder="https://"
+            spellCheck={false}
+            autoComplete="off"
+            onChange={(event) => set({ url: event.target.value })}
+          />
+        )}
+      </Field>
+      <div className="field-columns">
+        <Field
+          label={t('repeats.when')}
+          hint={t('repeats.whenHint')}
+          problem={
+            problems.when === undefined ? null : problems.when === 'empty' ? t('settings.required') : problems.when
+          }
+        >
+          {(control) => text('when', 'daily 02:00', { ref: whenRef })(control)}
+        </Field>
+        <Field
+          label={t('repeats.name')}
+          hint={t('repeats.nameHint')}
+          problem={problems.nameTemplate === undefined ? null : t('repeats.nameInvalid')}
+        >
+          {text('nameTemplate')}
+        </Field>
+        <Field
+          label={t('repeats.keep')}
+          hint={t('repeats.keepHint')}
+          problem={problems.keepLast ? t('settings.invalid', { min: 1, max: MOST_KEPT }) : null}
+        >
+          {(control) => (
+            <input
+              {...control}
+              className="input input-number"
+              inputMode="numeric"
+              value={form.keepLast}
+              placeholder={t('repeats.keepAll')}
+              onChange={(event) => set({ keepLast: event.target.value })}
+            />
+          )}
+        </Field>
+        <Field label={t('repeats.missed')}>
+          {(control) => (
+            <select
+              {...control}
+              className="input select"
+              value={form.missed}
+              onChange={(event) => set({ missed: event.target.value as RepeatForm['missed'] })}
+            >
+              {MISSED.map((value) => (
+                <option key={value} value={value}>
+                  {t(`queue.missedOptions.${value}`)}
+                </option>
+              ))}
+            </select>
+          )}
+        </Field>
+        {queues.length > 1 && (
+          <Field label={t('detail.queue')}>
+            {(control) => (
+              <select
+                {...control}
+                className="input select"
+                value={queue?.id ?? DEFAULT_QUEUE_ID}
+                onChange={(event) => set({ queueId: Number(event.target.value) })}
+              >
+                {queues.map(({ id, name }) => (
+                  <option key={id} value={id}>
+                    {name}
+                  </option>
+                ))}
+              </select>
+            )}
+          </Field>
+        )}
+        <Field label={t('queue.timeZone')} problem={problems.timeZone ? t('queue.timeZoneInvalid') : null}>
+          {text('timeZone', t('queue.none.timeZone', { zone: Intl.DateTimeFormat().resolvedOptions().timeZone }))}
+        </Field>
+      </div>
+      <Field label={t('add.folder')}>
+        {(control) => (
+          <FolderInput
+            control={control}
+            value={form.folder}
+            placeholder={queue?.folder ?? settings?.downloadFolder}
+            chooseLabel={t('add.choose')}
+            onChange={(folder) => set({ folder })}
+          />
+        )}
+      </Field>
+      {seed && Object.keys(seed.options).length > 0 && <p className="field-hint">{t('repeats.withOptions')}</p>}
+      <label className="check">
+        <input type="checkbox" checked={form.paused} onChange={(event) => set({ paused: event.target.checked })} />
+        {t('repeats.pausedLabel')}
+      </label>
+    </Dialog>
+  )
+}
+
+/** What it brought stays: it only asks because its times and its name are gone with it. */
+export function RemoveRepeatDialog({ id, name }: { id: RepeatId; name: string }) {
+  const { t } = useTranslation()
+  const [busy, setBusy] = useState(false)
+  const submit = async (): Promise<void> => {
+    setBusy(true)
+    try {
+      await call('repeats.remove', { id })
+      closeDialog()
+    } catch (error) {
+      tellError(error)
+      setBusy(false)
+    }
+  }
+  return (
+    <Dialog
+      title={t('repeats.removeTitle', { name })}
+      description={t('repeats.removeBody')}
+      submit={t('repeats.removeSubmit')}
+      danger
+      busy={busy}
+      onSubmit={submit}
+    />
+  )
+}
