@@ -1,5 +1,6 @@
 /** What will probably be fetched when, as it crosses the contract. Times are epoch ms, rates bytes per second. */
 import { z } from 'zod'
+import type { RepeatId } from './repeats.ts'
 import type { QueueId, TaskId } from './schemas.ts'
 
 export const ForecastInput = z
@@ -58,11 +59,27 @@ export interface QueueForecast {
   outlook: QueueOutlook | null
 }
 
+/** A run of a repeating download that is to come, as if its file were another one by then: it may be the same. */
+export interface RepeatForecast {
+  id: RepeatId
+  name: string
+  queueId: QueueId
+  /** when it is due; it starts later where its queue may not work then, or has no place */
+  at: number
+  startsAt: number | null
+  endsAt: number | null
+  /** as much as the run before brought, or estimated */
+  bytes: number
+  sizeKnown: boolean
+}
+
 export interface Forecast {
   at: number
   until: number
   /** what the line brings now, without limits */
   line: { bytesPerSecond: number; basis: RateBasis }
+  /** within the time looked at and two days, the soonest first */
+  repeats: RepeatForecast[]
   queues: QueueForecast[]
 }
 

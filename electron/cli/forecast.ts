@@ -1,5 +1,5 @@
 /** `schedule forecast`: what it asks the engine and what it prints. */
-import type { QueueForecast, QueueOutlook, RateBasis, TaskForecast } from '../../shared/forecast.ts'
+import type { QueueForecast, QueueOutlook, RateBasis, RepeatForecast, TaskForecast } from '../../shared/forecast.ts'
 import { formatBytes, formatCount, formatDuration, formatRate } from '../../shared/format.ts'
 import { queueNamed, withQueue } from './queue-session.ts'
 import type { ForecastFlags } from './schedule-commands.ts'
@@ -21,11 +21,16 @@ const GAPS: Record<QueueOutlook['missing'][number], string> = {
 export async function forecast(flags: ForecastFlags): Promise<number> {
   return withQueue(flags, async ({ client }) => {
     const wanted = flags.queue === undefined ? null : (await queueNamed(client, flags.queue)).id
-    const { queues, ...line } = await client.call('schedule.forecast', { tasks: flags.tasks, hours: flags.hours })
+    const { queues, repeats, ...line } = await client.call('schedule.forecast', {
+      tasks: flags.tasks,
+      hours: flags.hours,
+    })
     const shown = queues.filter(({ id }) => wanted === null || id === wanted)
-    if (flags.json) return [line, ...shown].forEach(printJson)
+    const runs = repeats.filter(({ queueId }) => wanted === null || queueId === wanted)
+    if (flags.json) return [{ ...line, repeats: runs }, ...shown].forEach(printJson)
     print(`Line: ${formatRate(line.line.bytesPerSecond)}, ${BASES[line.line.basis]}`)
     for (const queue of shown) for (const text of queueLines(queue, line.at)) print(printable(text))
+    for (const text of repeatLines(runs, line.at)) print(printable(text))
   })
 }
 
@@ -60,6 +65,15 @@ function taskLine({ id, name, startsAt, endsAt, leftBytes, sizeKnown, inTime }: 
   const times = `${startsAt === null ? '?' : timeOf(startsAt, now)} - ${endsAt === null ? '?' : timeOf(endsAt, now)}`
   const late = inTime === false ? '  late' : ''
   return `  ${String(id).padEnd(6)} ${times}  ${sizeKnown ? '' : '~'}${formatBytes(leftBytes)}  ${name}${late}`
+}
+
+function repeatLines(repeats: readonly RepeatForecast[], now: number): string[] {
+  if (repeats.length === 0) return []
+  const line = ({ id, name, at, startsAt, endsAt, bytes, sizeKnown }: RepeatForecast) => {
+    const times = `${startsAt === null ? '?' : timeOf(startsAt, now)} - ${endsAt === null ? '?' : timeOf(endsAt, now)}`
+    return `  ${String(id).padEnd(6)} ${timeOf(at, now)}: ${times}  ${sizeKnown ? '' : '~'}${formatBytes(bytes)}  ${name}`
+  }
+  return ['Repeating downloads, where their files have changed by then:', ...repeats.map(line)]
 }
 
 /** Of the machine's zone, with the day where that is not the present one. */

@@ -3,7 +3,7 @@
  * tells people when the outlook changes. Also answers the contract's questions about what is to come.
  */
 import type { Contract } from '../../shared/contract.ts'
-import type { Forecast, ForecastInput, QueueForecast, QueueOutlook } from '../../shared/forecast.ts'
+import type { Forecast, ForecastInput, QueueForecast, QueueOutlook, RepeatForecast } from '../../shared/forecast.ts'
 import { formatBytes } from '../../shared/format.ts'
 import type { QueueRecord } from '../../shared/records.ts'
 import type { Handlers } from '../../shared/rpc.ts'
@@ -286,6 +286,15 @@ export class Deadlines {
     const { facts, decision, outlooks } = this.#lookNow()
     const { now } = facts.plan
     const until = now + hours * 3_600_000
+    const repeats = decision.plan.queues.flatMap(({ id: queueId, runs }) =>
+      runs.flatMap(({ leftBytes }, index): RepeatForecast[] => {
+        const { id, name, at, bytes } = facts.runs.get(queueId)![index]!
+        const { startsAt, endsAt } = decision.outcomes.get(queueId)!.runs[index]!
+        if (at >= until) return []
+        const times = { at, startsAt, endsAt: endsAt && Math.round(endsAt) }
+        return [{ id, name, queueId, ...times, bytes: Math.round(leftBytes), sizeKnown: bytes !== null }]
+      }),
+    )
     const queues = decision.plan.queues.map((planned): QueueForecast => {
       const { id, tasks, deadline } = planned
       const { startsAt, endsAt, work, tasks: outcomes } = decision.outcomes.get(id)!
@@ -314,7 +323,7 @@ export class Deadlines {
         }),
       }
     })
-    return { at: now, until, line: facts.line, queues }
+    return { at: now, until, line: facts.line, repeats: repeats.sort((a, b) => a.at - b.at), queues }
   }
 }
 

@@ -244,6 +244,7 @@ export function createEngine(deps: EngineDeps): EngineApi {
     settings: () => settings,
     ahead: (now, until) => profiles.ahead(stored, now, until),
     targetOf: (host) => admission.targetOf(host),
+    repeats: (now, until) => (deps.lease === null ? repeats.ahead(now, until) : []),
     ...{ probes, journal, sizeOf: (id) => probes.sizeOf(id), away: () => unattended.presence.away !== null },
     changed: () => limitsChanged(),
   })

@@ -1,6 +1,7 @@
 /** Gathers what a forecast needs: what is to be fetched, when, under which limits and how fast. */
 import type { RateBasis } from '../../shared/forecast.ts'
 import type { OpenTask } from '../../shared/open-tasks.ts'
+import type { RepeatId } from '../../shared/repeats.ts'
 import type { QueueId, Settings, TaskId } from '../../shared/schemas.ts'
 import { parseTime, parseWindows } from '../../shared/windows.ts'
 import type { Plan, PlannedHost, PlannedQueue, PlannedTask, Step } from './forecast.ts'
@@ -20,8 +21,22 @@ export interface FactsDeps extends Pick<EngineDeps, 'store' | 'clock'> {
   ahead: (now: number, until: number) => { from: number; settings: Settings }[]
   /** where a host's links lead */
   targetOf: (host: string) => string
+  /** runs of repeating downloads until a time, the soonest first */
+  repeats: (now: number, until: number) => readonly ComingRun[]
   /** a size that was asked for beforehand */
   sizeOf: (id: TaskId) => number | undefined
+}
+
+/** A run of a repeating download that is to come. */
+export interface ComingRun {
+  id: RepeatId
+  name: string
+  queueId: QueueId
+  host: string
+  at: number
+  /** of the file that the latest run brought; null: none did */
+  bytes: number | null
+  limitBytesPerSecond: number | null
 }
 
 /** What is known of a queue besides its plan. */
@@ -39,12 +54,16 @@ export interface Facts {
   /** those that are looked at one by one */
   tasks: Map<TaskId, OpenTask>
   estimated: Set<TaskId>
+  /** by queue, in the order of the runs in its plan */
+  runs: Map<QueueId, ComingRun[]>
 }
 
 /** So many of each queue are looked at one by one; those behind them by host. */
 const ONE_BY_ONE = 500
 /** Of those behind, so many of one host are taken together at most. */
 const TOGETHER = 50
+/** So far ahead downloads that repeat are played. */
+const RUNS_MS = 48 * 3_600_000
 export const HORIZON_MS = 8 * 24 * 3_600_000
 const HOUR_MS = 3_600_000
 const DAY_MS = 24 * HOUR_MS
@@ -105,6 +124,7 @@ export class ForecastFacts {
       const each = (leftBytes + (files - sized) * (guess?.bytes ?? 0)) / files
       planned.get(id)!.push(...this.#together(host, files, each))
     }
+    const runs = Map.groupBy(this.#deps.repeats(now, now + RUNS_MS), ({ queueId }) => queues.resolve(queueId))
     const byHour = this.#deps.rates.line()
     const line = byHour[new Date(now).getHours()]!
     const settings = this.#deps.ahead(now, now + HORIZON_MS)
@@ -117,12 +137,13 @@ export class ForecastFacts {
         const { id, priority, weight, downloadsAtOnce, limitBytesPerSecond, finishBy, timeZone } = queue
         return {
           ...{ id, priority, weight, downloadsAtOnce, limitBytesPerSecond, tasks: planned.get(id)! },
+          runs: (runs.get(id) ?? []).map((run) => this.#run(run, run.bytes ?? estimate(id, run.host).bytes)),
           spans: this.#spansOf(queue, now),
           deadline: finishBy === null ? null : deadlineOf(finishBy, timeZone, now),
         }
       }),
     }
-    return { plan, line, queues: facts, tasks: new Map(tasks.map((task) => [task.id, task])), estimated }
+    return { plan, line, queues: facts, tasks: new Map(tasks.map((task) => [task.id, task])), estimated, runs }
   }
 
   #task(task: OpenTask, size: number | null, guess: number): PlannedTask {
@@ -134,6 +155,14 @@ export class ForecastFacts {
       leftBytes: Math.max(1, left),
       running: state === 'active',
       notBefore: state === 'waiting' ? (task.retryAt ?? task.startAt) : null,
+    }
+  }
+
+  /** As if the file were another one each time: nobody can tell, and it may. */
+  #run({ host, at, limitBytesPerSecond }: ComingRun, bytes: number): PlannedTask {
+    return {
+      ...{ id: 0, files: 1, host: this.#deps.targetOf(host), leftBytes: Math.max(1, bytes), limitBytesPerSecond },
+      ...{ notBefore: at, running: false, forced: false },
     }
   }
 

@@ -29,6 +29,8 @@ export interface PlannedQueue extends Omit<Contender, 'running'> {
   spans: readonly Span[]
   /** in the order in which they are to start */
   tasks: readonly PlannedTask[]
+  /** runs of repeating downloads that will be in it: they take their share, and are no part of what is to be done now */
+  runs: readonly PlannedTask[]
   /** when to look at what is there; null: never */
   deadline: number | null
 }
@@ -76,14 +78,17 @@ export interface QueueOutcome {
   /** null: not all within the time, or there was nothing */
   endsAt: number | null
   work: { from: number; to: number; bytes: number }[]
-  /** in the order of its tasks */
+  /** in the order of its tasks, and of its runs */
   tasks: TaskOutcome[]
+  runs: TaskOutcome[]
 }
 
 interface Job {
   task: PlannedTask
   /** its place among those of its queue */
   index: number
+  /** of a repeating download */
+  isRun: boolean
   queue: Lane
   leftBytes: number
   /** epoch ms at which bytes begin to come, while it runs */
@@ -103,7 +108,9 @@ interface Lane {
   waiting: HostLists<Job>
   span: number
   open: boolean
+  /** tasks, and runs, that did not end */
   left: number
+  runsLeft: number
   outcome: QueueOutcome
   deadlineSeen: boolean
 }
@@ -165,15 +172,18 @@ class Player {
       span: 0,
       open: false,
       left: planned.tasks.length,
-      outcome: { startsAt: null, endsAt: null, work: [], tasks: [] },
+      runsLeft: planned.runs.length,
+      outcome: { startsAt: null, endsAt: null, work: [], tasks: [], runs: [] },
       deadlineSeen: false,
     }
-    planned.tasks.forEach((task, index) => {
+    const all = [...planned.tasks, ...planned.runs]
+    all.forEach((task, index) => {
+      const isRun = index >= planned.tasks.length
       const host = this.#host(task.host)
       const outcome: TaskOutcome = { startsAt: null, endsAt: null, bytesInTime: 0, filesInTime: 0 }
-      lane.outcome.tasks.push(outcome)
+      lane.outcome[isRun ? 'runs' : 'tasks'].push(outcome)
       const job: Job = {
-        ...{ task, index, queue: lane, outcome, leftBytes: task.leftBytes, readyAt: 0, bytesPerSecond: 0 },
+        ...{ task, index, isRun, queue: lane, outcome, leftBytes: task.leftBytes, readyAt: 0, bytesPerSecond: 0 },
         setupMs: task.running ? 0 : host.planned.setupMs * task.files,
         flow: {
           most: task.limitBytesPerSecond ?? Number.POSITIVE_INFINITY,
@@ -263,7 +273,7 @@ class Player {
     this.#host(job.task.host).running++
     job.readyAt = this.#now + job.setupMs
     job.outcome.startsAt ??= this.#now
-    job.queue.outcome.startsAt ??= this.#now
+    if (!job.isRun) job.queue.outcome.startsAt ??= this.#now
     this.#running.push(job)
   }
 
@@ -291,8 +301,8 @@ class Player {
     }
     next = Math.min(next, this.#later.at(-1)?.task.notBefore ?? Infinity, this.#quiets.at(-1) ?? Infinity)
     let unfinished = this.#running.length > 0
-    for (const { planned, span, open, left, deadlineSeen } of this.#lanes) {
-      if (left === 0) continue
+    for (const { planned, span, open, left, runsLeft, deadlineSeen } of this.#lanes) {
+      if (left + runsLeft === 0) continue
       unfinished = true
       const at = open ? planned.spans[span]?.to : planned.spans[span]?.from
       next = Math.min(next, at ?? Infinity)
@@ -321,9 +331,9 @@ class Player {
       if (work) work.bytes += job.leftBytes
       job.leftBytes = 0
       job.outcome.endsAt = to
-      job.queue.left--
+      if (job.isRun) job.queue.runsLeft--
+      else if (--job.queue.left === 0) job.queue.outcome.endsAt = to
       this.#leave(job)
-      if (job.queue.left === 0) job.queue.outcome.endsAt = to
     }
   }
 

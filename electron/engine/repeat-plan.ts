@@ -13,6 +13,7 @@ const LATE_MS = 5 * 60_000
 /** So long an unanswered question waits before its default is taken. */
 export const ASK_MS = 10 * 60_000
 const DAY_MS = 86_400_000
+const MOST_AHEAD = 100
 
 export interface Due {
   /**
@@ -41,6 +42,24 @@ export function dueOf(
   if (after(settledAt) > now) return { what: 'wait', nextAt: Math.min(next, askedUntil ?? next) }
   const onTime = after(Math.max(settledAt, now - LATE_MS)) <= now
   return { what: onTime ? 'run' : missed === 'next' ? 'skip' : missed, nextAt: next }
+}
+
+/** When it runs until a time, ascending: MOST_AHEAD times at most, none while it is paused. */
+export function runsAhead(
+  { when, timeZone, paused }: Pick<RepeatSettings, 'when' | 'timeZone' | 'paused'>,
+  { askedUntil }: Pick<RepeatState, 'askedUntil'>,
+  systemZone: string,
+  now: number,
+  until: number,
+): number[] {
+  if (paused) return []
+  const times = parseTimes(when)
+  const runs: number[] = []
+  const next = (after: number) => nextWeekTime(times, timeZone ?? systemZone, after)
+  for (let at = next(now); at !== null && at < until && runs.length < MOST_AHEAD; at = next(at)) runs.push(at)
+  // One that was missed runs when nobody answered.
+  if (askedUntil !== null && askedUntil > now && askedUntil < until) runs.push(askedUntil)
+  return runs.sort((a, b) => a - b)
 }
 
 /**

@@ -19,6 +19,7 @@ import {
 import type { Handlers } from '../../shared/rpc.ts'
 import type { AddTasksInput, AddTasksResult, ProbeResult, QueueId, TaskId } from '../../shared/schemas.ts'
 import { digestFile } from './checksum.ts'
+import type { ComingRun } from './forecast-facts.ts'
 import { splitCredentials } from './http/credentials.ts'
 import { isPlainGet } from './http/redirects.ts'
 import type { Journal } from './journal.ts'
@@ -27,6 +28,7 @@ import type { EngineDeps } from './ports.ts'
 import { type Ask, probeUnless } from './probe.ts'
 import type { Removal } from './removal.ts'
 import { ASK_MS, dueOf, isUnchanged, nameOfLink, pruned, repeated, repeatName } from './repeat-plan.ts'
+import { RepeatsAhead } from './repeats-ahead.ts'
 import { withoutSecrets } from './task-view.ts'
 import { systemTimeZone, timeZone } from './window-times.ts'
 
@@ -50,6 +52,7 @@ export class Repeats {
   #records: RepeatRecord[]
   /** when to look at one again (epoch ms), and when that was found: a clock may be set back */
   readonly #next = new Map<RepeatId, { at: number; from: number }>()
+  readonly #ahead = new RepeatsAhead()
   /** work under way, by repeat: one after the other */
   readonly #work = new Map<RepeatId, Promise<void>>()
   readonly #abort = new AbortController()
@@ -291,10 +294,16 @@ export class Repeats {
     this.#deps.journal.note('repeated', repeated(facts, run), this.#deps.clock.now(), run.error?.code ?? null)
   }
 
+  /** Runs until a time, the soonest first. */
+  ahead(now: number, until: number): ComingRun[] {
+    return this.#ahead.runs(this.#records, now, until)
+  }
+
   /** They are others now. */
   reload(): void {
     this.#records = this.#deps.store.repeats()
     this.#next.clear()
+    this.#ahead.clear()
     const views = this.views()
     for (const listener of this.listeners) listener(views)
   }

@@ -20,6 +20,14 @@ test('tells what will be fetched when, and what cannot be told yet', async () =>
   })
   const people = await home.run('schedule', 'forecast', '--queue', 'night')
   expect(people.stdout).toMatch(/^Line: .*assumed.*\nNight: 2 to do, ~.*\n {2}by .*06:00: cannot be told, no speed/)
+  expect(
+    (await home.run('schedule', 'repeat', 'add', '--when', 'daily 02:00', 'http://127.0.0.1:9/dump.sql')).code,
+  ).toBe(0)
+  expect((await home.run('schedule', 'forecast')).stdout).toMatch(
+    /\nRepeating downloads, .*\n {2}1 .*02:00: .* dump\.sql\n/,
+  )
+  const [withRuns] = jsonLines((await home.run('schedule', 'forecast', '--json')).stdout) as Record<string, unknown>[]
+  expect((withRuns!.repeats as unknown[])[0]).toMatchObject({ id: 1, name: 'dump.sql', sizeKnown: false })
   expect((await home.run('queue', 'list')).stdout).toMatch(/Night .*06:00: cannot be told/)
   expect((await home.run('schedule', 'forecast', '--queue', 'none')).code).not.toBe(0)
 })

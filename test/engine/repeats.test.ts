@@ -44,7 +44,14 @@ it('each night one file, called by its date; none where the server says it is th
     clock.jump(toNext)
     return ended(engine, id, since)
   }
+  const forecast = async () => (await engine.call('schedule.forecast', { hours: 36 })).repeats
+  const due = (iso: string) => ({ id, name: 'dump.tar.gz', queueId: 1, at: Date.parse(iso) })
+  expect(await forecast()).toMatchObject([
+    { ...due('2026-11-27T02:00Z'), startsAt: Date.parse('2026-11-27T02:00Z'), sizeKnown: false },
+    due('2026-11-28T02:00Z'),
+  ])
   const first = await night()
+  expect((await forecast())[0]).toMatchObject({ ...due('2026-11-28T02:00Z'), bytes: SIZE, sizeKnown: true })
   expect(first).toMatchObject({ result: 'downloaded', deleted: [], kept: [] })
   expect(basename(first.path!)).toBe('dump 2026-11-27.tar.gz')
   expect(await readFile(first.path!)).toEqual(contentBytes(1, 0, SIZE))

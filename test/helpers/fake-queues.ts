@@ -124,6 +124,7 @@ export function createFakeQueues({ now, counts, openOf, moveAll, profileAt, chan
     },
     'schedule.forecast': ({ hours, tasks }) => ({
       ...{ at: now(), until: now() + hours * HOUR_MS, line: { bytesPerSecond: 12_500_000, basis: 'hour' } },
+      repeats: [],
       queues: list().map((queue) => forecastOf(queue, openOf(queue.id).slice(0, tasks), now())),
     }),
     'schedule.windows': (input) => ({

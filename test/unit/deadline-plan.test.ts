@@ -18,7 +18,7 @@ const task = (id: number, leftBytes: number, patch: Partial<PlannedTask> = {}): 
   ...patch,
 })
 const queue = (id: number, tasks: PlannedTask[], patch: Partial<PlannedQueue> = {}): PlannedQueue => ({
-  ...{ id, tasks, priority: 0, weight: 1, downloadsAtOnce: null, limitBytesPerSecond: null, deadline: null },
+  ...{ id, tasks, runs: [], priority: 0, weight: 1, downloadsAtOnce: null, limitBytesPerSecond: null, deadline: null },
   spans: [{ from: null, to: null }],
   ...patch,
 })

@@ -21,7 +21,7 @@ const task = (id: number, leftBytes: number, patch: Partial<PlannedTask> = {}): 
   ...patch,
 })
 const queue = (id: number, tasks: PlannedTask[], patch: Partial<PlannedQueue> = {}): PlannedQueue => ({
-  ...{ id, tasks, priority: 0, weight: 1, downloadsAtOnce: null, limitBytesPerSecond: null, deadline: null },
+  ...{ id, tasks, runs: [], priority: 0, weight: 1, downloadsAtOnce: null, limitBytesPerSecond: null, deadline: null },
   spans: [{ from: null, to: null }],
   ...patch,
 })
@@ -131,6 +131,22 @@ describe('a forecast', () => {
     // 5 s beside the forced one at 0.9 MB/s, 5 s at 0.4, the rest alone at 0.5.
     expect(found.get(1)!.tasks.map((t) => seconds(t.endsAt)?.toFixed(1))).toEqual(['15.0', '52.0'])
     expect(seconds(found.get(2)!.endsAt)).toBeCloseTo(10)
+  })
+
+  it('plays repeating downloads that are to come: they take their share, and nothing waits for them to be done', () => {
+    const run = task(0, 4 * MB, { notBefore: NOW + 2_000 })
+    const later = task(0, MB, { notBefore: NOW + DAY })
+    const spans = [{ from: null, to: NOW + HOUR }]
+    const found = forecast(plan([queue(1, [task(1, 6 * MB)], { runs: [run, later], spans })])).get(1)!
+    expect(found.tasks.map((t) => seconds(t.endsAt))).toEqual([10])
+    expect(seconds(found.endsAt)).toBe(10)
+    expect(found.runs.map((t) => [seconds(t.startsAt), seconds(t.endsAt)])).toEqual([
+      [2, 10],
+      [null, null],
+    ])
+    // A queue without anything else works for them.
+    const alone = forecast(plan([queue(1, [], { runs: [run] })])).get(1)!
+    expect([seconds(alone.startsAt), seconds(alone.endsAt), seconds(alone.runs[0]!.endsAt)]).toEqual([null, null, 6])
   })
 
   it('counts what a file costs besides its bytes, also of several taken together', () => {

@@ -30,7 +30,13 @@ const OUTLOOK: QueueOutlook = {
   ...{ files: 9, filesInTime: 7, leftBytes: 9e9, bytesInTime: 7e9, late: [3, 4], sizesEstimated: 1, basis: 'hour' },
   adapted: { shortestFirst: true, borrowsFrom: [1] },
 }
-const FORECAST: Forecast = { at: NOW, until: NOW + 24 * HOUR, line: { bytesPerSecond: 1e6, basis: 'hour' }, queues: [] }
+const FORECAST: Forecast = {
+  at: NOW,
+  until: NOW + 24 * HOUR,
+  line: { bytesPerSecond: 1e6, basis: 'hour' },
+  repeats: [],
+  queues: [],
+}
 
 describe('a queue’s form', () => {
   test('says nothing where nothing was changed, whatever the queue says', () => {
