@@ -118,6 +118,10 @@ export class NetworkPresence {
     return this.#away !== null || this.#row.size > 0 || !this.#answered.has(host)
   }
 
+  hasAnswered(host: string): boolean {
+    return this.#answered.has(host)
+  }
+
   /** Something came from a host. True: the network is back. */
   came(host: string): boolean {
     if (this.#answered.size >= MOST_ANSWERED) this.#answered.clear()

@@ -52,7 +52,7 @@ export class Unattended {
   #instead(id: TaskId, host: string, ending: Ending, elsewhere: (ending: Ending) => Ending): Ending {
     if (this.#deps.lease !== null) return elsewhere(ending)
     if (ending.event.kind === 'failed' && ending.event.error.code === 'forbidden') this.#deps.hosts.forbade(host, id)
-    return this.#withoutNetwork(id, host, ending) ?? this.#onceMore(id, elsewhere(ending))
+    return this.#withoutNetwork(id, host, ending) ?? this.#onceMore(id, host, elsewhere(ending))
   }
 
   #withoutNetwork(id: TaskId, host: string, ending: Ending): Ending | null {
@@ -107,12 +107,14 @@ export class Unattended {
     )
   }
 
-  #onceMore(id: TaskId, ending: Ending): Ending {
+  #onceMore(id: TaskId, host: string, ending: Ending): Ending {
     const { event } = ending
     if (event.kind !== 'failed' || event.retryAt !== null) return ending
     const { store, clock, settings, logger } = this.#deps
-    const used = store.getTask(id)?.secondChances ?? 0
-    const retryAt = secondChanceAt(event.error, used, settings(), clock.now())
+    const task = store.getTask(id)
+    const used = task?.secondChances ?? 0
+    const answered = this.presence.hasAnswered(host) || (task?.acceptsRanges ?? null) !== null
+    const retryAt = secondChanceAt(event.error, { used, answered }, settings(), clock.now())
     if (retryAt === null) return ending
     logger.info({ task: id, code: event.error.code, used }, 'the download comes once more at the end of its queue')
     store.reorder([id], null)

@@ -4,6 +4,7 @@ import { expect, it } from 'vitest'
 import { contentBytes } from '../helpers/bytes.ts'
 import { clockOfHaste, startEngine, type TestEngine } from '../helpers/engine.ts'
 import { type FaultServer, faults, startFaultServer } from '../helpers/fault-server.ts'
+import { clockAt } from '../helpers/jumping-clock.ts'
 
 const SIZE = 300_000
 const LARGE = 3_000_000
@@ -110,6 +111,27 @@ it('what failed for good comes once more at the end of its queue, and is given u
   // Whoever says “try again” gives it all of them again.
   await engine.call('tasks.retry', { selection: { ids: [gone!] } })
   expect(await engine.untilTask(gone!, ({ secondChances }) => secondChances === 1)).toMatchObject({ state: 'waiting' })
+})
+
+it('a host that was there and is away for hours is waited for, though it is the only one; one that never was is given up', async () => {
+  await using server = await startFaultServer()
+  const clock = clockAt('2026-11-26T23:00:00Z')
+  await using engine = await startEngine({ clock, random: () => 0, settings: { secondChances: 1, retries: 2 } })
+  for (const n of [1, 2, 3]) server.add(`/${n}.bin`, { size: SIZE, seed: n })
+  await isDone(engine, await engine.add(server.url('/1.bin')), 1)
+  for (const n of [2, 3]) server.fault(`/${n}.bin`, () => faults.closeImmediately('reset'))
+  const ids = [await engine.add(server.url('/2.bin')), await engine.add(server.url('/3.bin'))]
+  const never = await engine.add('http://127.0.0.1:9/x')
+  const until = clock.now() + 5 * 3_600_000
+  while (clock.now() < until) {
+    clock.jump(10 * 60_000)
+    await engine.ticks(1)
+    for (const id of ids) expect((await engine.get(id)).state).not.toBe('failed')
+  }
+  expect((await engine.get(never)).state).toBe('failed')
+  for (const n of [2, 3]) server.fault(`/${n}.bin`, null)
+  clock.jump(30 * 60_000)
+  for (const [n, id] of ids.entries()) await isDone(engine, id, n + 2)
 })
 
 it('a host that forbids one download after the other is left alone, and the others are had meanwhile', async () => {

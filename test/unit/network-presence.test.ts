@@ -108,9 +108,25 @@ describe('the network is away', () => {
 
 test('what time may mend comes again, later each time, a set number of times', () => {
   const settings = { secondChances: 2, secondChanceMinutes: 10 }
-  const at = (code: ErrorCode, used: number) => secondChanceAt(failure(code), used, settings, 0)
+  const at = (code: ErrorCode, used: number) => secondChanceAt(failure(code), { used, answered: false }, settings, 0)
   expect([at('not_found', 0), at('not_found', 1), at('not_found', 2)]).toEqual([600_000, 1_200_000, null])
   expect(at('stalled', 0)).toBe(600_000)
   for (const code of ['unauthorized', 'disk_full', 'invalid_url', 'checksum_mismatch', 'file_exists'] as const)
     expect(at(code, 0), code).toBeNull()
+})
+
+test('a host that was reached before is waited for through the night, and not longer', () => {
+  const settings = { secondChances: 2, secondChanceMinutes: 10 }
+  const chances = (code: ErrorCode, of: typeof settings) => {
+    let [now, used] = [0, 0]
+    for (let at: number | null = 0; at !== null && used < 1000; used++) {
+      now = at
+      at = secondChanceAt(failure(code), { used, answered: true }, of, now)
+      if (at !== null) expect(at - now).toBeLessThanOrEqual(1_800_000)
+    }
+    return now / 3_600_000
+  }
+  expect(chances('connect_refused', settings)).toBe(12)
+  expect(chances('not_found', settings)).toBe(0.5)
+  expect(chances('connect_refused', { ...settings, secondChances: 0 })).toBe(0)
 })
