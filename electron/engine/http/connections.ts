@@ -11,6 +11,7 @@ import { NighthaulError } from '../../../shared/errors.ts'
 import type { ClientCertificate } from '../../../shared/schemas.ts'
 import type { Clock } from '../ports.ts'
 import { ConnectionPool, type Pooled, type PoolLimits } from './connection-pool.ts'
+import { DirectWay } from './direct-way.ts'
 import { type Setup, timed } from './request-sample.ts'
 import { createSharedConnections, type SharedClient } from './shared-connections.ts'
 import { SLAB_BYTES, SlabReader } from './slabs.ts'
@@ -43,6 +44,8 @@ export interface Connection extends Pooled {
   served: number
   /** how many bytes the present request wants to read at once */
   readBytes: () => number
+  /** the way past undici's parser; null: there is none */
+  readonly direct: DirectWay | null
   /** HTTP/2, with other requests on it; null: this one alone, over HTTP/1.1 */
   readonly shared: SharedClient | null
 }
@@ -100,7 +103,7 @@ export function createConnections(clock: Clock, limits: PoolLimits, lookup?: Loo
     const keepAliveMs = Math.max(1, pool.limits.keepAliveMs)
     // A server may announce less, which undici obeys, and never more.
     const keepAlive = { keepAliveTimeout: keepAliveMs, keepAliveMaxTimeout: keepAliveMs }
-    const connectionOf = (dispatcher: Dispatcher): Connection => ({
+    const connectionOf = (dispatcher: Dispatcher, direct: DirectWay | null): Connection => ({
       dispatcher,
       origin,
       key,
@@ -108,6 +111,7 @@ export function createConnections(clock: Clock, limits: PoolLimits, lookup?: Loo
       setup: null,
       served: 0,
       readBytes: () => SLAB_BYTES,
+      direct,
       shared: null,
       get alive() {
         return this.socket?.destroyed !== true
@@ -116,7 +120,7 @@ export function createConnections(clock: Clock, limits: PoolLimits, lookup?: Loo
     if (profile.proxy !== null) {
       // Who we are is the server's business, not the proxy's.
       const toProxy = contextOf({ caPem: profile.caPem, clientCertificate: null })
-      return connectionOf(proxied(profile.proxy, { ...racing, timeout }, { secureContext, toProxy }, keepAlive))
+      return connectionOf(proxied(profile.proxy, { ...racing, timeout }, { secureContext, toProxy }, keepAlive), null)
     }
     const client = new Client(origin, {
       ...CLIENT_OPTIONS,
@@ -136,7 +140,7 @@ export function createConnections(clock: Clock, limits: PoolLimits, lookup?: Loo
         })
       },
     })
-    const connection = connectionOf(client)
+    const connection = connectionOf(client, new DirectWay())
     return connection
   }
 
@@ -158,6 +162,7 @@ export function createConnections(clock: Clock, limits: PoolLimits, lookup?: Loo
         ...{ dispatcher: client, origin, key, socket, setup, shared },
         served: served - 1,
         readBytes: () => SLAB_BYTES,
+        direct: null,
         alive: true,
       }
     },
@@ -211,16 +216,19 @@ function slabConnector(
     const { socket } = connection
     // The socket is known since the connect callback, which comes before any byte.
     if (reader.pendingBytes === 0 || !socket || socket.destroyed) return true
-    return socket.push(reader.take())
+    const chunk = reader.take()
+    const wantsMore = connection.direct?.take(socket, chunk) ?? null
+    if (wantsMore === null) return socket.push(chunk)
+    // The socket may have been stopped while this was collected. Reading from its stream would start it again; so does this.
+    if (wantsMore && tls) socket.read(0)
+    return wantsMore
   }
   const onread = {
-    buffer: () => {
-      if (reader.isFull) push()
-      return reader.room(connection.readBytes())
-    },
+    buffer: () => reader.room(connection.readBytes()),
     callback: (bytes: number) => {
       reader.add(bytes)
-      if (!tls) return push()
+      // A full slab is handed on at once: what is read next lies in another one.
+      if (!tls || reader.isFull) return push()
       if (!pushPlanned) setImmediate(push)
       pushPlanned = true
       const waiting = (connection.socket?.readableLength ?? 0) + reader.pendingBytes

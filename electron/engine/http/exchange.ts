@@ -5,6 +5,7 @@
 import type { Dispatcher } from 'undici'
 import { NighthaulError } from '../../../shared/errors.ts'
 import type { RequestHeaders } from './credentials.ts'
+import type { DirectWay } from './direct-way.ts'
 
 type Headers = Record<string, string | string[]>
 
@@ -31,6 +32,8 @@ export interface ExchangeInput {
   headersTimeoutMs: number
   stallTimeoutMs: number
   signal: AbortSignal
+  /** the way past undici's parser, for most of a long body; null: there is none */
+  direct: DirectWay | null
   toError(error: unknown): NighthaulError
   /** called once, before anything is sent */
   onStart?(request: OpenRequest): void
@@ -163,6 +166,10 @@ class ExchangeHandler implements Dispatcher.DispatchHandler, Exchange, OpenReque
     this.#hasHead = true
     this.#headAt = this.#input.now()
     controller.pause()
+    this.#input.direct?.begin((chunk) => {
+      this.onResponseData(controller, chunk)
+      return !this.#paused
+    })
     this.#resolve(this)
   }
 
@@ -279,6 +286,7 @@ class ExchangeHandler implements Dispatcher.DispatchHandler, Exchange, OpenReque
   #connectionOver(reusable: boolean, error: NighthaulError | null = null): void {
     if (this.#connectionDone) return
     this.#connectionDone = true
+    this.#input.direct?.end()
     if (!reusable) this.#controller?.abort(new Error('aborted'))
     this.#input.onDone(reusable, {
       sentAt: this.#sentAt,

@@ -203,6 +203,7 @@ export function createHttpClient(deps: HttpClientDeps): HttpClient {
         headersTimeoutMs: options.headersTimeoutMs ?? options.timeoutMs ?? settings.headersTimeoutMs,
         stallTimeoutMs: options.stallTimeoutMs ?? options.timeoutMs ?? settings.stallTimeoutMs,
         signal,
+        direct: connection.direct,
         toError: (error) => (proxy ? toProxiedError(error, url.href, proxy.host) : toNetworkError(error, url.href)),
         onStart: (started) => {
           open = started

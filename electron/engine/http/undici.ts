@@ -6,6 +6,7 @@
 
 import connect from 'undici/lib/api/api-connect.js'
 import buildConnector from 'undici/lib/core/connect.js'
+import symbols from 'undici/lib/core/symbols.js'
 import Client from 'undici/lib/dispatcher/client.js'
 import Dispatcher from 'undici/lib/dispatcher/dispatcher.js'
 import Pool from 'undici/lib/dispatcher/pool.js'
@@ -14,5 +15,8 @@ import Socks5ProxyAgent from 'undici/lib/dispatcher/socks5-proxy-agent.js'
 
 // The index gives dispatchers their API; of it the agents for proxies use this.
 Object.assign(Dispatcher.prototype, { connect })
+
+/** where a socket holds the parser of what it reads */
+export const { kParser } = symbols
 
 export { buildConnector, Client, Pool, ProxyAgent, Socks5ProxyAgent }
