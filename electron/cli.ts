@@ -18,8 +18,11 @@ if (Number.parseInt(process.versions.node, 10) < OLDEST_NODE) {
   process.exit(1)
 }
 
-// The thread that downloads takes longest to start, the command itself nearly as long: side by side.
-if (process.argv[2] === 'get') startLaneThread(LANE_WORKER)
+// Several downloads move their bytes in a thread, which takes as long to start as the command itself: side by side.
+const [command, ...rest] = process.argv.slice(2)
+const hasList = rest.some((argument) => /^(-i|--input)/.test(argument))
+if (command === 'get' && (hasList || rest.filter((argument) => /^https?:/i.test(argument)).length > 1))
+  startLaneThread(LANE_WORKER)
 
 const { main } = await import('./cli/main.ts')
 await main(process.argv.slice(2))

@@ -3,11 +3,14 @@
  * engine-process.ts, daemon.ts, cli.ts and their immediate helpers import it (scripts/house-rules.ts holds the list).
  */
 import { networkInterfaces } from 'node:os'
+import { performance } from 'node:perf_hooks'
 import type { TaskStore } from '../shared/records.ts'
 import type { SettingsPatch } from '../shared/schemas.ts'
 import type { EngineApi } from './engine/api.ts'
 import { createEngine } from './engine/engine.ts'
+import { createInlineLane } from './engine/lane/inline-lane.ts'
 import { createLanePool } from './engine/lane/lane-pool.ts'
+import { ThreadLoad } from './engine/lane/thread-load.ts'
 import { createNodeFileSystem } from './engine/node-fs.ts'
 import type { Logger } from './engine/ports.ts'
 import { LANE_WORKER } from './lane-entry.ts'
@@ -29,6 +32,8 @@ export interface OpenEngineOptions {
   watchesDisk?: boolean
   /** a file in the profile's `logs` when left out */
   logger?: Logger
+  /** Bytes are moved in this thread, not in workers: for one download that nothing else has to be answered beside. */
+  inOwnThread?: boolean
   /** settings of this process alone, above the stored ones */
   settingsOverride?: SettingsPatch
   /** asks the system which proxies to use for a URL, as a PAC script answers; where there is somebody to ask */
@@ -50,7 +55,7 @@ export interface OpenedEngine {
  * Throws store_newer, store_corrupt, store_busy or a disk error.
  */
 export async function openEngine(options: OpenEngineOptions): Promise<OpenedEngine> {
-  const { profile, host, lease, version } = options
+  const { profile, host, lease, version, inOwnThread = false, resolveProxy } = options
   const logger = options.logger ?? (await openLogFile(profile, host))
   const { store, recovered } = await openStore({
     path: databasePath(profile),
@@ -60,9 +65,11 @@ export async function openEngine(options: OpenEngineOptions): Promise<OpenedEngi
   })
   const engine = createEngine({
     store,
-    fs: createNodeFileSystem(),
+    fs: createNodeFileSystem(process.platform, { writesInThread: inOwnThread }),
     openLane: (settings, onRequest) =>
-      createLanePool({ entry: LANE_WORKER, settings, onRequest, logger, resolveProxy: options.resolveProxy }),
+      inOwnThread
+        ? createInlineLane({ ...{ settings, onRequest, resolveProxy }, clock: nodeClock, load: ownLoad() })
+        : createLanePool({ entry: LANE_WORKER, settings, onRequest, logger, resolveProxy }),
     clock: nodeClock,
     random: Math.random,
     logger,
@@ -91,6 +98,8 @@ export async function openEngine(options: OpenEngineOptions): Promise<OpenedEngi
   }
   return { engine, store, logger, recovered, close: () => (closing ??= close()) }
 }
+
+const ownLoad = () => new ThreadLoad(performance.eventLoopUtilization)
 
 /** Loaded on demand: the command line brings its own logger and starts faster without this one. */
 async function openLogFile(profile: string, host: 'electron' | 'headless'): Promise<Logger> {

@@ -29,6 +29,8 @@ export const STRATEGY_CODES = {
   small_file: 'small_file',
   /** the speed limit is reached by what is open: { connections } */
   rate_limited: 'rate_limited',
+  /** the thread that reads is busy with what is open; more connections could not be faster: { connections } */
+  machine_busy: 'machine_busy',
   /** nothing came for a while, so another connection was tried: { connections } */
   stalled: 'stalled',
   /** a second connection reads the rest of a slow one's bytes; who is ahead goes on: { segmentStart, hedges } */

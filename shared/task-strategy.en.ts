@@ -16,6 +16,7 @@ export const taskStrategyEn: Record<TaskStrategyCode, string> = {
   no_ranges: 'One connection, because the server sends the file only as a whole.',
   small_file: 'No further connection: what is left ({{remainingBytes}}) is here before another one could help.',
   rate_limited: 'Connections: {{connections}}, which reach the speed limit already.',
+  machine_busy: 'Connections: {{connections}}. They bring as much as this machine can take at once.',
   stalled: 'Nothing came for a while, so another connection was tried: {{connections}} in all.',
   hedging: 'The last bytes of a slow connection are fetched by a second one too.',
   restarted: 'A connection far behind the others was made anew.',

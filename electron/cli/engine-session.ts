@@ -15,7 +15,7 @@ export interface EngineSession {
 export async function openSession(
   flag: string | undefined,
   settingsOverride: SettingsPatch,
-  watchesDisk = false,
+  { watchesDisk = false, inOwnThread = false } = {},
 ): Promise<EngineSession> {
   const profile = profileFolder({ flag, env: process.env })
   return openEngine({
@@ -26,5 +26,6 @@ export async function openSession(
     logger: await commandLogger(),
     settingsOverride,
     watchesDisk,
+    inOwnThread,
   })
 }

@@ -25,7 +25,10 @@ export async function get(args: string[], flags: GetFlags & GlobalFlags): Promis
     signal: interruption.signal,
   })
   try {
-    const session = await openSession(flags.profile, readSessionSettings(flags), flags.waitForSpace)
+    const session = await openSession(flags.profile, readSessionSettings(flags), {
+      watchesDisk: flags.waitForSpace,
+      inOwnThread: urls.length === 1,
+    })
     try {
       interruption.signal.throwIfAborted()
       await session.engine.start()

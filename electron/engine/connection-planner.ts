@@ -30,6 +30,8 @@ const UNKNOWN_LATENCY_MS = 250
 const LATENCIES = 5
 /** One connection alone cannot be compared with others: it gets more time before it is called slow. */
 const ALONE = 3
+/** A thread that waits for bytes less than in a tenth of its time would not read more of them over more connections. */
+const BUSY = 0.9
 /** After so many doublings the wait between two replacements grows no more. */
 const MOST_DOUBLINGS = 6
 
@@ -167,6 +169,7 @@ export class ConnectionPlanner {
     return {
       ...situation,
       limited: this.#isLimited(situation.nowMs),
+      busy: owners.some(({ transfer }) => transfer !== null && transfer.threadBusy > BUSY),
       open: owners.length,
       allDeliverSinceMs: owners.length === 0 ? null : allDeliverSinceMs,
       latencyMs: this.#latencyMs,

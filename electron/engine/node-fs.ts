@@ -30,10 +30,15 @@ const NO_FOLDER_SYNC = new Set(['EACCES', 'EPERM', 'EINVAL', 'ENOTSUP', 'EOPNOTS
 const FAT_MAGIC = 0x4d44
 const LARGEST_ON_FAT_BYTES = 2 ** 32 - 1
 
-export function createNodeFileSystem(platform: NodeJS.Platform = process.platform): FileSystem {
+/** `writesInThread`: files are written synchronously, which costs least: for threads that nobody else waits for. */
+export function createNodeFileSystem(
+  platform: NodeJS.Platform = process.platform,
+  { writesInThread = false } = {},
+): FileSystem {
   return {
     async open(path, mode) {
-      return openFile(await fs.open(path, FLAGS[mode], 0o666))
+      const file = openFile(await fs.open(path, FLAGS[mode], 0o666))
+      return writesInThread ? { ...file, write: descriptorFile(file.descriptor!).write } : file
     },
 
     rename: (from, to) => fs.rename(from, to),

@@ -23,6 +23,8 @@ export interface RampFacts {
   refused: boolean
   /** a speed limit is reached */
   limited: boolean
+  /** the thread that reads has no time left for more */
+  busy: boolean
   remainingBytes: number
   /** when a byte came last; the start where none did */
   lastByteAtMs: number
@@ -155,6 +157,7 @@ function measured(
 function step(state: RampState, facts: RampFacts, baseline: number): RampState {
   const { nowMs, open, cap } = facts
   if (facts.limited) return settle(state, facts, baseline, { code: 'rate_limited', params: { connections: open } })
+  if (facts.busy) return settle(state, facts, baseline, { code: 'machine_busy', params: { connections: open } })
   if (open >= cap) return settle(state, facts, baseline, { code: 'cap_reached', params: { connections: open } })
   if (endsSoon(facts, baseline)) {
     const { remainingBytes } = facts
@@ -227,6 +230,7 @@ function watch(state: RampState, phase: Phase & { kind: 'settled' }, facts: Ramp
   if (ageMs < window) return state
   const current = rate(nowMs - window, nowMs)
   if (state.reason.code === 'rate_limited') return facts.limited ? state : measure()
+  if (state.reason.code === 'machine_busy') return facts.busy ? state : measure()
   const best = Math.max(phase.rate, current)
   if (open >= cap || ageMs < state.patienceMs / 2) return { ...state, phase: { ...phase, rate: best } }
   if (current < FALLEN * best) return measure()

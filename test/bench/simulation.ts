@@ -237,6 +237,7 @@ class Line {
       get receivedBytes() {
         return reading.receivedBytes
       },
+      threadBusy: 0,
       setEnd(end) {
         if (end !== null && end < reading.position) return false
         reading.end = end

@@ -200,6 +200,7 @@ export class SimulatedConnection implements Connection {
   readonly secure: boolean
   readonly socket = null
   readonly shared = null
+  readonly direct = null
   setup: Connection['setup'] = null
   served = 0
   readBytes = () => 64 * 1024

@@ -12,13 +12,14 @@ interface World {
   cap?: number
   places?: number
   limited?: boolean
+  busy?: boolean
   remainingBytes?: number
   latencyMs?: number
 }
 
 /** Lets the time pass, a look every 50 ms; connections open and close at once as the ramp says. */
 function pass(world: World, ms: number, from: { state: RampState; nowMs: number; open: number } | null = null) {
-  const { cap = 8, places = 99, limited = false, remainingBytes = 1e12, latencyMs = 20 } = world
+  const { cap = 8, places = 99, limited = false, busy = false, remainingBytes = 1e12, latencyMs = 20 } = world
   let { state, nowMs, open } = from ?? { state: startRamp(0), nowMs: 0, open: 1 }
   const history = new ByteHistory(nowMs - 5000)
   // what came before
@@ -40,6 +41,7 @@ function pass(world: World, ms: number, from: { state: RampState; nowMs: number;
       latencyMs,
       refused,
       limited,
+      busy,
       remainingBytes,
       lastByteAtMs: history.lastAtMs,
       rate: (a, b) => history.rate(a, b),
@@ -72,6 +74,13 @@ describe('the ramp', () => {
     const { most, state } = pass({ total: shared }, 3000)
     expect(most).toBe(2)
     expect(state.reason).toEqual({ code: 'one_connection_enough', params: { connections: 2, gainPercent: 0 } })
+  })
+
+  it('opens no other where the thread that reads is busy already, and looks again once it is not', () => {
+    const before = pass({ total: capped, busy: true }, 3000)
+    expect(before.most).toBe(1)
+    expect(before.state.reason).toEqual({ code: 'machine_busy', params: { connections: 1 } })
+    expect(pass({ total: capped }, 5000, before).open).toBe(8)
   })
 
   it('gives back those that brought less than a tenth each', () => {

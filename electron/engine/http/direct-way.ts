@@ -14,7 +14,7 @@ import { kParser } from './undici.ts'
 /** undici's Parser (lib/dispatcher/client-h1.js), as far as it matters here */
 interface Parser {
   /** llhttp in WebAssembly; another parser has none */
-  llhttp?: { memory: WebAssembly.Memory }
+  llhttp?: { memory: { readonly buffer: ArrayBuffer } }
   /** where in that memory this parser's state is; null: it is gone */
   ptr: number | null
   paused: boolean
@@ -58,7 +58,7 @@ export class DirectWay {
 }
 
 function parserOf(socket: Socket): Parser | null {
-  return (socket as { [kParser]?: Parser | null })[kParser] ?? null
+  return (socket as Socket & { [kParser]?: Parser | null })[kParser] ?? null
 }
 
 /** True: so many bytes lie within a body and are counted; the parser must not be given them. */

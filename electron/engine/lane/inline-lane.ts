@@ -21,6 +21,7 @@ import type {
   ReceiveOrder,
   TransferResult,
 } from './lane.ts'
+import type { ThreadLoad } from './thread-load.ts'
 
 /** A reply in this thread, read for somebody in another one. */
 export interface InlineReply extends LaneReply {
@@ -37,8 +38,13 @@ export interface InlineLane extends Lane {
   request(request: LaneRequest): Promise<InlineReply>
 }
 
-export function createInlineLane(deps: HttpClientDeps): InlineLane {
-  const { clock } = deps
+export interface InlineLaneDeps extends HttpClientDeps {
+  /** of the caller's thread, where it is looked at */
+  load?: ThreadLoad
+}
+
+export function createInlineLane(deps: InlineLaneDeps): InlineLane {
+  const { clock, load } = deps
   const client = createHttpClient(deps)
   return {
     async request({ buckets, ...request }) {
@@ -51,9 +57,9 @@ export function createInlineLane(deps: HttpClientDeps): InlineLane {
       }
       const { consume: _, pause: __, resume: ___, ...head } = reply
       const receiveWithin: InlineReply['receiveWithin'] = (order, events, signal, bounds) =>
-        receive(reply, { order, events, signal, clock, limiter: limited(order) }, bounds)
+        receive(reply, { order, events, signal, clock, load, limiter: limited(order) }, bounds)
       const compareWithin: InlineReply['compareWithin'] = (order, events, signal, bounds) =>
-        compare(reply, { order, events, signal, clock, limiter: limited(order) }, bounds)
+        compare(reply, { order, events, signal, clock, load, limiter: limited(order) }, bounds)
       return {
         ...head,
         receiveWithin,
@@ -81,12 +87,13 @@ interface Work<Order, Events> {
   events: Events
   signal: AbortSignal
   clock: Clock
+  load: ThreadLoad | undefined
   limiter: Limiter
 }
 
 function receive(
   reply: HttpReply,
-  { order, events, signal, clock, limiter }: Work<ReceiveOrder, AskingEvents>,
+  { order, events, signal, clock, load, limiter }: Work<ReceiveOrder, AskingEvents>,
   bounds: LaneBounds,
 ): LaneTransfer {
   const { part, start, compareBytes, bodyEnd } = order
@@ -132,12 +139,12 @@ function receive(
     return { how, position, digests: complete && digests ? digests.digest() : null }
   }
 
-  return transferOf(run(), bounds, limiter, clock, () => writer?.flush())
+  return transferOf(run(), { bounds, limiter, clock, load, flush: () => writer?.flush() })
 }
 
 function compare(
   reply: HttpReply,
-  { order, events, signal, clock, limiter }: Work<CompareOrder, CompareEvents>,
+  { order, events, signal, clock, load, limiter }: Work<CompareOrder, CompareEvents>,
   bounds: LaneBounds,
 ): LaneTransfer {
   let segments = [...order.segments]
@@ -158,7 +165,7 @@ function compare(
     signal,
   })
   const whole = ended.then((position) => ({ how: 'body' as const, position, digests: null }))
-  return transferOf(whole, bounds, limiter, clock, () => undefined)
+  return transferOf(whole, { bounds, limiter, clock, load, flush: () => undefined })
 }
 
 /** A small body into memory; null: it is longer. */
@@ -206,10 +213,16 @@ function digesting(writer: OrderedWriter, digests: RunningDigests): OrderedWrite
 
 function transferOf(
   ended: LaneTransfer['ended'],
-  bounds: LaneBounds,
-  limiter: Limiter,
-  clock: Clock,
-  flush: () => void,
+  {
+    bounds,
+    limiter,
+    clock,
+    load,
+    flush,
+  }: Pick<Work<never, never>, 'limiter' | 'clock' | 'load'> & {
+    bounds: LaneBounds
+    flush: () => void
+  },
 ): LaneTransfer {
   return {
     ended: ended.finally(() => limiter.close(clock.monotonic())),
@@ -218,6 +231,9 @@ function transferOf(
     },
     get receivedBytes() {
       return bounds.receivedBytes
+    },
+    get threadBusy() {
+      return load?.busy ?? 0
     },
     setEnd: (end) => bounds.setEnd(end),
     setBuckets: (buckets) => limiter.move(buckets, clock.monotonic()),

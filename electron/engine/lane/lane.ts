@@ -82,6 +82,8 @@ export interface LaneTransfer {
   readonly position: number
   /** bytes that came from the network */
   readonly receivedBytes: number
+  /** how busy the thread is that reads: the share of the last moments in which it did not wait, 0 to 1 */
+  readonly threadBusy: number
   /** Moves the end. False: reading is beyond it already, and the end is where it was. */
   setEnd(end: number | null): boolean
   /** the body pays for other limits from now on */

@@ -24,6 +24,7 @@ import type {
 import { laneThread } from './lane-thread.ts'
 import type { FileMessage, FromWorker, MemoryId, Told, ToWorker } from './messages.ts'
 import { Outbox } from './outbox.ts'
+import { ThreadLoad } from './thread-load.ts'
 
 /** What is under way under one id, and who hears of it. */
 type Listener = (message: Told) => void
@@ -43,6 +44,7 @@ export interface WorkerEvents {
 
 export class WorkerLane implements Lane {
   readonly #worker: Worker
+  readonly #load: ThreadLoad
   readonly #outbox = new Outbox<ToWorker>((messages) => {
     if (!this.#lost) this.#worker.postMessage(messages)
   })
@@ -63,6 +65,7 @@ export class WorkerLane implements Lane {
     const { resolveProxy } = events
     const asksSystem = resolveProxy !== undefined
     this.#worker = laneThread(entry)
+    this.#load = new ThreadLoad((...between) => this.#worker.performance.eventLoopUtilization(...between))
     this.#post({ kind: 'begin', settings, asksSystem })
     this.#worker.on('message', (messages: FromWorker[]) => {
       for (const message of messages) {
@@ -246,6 +249,7 @@ export class WorkerLane implements Lane {
   }
 
   #transfer(id: number, ended: LaneTransfer['ended'], seen: Seen): LaneTransfer {
+    const load = this.#load
     return {
       ended,
       get position() {
@@ -253,6 +257,9 @@ export class WorkerLane implements Lane {
       },
       get receivedBytes() {
         return seen.bounds.receivedBytes
+      },
+      get threadBusy() {
+        return load.busy
       },
       setEnd: (end) => seen.bounds.setEnd(end),
       setBuckets: (others) => this.#post({ kind: 'buckets', id, buckets: this.#idsOf(others) }),
