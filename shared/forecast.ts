@@ -87,8 +87,11 @@ export interface Forecast {
 export const OUTLOOKS = ['fits', 'tight', 'misses', 'unknown'] as const
 export type OutlookKind = (typeof OUTLOOKS)[number]
 
-/** `rate`: nothing was measured yet; `size`: no size is known to estimate others by; `stopped`: by hand. */
-export type OutlookGap = 'rate' | 'size' | 'stopped'
+/**
+ * `rate`: nothing was measured yet; `size`: no size is known to estimate others by; `stopped`: by hand; `battery`,
+ * `network`: everything waits for the mains, or for a network, and nobody knows how long.
+ */
+export type OutlookGap = 'rate' | 'size' | 'stopped' | 'battery' | 'network'
 
 /** How a queue stands towards the time by which all of it should be there. */
 export interface QueueOutlook {

@@ -16,6 +16,8 @@ const GAPS: Record<QueueOutlook['missing'][number], string> = {
   rate: 'no speed was measured yet',
   size: 'no size is known yet',
   stopped: 'the queue is stopped',
+  battery: 'downloads wait for the mains',
+  network: 'the network is away',
 }
 
 export async function forecast(flags: ForecastFlags): Promise<number> {

@@ -3,7 +3,14 @@
  * tells people when the outlook changes. Also answers the contract's questions about what is to come.
  */
 import type { Contract } from '../../shared/contract.ts'
-import type { Forecast, ForecastInput, QueueForecast, QueueOutlook, RepeatForecast } from '../../shared/forecast.ts'
+import type {
+  Forecast,
+  ForecastInput,
+  OutlookGap,
+  QueueForecast,
+  QueueOutlook,
+  RepeatForecast,
+} from '../../shared/forecast.ts'
 import { formatBytes } from '../../shared/format.ts'
 import type { QueueRecord } from '../../shared/records.ts'
 import type { Handlers } from '../../shared/rpc.ts'
@@ -25,8 +32,10 @@ export interface DeadlinesDeps extends FactsDeps {
   notices: Pick<Notices, 'replaceAbout'>
   probes: Pick<SizeProbes, 'step'>
   journal: Pick<Journal, 'note'>
-  /** nothing may be asked: there is no network */
-  away: () => boolean
+  /** what everything waits for now */
+  waitsFor: () => OutlookGap[]
+  /** bytes per second of all downloads together; null: no limit */
+  limitOfAll: () => number | null
   /** limits or the order are others now */
   changed: () => void
 }
@@ -84,7 +93,7 @@ export class Deadlines {
     if (!queues.records.some(({ finishBy }) => finishBy !== null)) this.#forget()
     else if (passed >= Math.max(this.#dirty ? SOON_MS : LOOK_MS, this.#costMs * REST)) this.#lookNow()
     this.#tellIfFelt()
-    if (this.#look && this.#deps.settings().probeSizes && !this.#deps.away())
+    if (this.#look && this.#deps.settings().probeSizes && !this.#deps.waitsFor().includes('network'))
       this.#deps.probes.step(this.#sizesWanted(this.#look))
   }
 
@@ -98,10 +107,10 @@ export class Deadlines {
   }
 
   #isLimited({ queueId, bucket, host }: Runner['runs'][number]): boolean {
-    const { queues, hosts, settings } = this.#deps
+    const { queues, hosts, limitOfAll } = this.#deps
     const queue = queues.records.find(({ id }) => id === queues.resolve(queueId))
     const limits = [
-      ...[settings().limitBytesPerSecond, queue?.limitBytesPerSecond ?? null, bucket.bytesPerSecond],
+      ...[limitOfAll(), queue?.limitBytesPerSecond ?? null, bucket.bytesPerSecond],
       ...[hosts.limits(host).limitBytesPerSecond, this.#deps.queues.loanOf(queueId)?.limitBytesPerSecond ?? null],
     ]
     return limits.some((limit) => limit !== null)
@@ -167,6 +176,7 @@ export class Deadlines {
         ...{ now: plan.now, deadline, tasks, sizesEstimated, sizesGuessed, basis: line.basis },
         outcome: decision.outcomes.get(id)!,
         stopped: spans.length === 0,
+        waitsFor: this.#deps.waitsFor(),
         adapted: { shortestFirst: decision.shortestFirst.has(id), borrowsFrom },
         before: word?.deadline === deadline ? word.said : null,
       })

@@ -242,10 +242,16 @@ export function createEngine(deps: EngineDeps): EngineApi {
   const deadlines: Deadlines = new Deadlines({
     ...{ store, clock, queues, hosts, runner, notices, rates: new MeasuredRates(deps) },
     settings: () => settings,
-    ahead: (now, until) => profiles.ahead(stored, now, until),
+    ahead: (now, until) =>
+      profiles.ahead(stored, now, until).map((step) => ({ ...step, settings: machine.onPower(step.settings) })),
+    limitOfAll: () => machine.limitBytesPerSecond,
+    waitsFor: () => [
+      ...(machine.hold === 'battery' ? ['battery' as const] : []),
+      ...(unattended.presence.away !== null ? ['network' as const] : []),
+    ],
     targetOf: (host) => admission.targetOf(host),
     repeats: (now, until) => (deps.lease === null ? repeats.ahead(now, until) : []),
-    ...{ probes, journal, sizeOf: (id) => probes.sizeOf(id), away: () => unattended.presence.away !== null },
+    ...{ probes, journal, sizeOf: (id) => probes.sizeOf(id) },
     changed: () => limitsChanged(),
   })
 

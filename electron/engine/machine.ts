@@ -66,6 +66,11 @@ export class Machine {
     return limitOnPower(this.#source, this.#deps.settings())
   }
 
+  /** Settings as they hold on the power there is. */
+  onPower(settings: Settings): Settings {
+    return { ...settings, limitBytesPerSecond: limitOnPower(this.#source, settings) }
+  }
+
   /** What tasks hear, as they were before. */
   heard(tasks: readonly TaskRecord[], event: TaskEvent, patch: TaskPatch): void {
     const { lease, clock, queues } = this.#deps

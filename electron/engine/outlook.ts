@@ -12,6 +12,8 @@ export interface OutlookFacts {
   sizesGuessed: boolean
   basis: RateBasis
   stopped: boolean
+  /** what everything waits for now, so that nobody can tell */
+  waitsFor: readonly OutlookGap[]
   adapted: Adaptation
   /** what was said of the same deadline before; null: nothing yet */
   before: OutlookKind | null
@@ -26,7 +28,7 @@ const BETTER = 1.5
 const JUST = 0.03
 
 export function outlookOf(facts: OutlookFacts): QueueOutlook {
-  const { deadline, tasks, outcome, stopped, basis, sizesGuessed, sizesEstimated, adapted } = facts
+  const { deadline, tasks, outcome, stopped, waitsFor, basis, sizesGuessed, sizesEstimated, adapted } = facts
   const { endsAt } = outcome
   const sum = (values: readonly number[]) => values.reduce((total, value) => total + value, 0)
   const files = sum(tasks.map((task) => task.files))
@@ -35,10 +37,13 @@ export function outlookOf(facts: OutlookFacts): QueueOutlook {
     ...(basis === 'assumed' ? ['rate' as const] : []),
     ...(sizesGuessed ? ['size' as const] : []),
   ]
+  // What would be late even if it went on at once is late.
+  const would = missing.length > 0 ? 'unknown' : kindOf(facts)
+  if (would !== 'misses') missing.push(...waitsFor)
   const inTime = outcome.tasks.map((task) => task.filesInTime)
   const late = tasks.filter((task, index) => inTime[index]! < task.files && task.files === 1).map(({ id }) => id)
   return {
-    kind: missing.length > 0 ? 'unknown' : kindOf(facts),
+    kind: missing.length > 0 ? 'unknown' : would,
     ...{ missing, deadline, endsAt, files, sizesEstimated, basis, adapted },
     marginMs: endsAt === null ? null : Math.round(deadline - endsAt),
     filesInTime: sum(inTime),

@@ -282,6 +282,8 @@ export const en = {
       rate: 'Nothing was measured yet that would tell whether {{time}} can be kept.',
       size: 'No size is known that would tell whether {{time}} can be kept.',
       stopped: 'It is stopped, so {{time}} will pass.',
+      battery: 'Downloads wait for the mains, so nobody can tell whether {{time}} can be kept.',
+      network: 'The network is away, so nobody can tell whether {{time}} can be kept.',
     },
     shortestFirst: 'The shortest come first, so that most are there.',
     borrows: 'Meanwhile these do with less: {{names}}.',

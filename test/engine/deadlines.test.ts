@@ -43,6 +43,25 @@ it('says what cannot be told, and what was measured once something was', async (
   })
 })
 
+it('foretells what power allows: a limit on battery, and nothing while downloads wait for the mains', async () => {
+  const clock = clockAt('2026-11-26T22:30:00Z')
+  await using engine = await startEngine({ clock, settings: { probeSizes: false } })
+  const night = await addQueue(engine, 'Night', { windows: '23:00-07:00', finishBy: '06:00' })
+  await addTo(engine, night.id, 'http://127.0.0.1:9/a.bin')
+  const told = async () => (await engine.call('schedule.forecast', {})).queues[1]!
+  const limit = { onBattery: 'limit', batteryLimitBytesPerSecond: 5_000 } as const
+  await engine.call('settings.set', limit)
+  // A size that nobody knows is guessed, and takes minutes with the line that is assumed.
+  expect((await told()).endsAt! - clock.now()).toBeLessThan(HOUR)
+  await engine.call('power.changed', { source: 'battery' })
+  expect((await told()).endsAt! - clock.now()).toBeGreaterThan(5 * HOUR)
+  expect((await told()).outlook!.missing).not.toContain('battery')
+  await engine.call('settings.set', { onBattery: 'pause' })
+  expect((await told()).outlook!.missing).toContain('battery')
+  await engine.call('power.changed', { source: 'ac' })
+  expect((await told()).outlook!.missing).not.toContain('battery')
+})
+
 it('says at once that a deadline will be missed, with how much, and again when it will not', async () => {
   await using server = await startFaultServer()
   await using engine = await startEngine({ clock: clockAt('2026-11-26T22:30:00Z') })

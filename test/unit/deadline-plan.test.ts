@@ -108,7 +108,7 @@ describe('an outlook', () => {
     const outcome = forecast(plan([due])).get(1)!
     return outlookOf({
       ...{ now: NOW, deadline: due.deadline!, tasks: due.tasks, outcome, sizesEstimated: 0, sizesGuessed: false },
-      ...{ basis: 'hour', stopped: false, adapted: { shortestFirst: false, borrowsFrom: [] }, before },
+      ...{ basis: 'hour', stopped: false, waitsFor: [], adapted: { shortestFirst: false, borrowsFrom: [] }, before },
       ...changes,
     })
   }
@@ -120,6 +120,11 @@ describe('an outlook', () => {
       ...{ kind: 'misses', marginMs: -100_000, filesInTime: 0, late: [1, 2] },
       ...{ leftBytes: 200 * MB, bytesInTime: 100 * MB },
     })
+  })
+
+  it('cannot be told while everything waits for the mains or a network, but what is late anyway is late', () => {
+    expect(judged(80 * MB, null, { waitsFor: ['battery'] })).toMatchObject({ kind: 'unknown', missing: ['battery'] })
+    expect(judged(200 * MB, null, { waitsFor: ['network'] })).toMatchObject({ kind: 'misses', missing: [] })
   })
 
   it('wants more room where sizes are estimated, and says what is missing', () => {
