@@ -60,8 +60,11 @@ export interface JournalParams {
   given_up: TaskFacts & RunFacts & Failure & { tries: number }
   /** another of its URLs is asked next */
   turned: TaskFacts & RunFacts & Failure
-  /** its host asked everybody to wait, or the network is away: no failure of its own */
-  deferred: TaskFacts & RunFacts & Failure & { retryAt: number }
+  /**
+   * Its host asked everybody to wait, or the network is away: no failure of its own. `instead`: that is why the try failed
+   * that was told of as another failure
+   */
+  deferred: TaskFacts & RunFacts & Failure & { retryAt: number; instead?: true }
   /** the remote file is another one */
   changed: TaskFacts & RunFacts & Failure
   /** what was done about that */
@@ -93,6 +96,9 @@ export interface JournalParams {
   adapted: QueueFacts & { by: string; shortestFirst: boolean; borrowsFrom: string }
   network_away: { reason: string }
   network_back: Record<string, never>
+  /** what is not forced waits for mains power, and does no more */
+  battery_waits: Record<string, never>
+  battery_over: Record<string, never>
   /** `until`: when it may be asked again; null: it only gets fewer connections */
   host_refused: { host: string; status: number | null; until: number | null }
   host_allowed: { host: string; complaints: number }

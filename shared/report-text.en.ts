@@ -21,6 +21,7 @@ const QUIET: Record<QuietCode, string> = {
   crashed: 'Nighthaul had ended unexpectedly and was not running.',
   asleep: 'The machine slept, or its clock was set forward.',
   network_away: 'There was no network: {{reason}}.',
+  battery: 'The machine ran on battery, and downloads waited for mains power.',
   window_closed: 'The window was closed: {{queues}}.',
   queue_stopped: 'Stopped by hand: {{queues}}.',
   disk: 'The disk held up {{downloads}} ({{error}}).',
@@ -49,6 +50,7 @@ const INCIDENTS: Record<Exclude<Incident['code'], 'deadline' | 'adapted'>, strin
   slept: 'The machine slept, or its clock was set forward, for {{ms}}.',
   clock_set_back: 'The clock was set back by {{ms}}; times before and after overlap.',
   network_away: 'There was no network for {{ms}}: {{reason}}.',
+  battery: 'The machine ran on battery for {{ms}}, and downloads waited for mains power.',
   profile_changed: 'The profile “{{profile}}” began to hold.',
 }
 
@@ -56,6 +58,7 @@ const OPEN_INCIDENTS: Partial<typeof INCIDENTS> = {
   stopped: 'Nighthaul was ended.',
   crashed: 'Nighthaul ended unexpectedly.',
   network_away: 'The network went away: {{reason}}.',
+  battery: 'The machine runs on battery, and downloads wait for mains power.',
 }
 
 /** By what was found (`outlook`). */

@@ -138,6 +138,7 @@ export function createEngine(deps: EngineDeps): EngineApi {
     ...{ store, clock, journal, queues, version: deps.version },
     hosts: () => hosts.controller.states(),
     away: () => unattended.presence.away?.reason ?? null,
+    waitsForPower: () => machine.hold !== null,
     profile: () => profiles.name,
     keepDays: () => settings.journalDays,
   })

@@ -18,6 +18,8 @@ export interface JournalWatchDeps {
   hosts: () => readonly HostState[]
   /** why the network is away; null: it is there */
   away: () => string | null
+  /** what is not forced waits for mains power */
+  waitsForPower: () => boolean
   /** the name of the profile that holds */
   profile: () => string
   keepDays: () => number
@@ -58,6 +60,7 @@ export class JournalWatch {
   #profile: string
   #last: { at: number; monotonicMs: number } | null = null
   #isAway = false
+  #onBattery = false
 
   constructor(deps: JournalWatchDeps) {
     this.#deps = deps
@@ -90,6 +93,7 @@ export class JournalWatch {
     const now = this.#deps.clock.now()
     this.#lookAtClock(now)
     this.#lookAtNetwork()
+    this.#lookAtPower()
     const open = this.#lookAtQueues()
     this.#lookAtHosts(now)
     const profile = this.#deps.profile()
@@ -125,6 +129,13 @@ export class JournalWatch {
     this.#isAway = reason !== null
     if (reason === null) this.#deps.journal.note('network_back', {})
     else this.#deps.journal.note('network_away', { reason })
+  }
+
+  #lookAtPower(): void {
+    const waits = this.#deps.waitsForPower()
+    if (waits === this.#onBattery) return
+    this.#onBattery = waits
+    this.#deps.journal.note(waits ? 'battery_waits' : 'battery_over', {})
   }
 
   /** Timers come late when the machine sleeps, or the wall clock runs ahead of the other. */

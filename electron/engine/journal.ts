@@ -123,7 +123,10 @@ function entryOf(task: TaskRecord, event: TaskEvent, patch: TaskPatch, run: RunF
     case 'secondChance':
       return failure('failed', event.error, { ...run, retryAt: event.retryAt, secondChance: true })
     case 'excused':
-      return failure('deferred', event.error, { ...NO_RUN, retryAt: event.retryAt })
+      return failure('deferred', event.error, {
+        ...{ ...NO_RUN, retryAt: event.retryAt },
+        ...(task.state === 'waiting' && task.error !== null && { instead: true }),
+      })
     case 'deferred':
       return failure('deferred', event.error, { ...run, retryAt: event.retryAt })
     case 'remoteChanged':

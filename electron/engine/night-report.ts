@@ -218,7 +218,15 @@ function incidentsOf(
     incidents.push({ code: 'network_away', params, from: away.at, to: at })
     away = null
   }
+  let battery: number | null = null
+  const over = (at: number | null) => {
+    if (battery === null) return
+    incidents.push({ code: 'battery', params: at === null ? {} : { ms: at - battery }, from: battery, to: at })
+    battery = null
+  }
   for (const entry of entries) {
+    if (entry.kind === 'battery_waits') battery ??= entry.at
+    if (entry.kind === 'battery_over' || entry.kind === 'engine_started') over(entry.at)
     if (entry.kind === 'network_away') away ??= entry
     if (entry.kind === 'network_back' || entry.kind === 'engine_started') back(entry.at)
     if (entry.kind === 'clock_set_back')
@@ -235,6 +243,7 @@ function incidentsOf(
       incidents.push({ code: 'profile_changed', params: entry.params, from: entry.at, to: entry.at })
   }
   back(null)
+  over(null)
   return incidents
     .filter(({ from, to }) => from < scope.to && (to === null || to >= scope.from))
     .sort((a, b) => a.from - b.from)

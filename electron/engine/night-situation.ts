@@ -88,6 +88,7 @@ export class Situation {
   /** latest start that somebody asked for */
   #startsUntil = Number.NEGATIVE_INFINITY
   #away: string | null = null
+  #onBattery = false
 
   hear(entry: JournalEntry): void {
     const { taskId, at } = entry
@@ -122,6 +123,12 @@ export class Situation {
       case 'network_back':
         this.#away = null
         break
+      case 'battery_waits':
+        this.#onBattery = true
+        break
+      case 'battery_over':
+        this.#onBattery = false
+        break
       case 'host_refused':
         this.#refusing.add(entry.params.host)
         break
@@ -134,6 +141,7 @@ export class Situation {
         this.running.clear()
         this.#refusing.clear()
         this.#away = null
+        this.#onBattery = false
     }
   }
 
@@ -184,6 +192,7 @@ export class Situation {
     if (down !== null) return { code: down.code, params: {} }
     if (this.#away !== null) return { code: 'network_away', params: { reason: this.#away } }
     const free = open.filter(([, { hold }]) => hold === null)
+    if (free.length > 0 && this.#onBattery) return { code: 'battery', params: {} }
     if (free.length > 0) return this.#whyIdle(at, new Set(free.map(([id]) => id)))
     if (open.length > 0) {
       const isWindow = open.some(([, { hold }]) => hold === 'window')

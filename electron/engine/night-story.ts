@@ -54,6 +54,8 @@ export interface Story {
 interface Tries {
   item: RetriedItem
   byCode: Map<string, RetriedItem['reasons'][number]>
+  /** of the latest try, among byCode */
+  last: string | null
 }
 
 /** `scope`: the time that is told of; `entries` from before tell how things were when it began. */
@@ -93,7 +95,8 @@ export function tellStory(facts: StoryFacts, scope: Range, down: readonly DownTi
     if (!isInside) continue
     if (taskId !== null && isRunEnd(entry)) {
       const { queueId, ms, bytes } = entry.params
-      runOf(queueId, running?.since ?? at - ms, at)
+      // The clock may have been set back meanwhile.
+      runOf(queueId, running && running.since <= at ? running.since : at - ms, at)
       activeMs.set(taskId, (activeMs.get(taskId) ?? 0) + ms)
       story.brought.set(queueId, (story.brought.get(queueId) ?? 0) + bytes)
     }
@@ -204,14 +207,21 @@ function triedAgain(tries: Map<TaskId, Tries>, entry: Extract<RunEnd, { params: 
   const known = tries.get(id) ?? {
     item: { ...itemOf(entry), times: 0, reasons: [], outcome: 'open' },
     byCode: new Map(),
+    last: null,
   }
   tries.set(id, known)
   Object.assign(known.item, itemOf(entry))
-  known.item.times++
+  const before = known.last === null ? undefined : known.byCode.get(known.last)
+  // It is the same try, and failed of something else.
+  if (entry.kind === 'deferred' && entry.params.instead && before) {
+    before.times--
+    if (before.times === 0) known.byCode.delete(known.last!)
+  } else known.item.times++
   const { code, title } = reasonOf(entry.code, entry.params.message, entry.params.error)
   const reason = known.byCode.get(title) ?? { code, title, times: 0 }
   reason.times++
   known.byCode.set(title, reason)
+  known.last = title
 }
 
 function outcome(tries: Map<TaskId, Tries>, id: TaskId, how: RetriedItem['outcome']): void {

@@ -38,6 +38,8 @@ const TASKS_PAGE = 1_000
 /** Bytes by minute are kept for so long (store/statistics.ts). */
 const MINUTES_KEPT_MS = 32 * DAY_MS
 const MINUTE_MS = 60_000
+/** Noon is at the beginning of a minute wherever it is. */
+const FRESH_MS = 60_000
 /** Work that took less is not worth a notification. */
 const LONG_WORK_MS = 10 * 60_000
 
@@ -72,6 +74,7 @@ export class Reports {
   readonly #deps: ReportsDeps
   readonly #done: DoneWatch = doneWatch()
   #night: Night | null = null
+  #looked: { at: number; night: Night } = { at: Number.NEGATIVE_INFINITY, night: '' }
   /** starts of downloads at the latest step, and when the latest report was made because work was over */
   #starts = 0
   #told = 0
@@ -98,8 +101,8 @@ export class Reports {
   step(): void {
     const { clock, settings, journal } = this.#deps
     const now = clock.now()
-    const night = nightAt(now, this.#zone)
     const before = this.#night
+    const night = this.#nightAt(now)
     this.#night = night
     if (settings().reports === 'never' || settings().journalDays === 0) return
     if (before !== night) this.#make(() => this.#endNight(nightAfter(night, -1)))
@@ -108,6 +111,14 @@ export class Reports {
     this.#starts = journal.starts
     const over = this.#done.step(began || this.#isBusy(), now)
     if (over !== null) this.#make(() => this.#workIsOver(over.since))
+  }
+
+  /** Which zone it is, and which date there, costs something: it is looked up once in a while. */
+  #nightAt(now: number): Night {
+    const { at, night } = this.#looked
+    if (now >= at && now - at < FRESH_MS && Math.floor(now / FRESH_MS) === Math.floor(at / FRESH_MS)) return night
+    this.#looked = { at: now, night: nightAt(now, this.#zone) }
+    return this.#looked.night
   }
 
   /** What is due is made, and what is being made is waited for. */
@@ -244,12 +255,14 @@ export class Reports {
     const { store, clock, queues, settings, queueWorks } = this.#deps
     const now = clock.now()
     const { night, range } = this.#timeOf(input, now)
-    const until = Math.min(range.to, now + 1)
+    // Also what was written later than now: the clock was set back since.
+    const until = range.to
     const background = { from: range.from - BACKGROUND_MS, to: range.from - UNDER_WAY_MS }
     const entries = [
       ...(await this.#read(background, true)),
       ...(await this.#read({ from: background.to, to: until }, false)),
-    ]
+      // As they were written: a clock that was set back puts later ones before.
+    ].sort((a, b) => a.id - b.id)
     const oldest = now - Math.min(MINUTES_KEPT_MS, settings().statisticsDays * DAY_MS)
     const minutes = { from: Math.floor(range.from / MINUTE_MS) * MINUTE_MS, to: until, stepMs: MINUTE_MS }
     const isKnown = settings().statisticsDays > 0 && range.from >= oldest

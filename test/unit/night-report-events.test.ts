@@ -1,6 +1,6 @@
 /** What a report says of deadlines, hosts that refuse, repeating downloads and what was done when the work was over. */
 import { expect, test } from 'vitest'
-import { at, QUEUE, report, Script } from '../helpers/journal-script.ts'
+import { about, at, FAILURE, QUEUE, report, Script } from '../helpers/journal-script.ts'
 
 test('what was said of a deadline is kept', () => {
   const said = { ...QUEUE, by: '07:00', files: 5, late: 2, lateBytes: '1 GB' } as const
@@ -96,4 +96,29 @@ test('what was done when the work was done, and how it ended', () => {
     ['webhook', false, 'https://hook.test could not be told of all queues (tries: 3): It did not answer in time.'],
   ])
   expect(report(script, { queueId: 2 }).done).toHaveLength(3)
+})
+
+test('a try that was found to have failed of the network is told once, and of that', () => {
+  const script = new Script().begin().start('22:00', 1).fail('22:01', 1, 'connect_refused', '22:02')
+  const deferred = { ...about(1), ...FAILURE, bytes: 0, ms: 0, retryAt: at('22:30'), instead: true as const }
+  script.note('22:01', 'deferred', deferred, { taskId: 1, code: 'network_away' })
+  expect(report(script).retried).toMatchObject([{ times: 1, reasons: [{ code: 'network_away', times: 1 }] }])
+  expect(report(script).totals.retries).toBe(1)
+})
+
+test('what waited for mains power is quiet for that, and told with the machine', () => {
+  const script = new Script().begin('22:00').note('23:00', 'battery_waits', {}).note('23:30', 'battery_over', {})
+  const made = report(script.note('23:30', 'queue_emptied', QUEUE), { range: { from: at('23:00'), to: at('23:40') } })
+  expect(made.quiet).toMatchObject([{ from: at('23:00'), to: at('23:30'), reasons: [{ code: 'battery' }] }])
+  expect(made.incidents).toMatchObject([
+    {
+      ...{ code: 'battery', from: at('23:00'), to: at('23:30') },
+      text: 'The machine ran on battery for 30m, and downloads waited for mains power.',
+    },
+  ])
+})
+
+test('a run during which the clock was set back is as long as it took', () => {
+  const script = new Script().begin().start('23:50', 1).note('23:10', 'clock_set_back', { ms: 3_600_000 })
+  expect(report(script.finish('23:05', 1, { ms: 900_000 })).totals).toMatchObject({ activeMs: 900_000, finished: 1 })
 })
