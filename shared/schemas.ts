@@ -379,6 +379,8 @@ export interface ProbeResult {
 export const DEADLINE_ORDERS = ['mostFiles', 'asListed'] as const
 export const PROXY_MODES = ['system', 'environment', 'none'] as const
 
+export const WHEN_CLOSED = ['tray', 'quit'] as const
+
 export const REPORT_TIMES = ['done', 'night', 'never'] as const
 
 export const Settings = z.object({
@@ -463,6 +465,8 @@ export const Settings = z.object({
   /** ask beforehand for sizes of downloads in queues with a deadline, one request each */
   probeSizes: z.boolean(),
   theme: z.enum(['system', 'light', 'dark']),
+  /** of the app, when its last window is closed: stay in the tray while something is to be done, or quit */
+  whenClosed: z.enum(WHEN_CLOSED),
 })
 export type Settings = z.infer<typeof Settings>
 export const SettingsPatch = Settings.partial().strict()
@@ -520,6 +524,7 @@ export const DEFAULT_SETTINGS: Omit<Settings, 'downloadFolder'> = {
   deadlineMayBorrow: true,
   probeSizes: true,
   theme: 'system',
+  whenClosed: 'tray',
 }
 
 /** Why connections may be dead without knowing it. `offline`: there is no use in trying yet. */

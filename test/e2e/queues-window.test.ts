@@ -99,7 +99,7 @@ test('downloads go to a queue by dragging and by menu, are put in order with the
   const adding = page.getByRole('dialog', { name: 'Add downloads' })
   await adding.getByLabel('Links').fill('https://example.invalid/e.bin')
   expect(await adding.getByLabel('Queue').locator('option:checked').textContent()).toBe('Later')
-  await adding.getByLabel('Add paused, start later').check()
+  await adding.getByLabel('Add paused').check()
   await adding.locator('button[type=submit]').click()
   await expect.poll(names).toEqual(['a.bin', 'c.bin', 'e.bin'])
   await row(page, 'e.bin').click()
@@ -162,4 +162,25 @@ test('queues are put in order, renamed and removed with the keyboard; their down
   await expect.poll(queueNames).toEqual(['Default', 'One'])
   await queue('Default').click()
   await expect.poll(names).toEqual(['kept.bin'])
+})
+
+test('what a queue is doing and what comes next is read without a tooltip, however narrow the window', async () => {
+  await home.run('queue', 'add', 'Nights', '--window', '23:00-23:01', '--finish-by', '07:00', '--limit-rate', '1M')
+  await home.run('add', 'https://example.invalid/a.bin', '--queue', 'Nights')
+  await openWindow()
+  for (const width of [480, 700, 1280]) {
+    await page.setViewportSize({ width, height: 640 })
+    const status = queue('Nights').locator('.sidebar-status')
+    await status.scrollIntoViewIfNeeded()
+    await status.getByText(/^Opens .*23:00/).waitFor()
+    const cut = await status.evaluate((element) => {
+      const range = document.createRange()
+      range.selectNodeContents(element)
+      const text = range.getBoundingClientRect()
+      const strip = element.closest('.sidebar-queues')!.getBoundingClientRect()
+      const item = element.closest('button')!.getBoundingClientRect()
+      return text.right > item.right || text.bottom > item.bottom || text.left < strip.left || text.top < strip.top
+    })
+    expect(cut, `at ${width} pixels`).toBe(false)
+  }
 })

@@ -203,6 +203,12 @@ export function AddDialog() {
             )}
           </Field>
         )}
+        <StartField
+          label={t('start.label')}
+          value={draft.start}
+          placeholder={t('start.now')}
+          onChange={(start) => set({ start })}
+        />
         <Field
           label={t('add.connections')}
           hint={t('add.connectionsHint')}
@@ -219,12 +225,6 @@ export function AddDialog() {
             />
           )}
         </Field>
-        <StartField
-          label={t('start.label')}
-          value={draft.start}
-          placeholder={t('start.now')}
-          onChange={(start) => set({ start })}
-        />
         {single && (
           <Field
             label={t('add.checksum')}

@@ -1,4 +1,4 @@
-/** The lists with their counts, the queues, and the other pages. On a narrow window they lie in a strip above the list. */
+/** The lists with their counts, the queues, and the other pages. On a narrow window they lie in two strips above the list. */
 import { useTranslation } from 'react-i18next'
 import { formatCount } from '../../../shared/format.ts'
 import { taskList } from '../../session.ts'
@@ -21,29 +21,31 @@ export function Sidebar() {
   const page = useWindow((state) => state.page)
   return (
     <nav className="sidebar" aria-label={t('filters.label')}>
-      {FILTERS.map((filter) => {
-        const count = countOf(counts, filter.states)
-        const isCurrent = page === 'downloads' && filter.key === current?.key
-        // A decision is rare: its list shows when there is one to take.
-        if (filter.key === 'changed' && count === 0 && !isCurrent) return null
-        return (
-          <button
-            key={filter.key}
-            type="button"
-            className="sidebar-item"
-            data-filter={filter.key}
-            aria-current={isCurrent ? 'page' : undefined}
-            onClick={() => {
-              openPage('downloads')
-              taskList.setQuery({ states: filter.states ? [...filter.states] : undefined, queueId: undefined })
-            }}
-          >
-            <Icon name={filter.icon} />
-            <span className="sidebar-label">{t(`filters.${filter.key}`)}</span>
-            <span className="sidebar-count">{formatCount(count)}</span>
-          </button>
-        )
-      })}
+      <div className="sidebar-lists">
+        {FILTERS.map((filter) => {
+          const count = countOf(counts, filter.states)
+          const isCurrent = page === 'downloads' && filter.key === current?.key
+          // A decision is rare: its list shows when there is one to take.
+          if (filter.key === 'changed' && count === 0 && !isCurrent) return null
+          return (
+            <button
+              key={filter.key}
+              type="button"
+              className="sidebar-item"
+              data-filter={filter.key}
+              aria-current={isCurrent ? 'page' : undefined}
+              onClick={() => {
+                openPage('downloads')
+                taskList.setQuery({ states: filter.states ? [...filter.states] : undefined, queueId: undefined })
+              }}
+            >
+              <Icon name={filter.icon} />
+              <span className="sidebar-label">{t(`filters.${filter.key}`)}</span>
+              <span className="sidebar-count">{formatCount(count)}</span>
+            </button>
+          )
+        })}
+      </div>
       <QueueList />
       <div className="sidebar-pages">
         {PAGES.map((entry) => (

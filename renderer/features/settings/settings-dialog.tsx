@@ -1,7 +1,15 @@
 /** The settings, grouped by what they are about. Only what was changed is sent. */
 import { useState } from 'react'
 import { useTranslation } from 'react-i18next'
-import { DURABILITY, ON_CHANGE, ON_CONFLICT, type Settings } from '../../../shared/schemas.ts'
+import {
+  DEADLINE_ORDERS,
+  DURABILITY,
+  ON_CHANGE,
+  ON_CONFLICT,
+  REPORT_TIMES,
+  type Settings,
+  WHEN_CLOSED,
+} from '../../../shared/schemas.ts'
 import { tellError } from '../../actions.ts'
 import { call, useConnection, useSettings } from '../../session.ts'
 import { closeDialog } from '../../stores/window.ts'
@@ -21,6 +29,7 @@ import {
 import { useLimitsForm } from './use-limits.ts'
 import './settings.css'
 
+const PREALLOCATE = ['sparse', 'none'] as const
 const THEMES = ['system', 'light', 'dark'] as const
 
 export function SettingsDialog() {
@@ -78,11 +87,12 @@ function Form({ settings }: { settings: Settings }) {
     </Field>
   )
 
-  const text = (key: 'proxy' | 'netrcFile') => (control: ControlProps) => (
+  const text = (key: 'proxy' | 'netrcFile' | 'userAgent', placeholder?: string) => (control: ControlProps) => (
     <input
       {...control}
       className="input"
       value={form[key]}
+      placeholder={placeholder}
       spellCheck={false}
       autoComplete="off"
       onChange={(event) => set({ [key]: event.target.value })}
@@ -137,7 +147,15 @@ function Form({ settings }: { settings: Settings }) {
             />
           )}
         </Field>
-        {number('keepFreeBytes', t('settings.mebibytes'), t('settings.keepFreeBytesHint'))}
+        <div className="field-columns">
+          {number('keepFreeBytes', t('settings.mebibytes'), t('settings.keepFreeBytesHint'))}
+          <Choice
+            label={t('settings.preallocate')}
+            value={form.preallocate}
+            options={PREALLOCATE.map((value) => [value, t(`settings.preallocateOptions.${value}`)])}
+            onChange={(preallocate) => set({ preallocate })}
+          />
+        </div>
         <label className="check">
           <input
             type="checkbox"
@@ -195,6 +213,9 @@ function Form({ settings }: { settings: Settings }) {
           <Field label={t('settings.netrcFile')} hint={t('settings.netrcFileHint')}>
             {text('netrcFile')}
           </Field>
+          <Field label={t('settings.userAgent')} hint={t('settings.userAgentHint')}>
+            {text('userAgent', 'Nighthaul')}
+          </Field>
         </div>
         <details>
           <summary>{t('settings.pool')}</summary>
@@ -228,6 +249,36 @@ function Form({ settings }: { settings: Settings }) {
       </fieldset>
       <AwayFields form={form} set={set} number={number} wrongActions={wrongActions} />
       <fieldset className="settings-group">
+        <legend>{t('settings.groups.night')}</legend>
+        <div className="field-columns">
+          <Choice
+            label={t('settings.deadlineOrder')}
+            value={form.deadlineOrder}
+            options={DEADLINE_ORDERS.map((value) => [value, t(`settings.deadlineOrderOptions.${value}`)])}
+            onChange={(deadlineOrder) => set({ deadlineOrder })}
+          />
+          <Choice
+            label={t('settings.reports')}
+            value={form.reports}
+            options={REPORT_TIMES.map((value) => [value, t(`settings.reportsOptions.${value}`)])}
+            onChange={(reports) => set({ reports })}
+          />
+          {form.reports !== 'never' &&
+            number(
+              'reportsKept',
+              t('settings.nights'),
+              t('settings.reportsKeptHint', { profile: about?.profile ?? '…' }),
+            )}
+          {number('journalDays', t('settings.days'), t('settings.journalDaysHint'))}
+        </div>
+        {(['deadlineMayBorrow', 'probeSizes'] as const).map((key) => (
+          <label key={key} className="check">
+            <input type="checkbox" checked={form[key]} onChange={(event) => set({ [key]: event.target.checked })} />
+            {t(`settings.${key}`)}
+          </label>
+        ))}
+      </fieldset>
+      <fieldset className="settings-group">
         <legend>{t('settings.groups.list')}</legend>
         <div className="field-columns">
           {number('keepRemovedDays', t('settings.days'))}
@@ -245,6 +296,14 @@ function Form({ settings }: { settings: Settings }) {
             options={THEMES.map((value) => [value, t(`settings.themeOptions.${value}`)])}
             onChange={(theme) => set({ theme })}
           />
+          {window.nighthaul && (
+            <Choice
+              label={t('settings.whenClosed')}
+              value={form.whenClosed}
+              options={WHEN_CLOSED.map((value) => [value, t(`settings.whenClosedOptions.${value}`)])}
+              onChange={(whenClosed) => set({ whenClosed })}
+            />
+          )}
           {number('statisticsDays', t('settings.days'), t('settings.statisticsDaysHint'))}
         </div>
       </fieldset>

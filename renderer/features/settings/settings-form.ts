@@ -15,6 +15,8 @@ export const NUMBER_FIELDS = {
   backupDays: { factor: 1, min: 0, max: 365, whole: true },
   backupWeeks: { factor: 1, min: 0, max: 520, whole: true },
   statisticsDays: { factor: 1, min: 0, max: 3650, whole: true },
+  journalDays: { factor: 1, min: 0, max: 366, whole: true },
+  reportsKept: { factor: 1, min: 1, max: 3650, whole: true },
   keepFreeBytes: { factor: 1024 * 1024, min: 0, max: 1_000_000, whole: false },
   secondChances: { factor: 1, min: 0, max: 20, whole: true },
   secondChanceMinutes: { factor: 1, min: 1, max: 1440, whole: true },
@@ -46,7 +48,27 @@ export type OptionalField = keyof typeof OPTIONAL_FIELDS
 const OPTIONAL_KEYS = Object.keys(OPTIONAL_FIELDS) as OptionalField[]
 const LIMIT = { min: 0.001, max: 100_000 }
 
-export interface SettingsForm extends Record<NumberField | OptionalField, string> {
+/** What the form holds as the settings do. */
+const PLAIN_FIELDS = [
+  'onConflict',
+  'onChange',
+  'preallocate',
+  'serverMirrors',
+  'inhibitSleep',
+  'onBattery',
+  'durability',
+  'verifyFound',
+  'findChecksums',
+  'reports',
+  'deadlineOrder',
+  'deadlineMayBorrow',
+  'probeSizes',
+  'theme',
+  'whenClosed',
+] as const
+type PlainField = (typeof PLAIN_FIELDS)[number]
+
+export interface SettingsForm extends Record<NumberField | OptionalField, string>, Pick<Settings, PlainField> {
   downloadFolder: string
   /** empty: partials lie beside what they become */
   temporaryFolder: string
@@ -57,16 +79,13 @@ export interface SettingsForm extends Record<NumberField | OptionalField, string
   proxy: string
   /** empty: none */
   netrcFile: string
-  onConflict: Settings['onConflict']
-  onChange: Settings['onChange']
-  serverMirrors: boolean
-  inhibitSleep: boolean
-  onBattery: Settings['onBattery']
+  /** empty: what Nighthaul calls itself */
+  userAgent: string
   whenDone: ActionDraft[]
-  durability: Settings['durability']
-  verifyFound: boolean
-  findChecksums: boolean
-  theme: Settings['theme']
+}
+
+function plainOf<T extends Pick<Settings, PlainField>>(from: T): Pick<Settings, PlainField> {
+  return Object.fromEntries(PLAIN_FIELDS.map((key) => [key, from[key]])) as unknown as Pick<Settings, PlainField>
 }
 
 export type Problem = { min: number; max: number } | 'required' | 'proxy' | 'absolute'
@@ -78,28 +97,21 @@ export function toForm(settings: Settings): SettingsForm {
   const optional = Object.fromEntries(
     OPTIONAL_KEYS.map((key) => [key, String((settings[key] ?? 0) / OPTIONAL_FIELDS[key].factor || '')]),
   ) as Record<OptionalField, string>
-  const { downloadFolder, onConflict, onChange, durability, theme, limitBytesPerSecond } = settings
+  const { downloadFolder, limitBytesPerSecond } = settings
   const limit = limitBytesPerSecond === null ? '' : String(limitBytesPerSecond / BYTES_PER_MEGABYTE)
   const { proxy, proxyMode, netrcFile } = settings
   return {
     ...numbers,
     ...optional,
+    ...plainOf(settings),
     downloadFolder,
     temporaryFolder: settings.temporaryFolder ?? '',
     limit,
     proxyChoice: proxy === null ? proxyMode : 'manual',
     proxy: proxy ?? '',
     netrcFile: netrcFile ?? '',
-    onConflict,
-    onChange,
-    serverMirrors: settings.serverMirrors,
-    inhibitSleep: settings.inhibitSleep,
-    onBattery: settings.onBattery,
+    userAgent: settings.userAgent ?? '',
     whenDone: actionDrafts(settings.whenDone),
-    durability,
-    verifyFound: settings.verifyFound,
-    findChecksums: settings.findChecksums,
-    theme,
   }
 }
 
@@ -113,21 +125,14 @@ export function readForm(
   const wrongActions = form.whenDone.filter((_, index) => actions[index] === null).map(({ key }) => key)
   const next: Settings = {
     ...settings,
+    ...plainOf(form),
     downloadFolder: form.downloadFolder.trim(),
     temporaryFolder: form.temporaryFolder.trim() || null,
     proxy: form.proxyChoice === 'manual' ? form.proxy.trim() : null,
     proxyMode: form.proxyChoice === 'manual' ? settings.proxyMode : form.proxyChoice,
     netrcFile: form.netrcFile.trim() || null,
-    onConflict: form.onConflict,
-    onChange: form.onChange,
-    serverMirrors: form.serverMirrors,
-    inhibitSleep: form.inhibitSleep,
-    onBattery: form.onBattery,
+    userAgent: form.userAgent.trim() || null,
     whenDone: actions.every((action) => action !== null) ? actions : settings.whenDone,
-    durability: form.durability,
-    verifyFound: form.verifyFound,
-    findChecksums: form.findChecksums,
-    theme: form.theme,
   }
   if (next.downloadFolder === '') problems.downloadFolder = 'required'
   if (next.temporaryFolder !== null && !isAbsolute(next.temporaryFolder)) problems.temporaryFolder = 'absolute'
