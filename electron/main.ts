@@ -29,10 +29,12 @@ import { attendDesktop } from './desktop-power.ts'
 import { createInProcessHost, createUtilityHost, type EngineChild, type EngineHost } from './engine-host.ts'
 import { startEngineService } from './engine-service.ts'
 import { CHANNELS } from './platform/channels.ts'
+import { lastWindowClosed } from './platform/closing.ts'
 import { guardContents, guardSession, isTrustedSender } from './platform/guards.ts'
 import { createFileLogger } from './platform/logging.ts'
 import { menuTemplate } from './platform/menu.ts'
 import { createTray, type TrayIcon } from './platform/tray.ts'
+import { hasTrayHost } from './platform/tray-host.ts'
 import { TRAY_ICON } from './platform/tray-icon.ts'
 import { profileFolder } from './profile.ts'
 import { electronPortDuplex } from './rpc/electron-port-duplex.ts'
@@ -55,9 +57,10 @@ else app.quit()
 
 async function run(): Promise<void> {
   const logger = createFileLogger(profile, 'shell')
-  const host = createHost()
   let window: BrowserWindow | null = null
   let tray: { connect(): void } | null = null
+  const host = createHost()
+  const engine = engineClient(host)
 
   const showWindow = () => {
     if (window !== null) return focusWindow(window)
@@ -74,7 +77,17 @@ async function run(): Promise<void> {
   app.on('second-instance', showWindow)
   app.on('activate', showWindow)
   app.on('window-all-closed', () => {
-    if (process.platform !== 'darwin') app.quit()
+    void lastWindowClosed({
+      platform: process.platform,
+      engine,
+      hasTray: async () => tray !== null && (await hasTrayHost(process.platform)),
+      hasWindow: () => window !== null,
+      notify: (options) => new Notification(options),
+      showWindow,
+      quit: () => app.quit(),
+      toldPath: join(profile, 'shell', 'told-of-tray'),
+      logger,
+    })
   })
   drainBeforeQuit(host)
 
@@ -101,7 +114,6 @@ async function run(): Promise<void> {
   guardSession(session.defaultSession)
   protocol.handle(APP_SCHEME, createAppHandler(join(distribution, 'renderer')))
   Menu.setApplicationMenu(Menu.buildFromTemplate(menuTemplate(process.platform, app.isPackaged)))
-  const engine = engineClient(host)
   serveShellApi({
     ipcMain,
     dialog,

@@ -1,5 +1,5 @@
 /** The app: the built main process, preload and window together, in Electron or in the stand-in. */
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
@@ -111,6 +111,61 @@ describe(`the app in ${launcherName === 'Electron' ? 'Electron' : 'the stand-in 
     expect(shown).toMatchObject([{ title: 'All downloads are done', body: expect.stringContaining('1 finished') }])
     await app.page.getByRole('button', { name: 'Call it off' }).click()
     await app.page.getByText('Nighthaul quits in').waitFor({ state: 'hidden' })
+  })
+
+  test('stays in the tray when its window is closed with downloads left, says so once, and quits where that is wanted', async () => {
+    // A desktop that shows icons in its tray, as far as the app asks for it.
+    const desktop = join(home, 'bin')
+    await mkdir(desktop)
+    await writeFile(join(desktop, 'busctl'), '#!/bin/sh\necho "b true"\n', { mode: 0o755 })
+    const app = await start({ env: { PATH: `${desktop}:${process.env.PATH}` } })
+    const shown = () =>
+      app.evaluate(({ Notification }) => (Notification as unknown as { shown: { title: string }[] }).shown)
+    const close = () => app.evaluate(({ BrowserWindow }) => BrowserWindow.getAllWindows()[0]!.close())
+    server.add('/film.bin', { size: SIZE, seed: 1 })
+    server.fault('/film.bin', (_request, index) => (index === 0 ? faults.stallAt(2 * MIB) : null))
+    await addLinks(app.page, [server.url('/film.bin')], files)
+    await untilUnderWay(app.page, 'film.bin')
+    await close()
+    await vi.waitFor(async () => expect(await shown()).toHaveLength(1), 10_000)
+    expect(await shown()).toMatchObject([{ title: 'Nighthaul goes on in the tray' }])
+    expect(isQueueOwned(join(home, 'profile'))).toBe(true)
+
+    // What has no window goes on, and comes back with one.
+    const opening = app.nextWindow()
+    await app.evaluate(({ app: electron }) => void electron.emit('activate'))
+    const page = await opening
+    await row(page, 'film.bin', 'done').waitFor()
+    expect(await sha256(join(files, 'film.bin'))).toBe(contentSha256(1, SIZE))
+    await page.getByRole('button', { name: 'Settings' }).click()
+    const dialog = page.getByRole('dialog', { name: 'Settings' })
+    await dialog.getByLabel('When the window is closed').selectOption('Quit')
+    await dialog.getByRole('button', { name: 'Save' }).click()
+    await dialog.waitFor({ state: 'hidden' })
+    server.fault('/film.bin', () => faults.stallAt(2 * MIB))
+    server.add('/other.bin', { size: SIZE, seed: 2 })
+    server.fault('/other.bin', () => faults.stallAt(MIB))
+    await addLinks(page, [server.url('/other.bin')], files)
+    await row(page, 'other.bin', 'active').waitFor()
+    await close().catch((error: unknown) => {
+      // It may be gone before it answers.
+      if (!/closed|ended|disconnected/i.test(String(error))) throw error
+    })
+    expect(await app.exited).toBe(0)
+  })
+
+  // Elsewhere every desktop has a tray.
+  test.skipIf(process.platform !== 'linux')('quits with its last window where no tray can be seen', async () => {
+    const desktop = join(home, 'bin')
+    await mkdir(desktop)
+    await writeFile(join(desktop, 'busctl'), '#!/bin/sh\nexit 1\n', { mode: 0o755 })
+    const app = await start({ env: { PATH: `${desktop}:${process.env.PATH}` } })
+    server.add('/film.bin', { size: SIZE, seed: 1 })
+    server.fault('/film.bin', () => faults.stallAt(2 * MIB))
+    await addLinks(app.page, [server.url('/film.bin')], files)
+    await row(app.page, 'film.bin', 'active').waitFor()
+    await app.page.close()
+    expect(await app.exited).toBe(0)
   })
 
   test('refuses inline code, other hosts, new windows and leaving the app', async () => {

@@ -17,6 +17,8 @@ export interface RunningApp {
   readonly pid: number
   /** runs a self-contained function in the main process */
   evaluate<T>(task: (electron: Electron) => T | Promise<T>): Promise<T>
+  /** the next window that is opened */
+  nextWindow(): Promise<Page>
   /** resolves with the exit code once the app has ended by itself */
   readonly exited: Promise<number | null>
   /** ends what is left of it */
@@ -49,6 +51,7 @@ async function launchElectron(executablePath: string, options: AppOptions): Prom
     page,
     pid: child.pid ?? 0,
     evaluate: (task) => app.evaluate(task as never),
+    nextWindow: () => app.waitForEvent('window'),
     exited: exitOf(child),
     dispose: async () => {
       if (child.exitCode === null && child.signalCode === null) child.kill('SIGKILL')
@@ -76,12 +79,14 @@ async function launchStandIn(options: AppOptions): Promise<RunningApp> {
   })
   void exited.then((code) => ready.reject(new Error(`the app ended with ${code} before it had a window`)))
   const browser = await chromium.connectOverCDP(await ready.promise)
-  const page = browser.contexts()[0]?.pages()[0]
-  if (page === undefined) throw new Error('the app has no page')
+  const context = browser.contexts()[0]
+  const page = context?.pages().find((candidate) => candidate.url() !== 'about:blank')
+  if (context === undefined || page === undefined) throw new Error('the app has no page')
   let last = 0
   return {
     page,
     pid: child.pid ?? 0,
+    nextWindow: () => context.waitForEvent('page'),
     evaluate<T>(task: (electron: Electron) => T | Promise<T>) {
       const result = Promise.withResolvers<unknown>()
       last += 1

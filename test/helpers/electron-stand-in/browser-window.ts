@@ -132,9 +132,8 @@ export class BrowserWindow extends EventEmitter {
   }
 
   async #create(): Promise<Page> {
-    const context = await host.context()
-    const blank = context.pages().find((page) => page.url() === 'about:blank')
-    const page = blank ?? (await context.newPage())
+    // The blank page that Chromium began with stays: it ends with its last one, and an app may outlive its windows.
+    const page = await (await host.context()).newPage()
     await this.webContents.attach(page)
     page.on('close', () => {
       if (!BrowserWindow.#open.delete(this)) return
