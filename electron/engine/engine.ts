@@ -543,6 +543,7 @@ export function createEngine(deps: EngineDeps): EngineApi {
   const repeats = new Repeats({
     ...deps,
     ask: (request) => lane.request({ ...request, buckets: [] }),
+    hosts: hosts.controller,
     addTasks: (input) => add({ ...input, queueId: input.queueId && queues.resolve(input.queueId) }),
     retry,
     ...{ removal, notices, journal, queueOf: (id) => queues.resolve(id) },

@@ -1,12 +1,14 @@
 /** What repeating downloads decide: what is due, what a reply means, what files are called. Pure. */
-import { basename } from 'node:path'
+import { basename, isAbsolute, resolve } from 'node:path'
+import { NighthaulError } from '../../shared/errors.ts'
 import { type JournalParams, plainLink } from '../../shared/journal.ts'
-import type { RepeatResult, RepeatRun, RepeatSettings, RepeatState } from '../../shared/repeats.ts'
+import type { RepeatPatch, RepeatResult, RepeatRun, RepeatSettings, RepeatState } from '../../shared/repeats.ts'
 import type { ProbeResult } from '../../shared/schemas.ts'
 import { parseTimes } from '../../shared/windows.ts'
 import { extensionOf, filenameFrom, sanitizeFilename } from './filename.ts'
+import { splitCredentials } from './http/credentials.ts'
 import { plainParams, withPlainLinks } from './journal.ts'
-import { localText, nextWeekTime } from './window-times.ts'
+import { localText, nextWeekTime, timeZone } from './window-times.ts'
 
 /** Later than this a run was missed: the machine slept, or was off. */
 const LATE_MS = 5 * 60_000
@@ -116,5 +118,21 @@ export function repeated(
     deleted: deleted.map((one) => basename(one)),
     kept: kept.map((one) => basename(one)),
     ...{ message: withPlainLinks(error?.message ?? ''), error: plainParams(error?.params ?? {}) },
+  }
+}
+
+/**
+ * What of a patch only the engine can judge: folders, zones, and links with a user and password in them, which are kept
+ * where passwords are. Throws `invalid_input`.
+ */
+export function soundRepeat({ folder, timeZone: zone, url, options }: RepeatPatch): RepeatPatch {
+  if (folder && !isAbsolute(folder))
+    throw new NighthaulError('invalid_input', `“${folder}” is not an absolute folder. Nothing was changed.`, { folder })
+  const link = url === undefined ? null : splitCredentials(new URL(url))
+  return {
+    ...(folder && { folder: resolve(folder) }),
+    ...(zone && { timeZone: timeZone(zone) }),
+    ...(link && { url: link.url.href }),
+    ...(link?.login && { options: { ...link.login, ...options } }),
   }
 }

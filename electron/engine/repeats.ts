@@ -2,14 +2,13 @@
  * Repeating downloads: asks whether a file has changed, begins an ordinary task for it, and looks after what its runs
  * left. What is due and what replies mean is decided in repeat-plan.ts.
  */
-import { basename, dirname, isAbsolute, join, resolve } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 import type { Contract } from '../../shared/contract.ts'
 import { NighthaulError, toErrorInfo } from '../../shared/errors.ts'
 import type { TaskRecord } from '../../shared/records.ts'
 import {
   DEFAULT_REPEAT,
   type RepeatId,
-  type RepeatPatch,
   type RepeatRecord,
   type RepeatResult,
   type RepeatRun,
@@ -20,20 +19,22 @@ import type { Handlers } from '../../shared/rpc.ts'
 import type { AddTasksInput, AddTasksResult, ProbeResult, QueueId, TaskId } from '../../shared/schemas.ts'
 import { digestFile } from './checksum.ts'
 import type { ComingRun } from './forecast-facts.ts'
-import { splitCredentials } from './http/credentials.ts'
 import { isPlainGet } from './http/redirects.ts'
 import type { Journal } from './journal.ts'
 import type { Notices } from './notices.ts'
+import { type PoliteDeps, politely } from './polite-ask.ts'
 import type { EngineDeps } from './ports.ts'
 import { type Ask, probeUnless } from './probe.ts'
 import type { Removal } from './removal.ts'
-import { ASK_MS, dueOf, isUnchanged, nameOfLink, pruned, repeated, repeatName } from './repeat-plan.ts'
+import { ASK_MS, dueOf, isUnchanged, nameOfLink, pruned, repeated, repeatName, soundRepeat } from './repeat-plan.ts'
 import { RepeatsAhead } from './repeats-ahead.ts'
+import { sleep } from './sleep.ts'
 import { withoutSecrets } from './task-view.ts'
-import { systemTimeZone, timeZone } from './window-times.ts'
+import { systemTimeZone } from './window-times.ts'
 
 export interface RepeatsDeps extends Pick<EngineDeps, 'store' | 'clock' | 'fs' | 'logger'> {
   ask: Ask
+  hosts: PoliteDeps['hosts']
   addTasks: (input: AddTasksInput) => AddTasksResult
   retry: (tasks: readonly TaskRecord[]) => number
   removal: Pick<Removal, 'remove'>
@@ -45,6 +46,8 @@ export interface RepeatsDeps extends Pick<EngineDeps, 'store' | 'clock' | 'fs' |
 
 /** A run that could not even be begun is tried again after so long. */
 const AGAIN_MS = 5 * 60_000
+/** Whoever starts a run by hand waits so long for its beginning. */
+const PATIENCE_MS = 30_000
 
 export class Repeats {
   readonly #deps: RepeatsDeps
@@ -161,7 +164,8 @@ export class Repeats {
     if (!isPlainGet(settings.options)) return undefined
     const known = state.results[0] ?? { etag: null, lastModified: null }
     try {
-      return await probeUnless(settings.url, settings.options, known, this.#deps.ask, this.#abort.signal)
+      const { signal } = this.#abort
+      return await probeUnless(settings.url, settings.options, known, politely(this.#deps, signal), signal)
     } catch (error) {
       this.#abort.signal.throwIfAborted()
       this.#deps.logger.info({ repeat: id, error: toErrorInfo(error).message }, 'a server did not say what it has')
@@ -334,7 +338,7 @@ export class Repeats {
     return {
       'repeats.list': () => this.views(),
       'repeats.add': (input) => {
-        const settings = { ...DEFAULT_REPEAT, ...input, ...sound(input) }
+        const settings = { ...DEFAULT_REPEAT, ...input, ...soundRepeat(input) }
         const none = { askedUntil: null, runs: 0, taskId: null, last: null, results: [] }
         const id = store.addRepeat(settings, { settledAt: clock.now(), ...none })
         this.reload()
@@ -344,7 +348,7 @@ export class Repeats {
         const { settings, state } = this.#get(id)
         // Whoever goes on after a pause, or at other times, has missed nothing.
         const anew = patch.when !== undefined || patch.timeZone !== undefined || patch.paused === false
-        const given = { ...patch, ...sound(patch) }
+        const given = { ...patch, ...soundRepeat(patch) }
         store.updateRepeat(id, {
           settings: { ...settings, ...given, options: { ...settings.options, ...given.options } },
           ...(anew && { state: { ...state, settledAt: clock.now() } }),
@@ -362,7 +366,11 @@ export class Repeats {
       'repeats.run': async ({ id }) => {
         this.#get(id)
         this.#begin(id)
-        await this.#work.get(id)
+        // A host that wants to be left alone is not asked before; who asked here need not wait for that.
+        const enough = new AbortController()
+        const patience = sleep(clock, PATIENCE_MS, AbortSignal.any([enough.signal, this.#abort.signal]))
+        await Promise.race([this.#work.get(id), patience.catch(() => undefined)])
+        enough.abort()
         return viewOf(id)
       },
       'repeats.skip': ({ id }) => {
@@ -377,20 +385,4 @@ export class Repeats {
 
 function isSame(a: Pick<RepeatResult, 'bytes' | 'sha256'>, b: Pick<RepeatResult, 'bytes' | 'sha256'>): boolean {
   return a.bytes === b.bytes && a.sha256 === b.sha256
-}
-
-/**
- * What of a patch only the engine can judge: folders, zones, and links with a user and password in them, which are kept
- * where passwords are. Throws `invalid_input`.
- */
-function sound({ folder, timeZone: zone, url, options }: RepeatPatch): RepeatPatch {
-  if (folder && !isAbsolute(folder))
-    throw new NighthaulError('invalid_input', `“${folder}” is not an absolute folder. Nothing was changed.`, { folder })
-  const link = url === undefined ? null : splitCredentials(new URL(url))
-  return {
-    ...(folder && { folder: resolve(folder) }),
-    ...(zone && { timeZone: timeZone(zone) }),
-    ...(link && { url: link.url.href }),
-    ...(link?.login && { options: { ...link.login, ...options } }),
-  }
 }

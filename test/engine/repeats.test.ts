@@ -6,7 +6,7 @@ import { expect, it } from 'vitest'
 import type { RepeatRun, RepeatView } from '../../shared/repeats.ts'
 import { contentBytes } from '../helpers/bytes.ts'
 import { startEngine, type TestEngine } from '../helpers/engine.ts'
-import { startFaultServer } from '../helpers/fault-server.ts'
+import { faults, startFaultServer } from '../helpers/fault-server.ts'
 import { clockAt } from '../helpers/jumping-clock.ts'
 
 const SIZE = 50_000
@@ -122,6 +122,44 @@ it('a request that is more than asking for a file is sent once a run', async () 
     ['POST', 'all'],
     ['POST', 'all'],
   ])
+})
+
+it('a host that wants to be left alone is not asked before whether the file has changed', async () => {
+  await using server = await startFaultServer()
+  const clock = clockAt('2026-11-26T20:00:00Z')
+  await using engine = await startEngine({ clock })
+  for (const n of [1, 2]) server.add(`/${n}.bin`, { size: SIZE, seed: n })
+  server.fault('/1.bin', (_request, index) => (index === 0 ? faults.status(429, { 'retry-after': '300' }) : null))
+  const url = server.url('/2.bin')
+  const { id } = await engine.call('repeats.add', { url, when: 'daily 02:00', options: PATIENT })
+  const busy = await engine.add(server.url('/1.bin'), PATIENT)
+  await engine.until(busy, 'waiting')
+  const askedToWaitAt = clock.monotonic()
+  await engine.call('repeats.run', { id })
+  expect(server.requests).toHaveLength(1)
+  await expect.poll(() => server.requests.length, { timeout: 20_000, interval: 5 }).toBeGreaterThan(1)
+  expect(clock.monotonic() - askedToWaitAt).toBeGreaterThan(290_000)
+  await ended(engine, id, 0)
+  expect((await engine.until(busy, 'done', 'failed')).state).toBe('done')
+})
+
+it('a question whether a file has changed takes one of the places of its host, and its refusal is heard', async () => {
+  await using server = await startFaultServer()
+  await using engine = await startEngine({ settings: { connectionsPerHost: 1 } })
+  for (const n of [1, 2]) server.add(`/${n}.bin`, { size: SIZE, seed: n })
+  server.fault('/1.bin', (_request, index) => (index === 0 ? faults.stallAt(1000) : null))
+  server.fault('/2.bin', (_request, index) => (index === 0 ? faults.status(429, { 'retry-after': '300' }) : null))
+  const slow = await engine.add(server.url('/1.bin'), PATIENT)
+  await server.until(() => server.held > 0)
+  const { id } = await engine.call('repeats.add', { url: server.url('/2.bin'), when: 'daily 02:00', options: PATIENT })
+  await engine.call('repeats.run', { id })
+  expect(server.requests.map(({ path }) => path)).toEqual(['/1.bin'])
+  server.release()
+  await engine.until(slow, 'done')
+  await expect
+    .poll(async () => (await engine.call('hosts.list'))[0]?.complaint, { timeout: 20_000, interval: 5 })
+    .toMatchObject({ status: 429 })
+  await ended(engine, id, 0)
 })
 
 it('a change of one option leaves the others as they are, passwords among them', async () => {
