@@ -3,6 +3,7 @@ import { create } from 'zustand'
 import type { Contract } from '../shared/contract.ts'
 import { NighthaulError } from '../shared/errors.ts'
 import type { Notice } from '../shared/notices.ts'
+import type { ReportReady } from '../shared/report.ts'
 import type { Client, InputOf, MethodNames, ResultOf, Subscription } from '../shared/rpc.ts'
 import type { Settings } from '../shared/schemas.ts'
 import { type ConnectionStatus, keepConnected, openPort, openSocket, socketRefusal } from './connect.ts'
@@ -13,7 +14,9 @@ import { attachQueues } from './stores/queues.ts'
 import { attachRepeats } from './stores/repeats.ts'
 import { createTaskListStore } from './stores/task-list.ts'
 import { attachThroughput } from './stores/throughput.ts'
+import { openPage } from './stores/window.ts'
 import { applyTheme } from './theme/theme.ts'
+import { showNotification } from './ui/notification.ts'
 
 export const useConnection = create<{ status: ConnectionStatus; wasAway: boolean }>(() => ({
   status: { kind: 'connecting' },
@@ -54,13 +57,14 @@ function takeSettings(settings: Settings): void {
   applyTheme(settings.theme)
 }
 
+function takeReport({ tell, title, summary }: ReportReady): void {
+  useReportReady.setState(({ count }) => ({ count: count + 1 }))
+  if (tell) showNotification(title, summary, () => openPage('report'))
+}
+
 async function attach(opened: Client<Contract>): Promise<void> {
   const settingsChanged = await opened.subscribe('settings.changed', takeSettings, { visible: isVisible() })
-  const reportReady = await opened.subscribe(
-    'report.ready',
-    () => useReportReady.setState(({ count }) => ({ count: count + 1 })),
-    { visible: isVisible() },
-  )
+  const reportReady = await opened.subscribe('report.ready', takeReport, { visible: isVisible() })
   const takeNotices = (notices: Notice[]): void => useNotices.setState({ notices })
   const noticesChanged = await opened.subscribe('notices.changed', takeNotices, { visible: isVisible() })
   const [throughput, queuesChanged, profilesChanged, repeatsChanged, countdown] = await Promise.all([

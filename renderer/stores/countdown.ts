@@ -5,21 +5,20 @@ import { formatBytes } from '../../shared/format.ts'
 import { noticeSentence } from '../../shared/notices.ts'
 import type { Client, Subscription } from '../../shared/rpc.ts'
 import type { Countdown, WorkDone } from '../../shared/unattended.ts'
+import { showNotification } from '../ui/notification.ts'
 
 export const useCountdown = create<{ countdown: Countdown | null }>(() => ({ countdown: null }))
 
-/** Subscribes first, then asks, so that nothing falls between. The app shows notifications of its own. */
+/** Subscribes first, then asks, so that nothing falls between. */
 export async function attachCountdown(client: Client<Contract>, visible: boolean): Promise<Subscription[]> {
   const take = (countdown: Countdown | null): void => useCountdown.setState({ countdown })
   const changed = await client.subscribe('countdown.changed', take, { visible })
-  const done = await client.subscribe('work.done', window.nighthaul ? () => undefined : showDone, { visible })
+  const done = await client.subscribe('work.done', showDone, { visible })
   take(await client.call('countdown.get'))
   return [changed, done]
 }
 
-/** Where the browser may not show it, the notice in the window is what remains. */
 function showDone({ queue, done, failed, left, bytes }: WorkDone): void {
-  if (!('Notification' in window) || Notification.permission !== 'granted') return
   const params = { queue, done, failed: failed + left, bytes: formatBytes(bytes) }
-  new Notification('Nighthaul', { body: noticeSentence({ code: queue === null ? 'all_done' : 'queue_done', params }) })
+  showNotification('Nighthaul', noticeSentence({ code: queue === null ? 'all_done' : 'queue_done', params }))
 }

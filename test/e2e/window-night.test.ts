@@ -28,6 +28,62 @@ test('before the machine sleeps there is a countdown, and Cancel calls it off', 
   expect(complaints).toEqual([])
 })
 
+test('the countdown tells of the seconds that are left, and goes when somebody else calls it off', async () => {
+  const { engine } = await open(6)
+  engine.countDown({ action: 'shutdown', queue: null, endsAt: Date.now() + 600_000 })
+  const alert = page.getByRole('alert').filter({ hasText: 'All downloads are done.' })
+  await alert.getByText(/The machine is turned off in (600|5\d\d) s\./).waitFor()
+  // It stays in sight on every page, and in a window that is opened meanwhile.
+  await page.getByRole('button', { name: 'Tonight' }).click()
+  expect(await alert.isVisible()).toBe(true)
+  await page.reload()
+  await alert.waitFor()
+  await engine.handlers['countdown.cancel'](undefined)
+  await alert.waitFor({ state: 'hidden' })
+})
+
+test('a browser that may shows when all is done and when there is a report, which a click opens', async () => {
+  const complaints = complaintsOf(page)
+  await page.addInitScript(() => {
+    const shown: { title: string; body?: string; onclick: (() => void) | null }[] = []
+    class Recorded {
+      static permission = 'granted'
+      onclick: (() => void) | null = null
+      readonly title: string
+      readonly body?: string
+      constructor(title: string, options: { body?: string }) {
+        this.title = title
+        this.body = options.body
+        shown.push(this)
+      }
+    }
+    Object.assign(window, { Notification: Recorded, shown })
+  })
+  const { engine } = await open(6)
+  // Asked for once all is subscribed.
+  await expect.poll(() => engine.calls.get('countdown.get')).toBe(1)
+  const shown = () =>
+    page.evaluate(() =>
+      (window as unknown as { shown: { title: string; body?: string }[] }).shown.map(({ title, body }) => [
+        title,
+        body,
+      ]),
+    )
+  const report = { night: '2026-11-25', because: 'done', finished: 2, failed: 0, files: null } as const
+  engine.tell('report.ready', { ...report, title: 'Not worth it', summary: '', tell: false })
+  engine.tell('report.ready', { ...report, title: 'Downloads are done', summary: '2 files finished.', tell: true })
+  await expect.poll(shown).toEqual([['Downloads are done', '2 files finished.']])
+  await page.evaluate(() => (window as unknown as { shown: { onclick: () => void }[] }).shown[0]!.onclick())
+  await page.getByRole('heading', { name: 'Report' }).waitFor()
+  engine.tell('work.done', {
+    ...{ queueId: null, queue: null, done: 2, failed: 1, left: 0, bytes: 5e6, startedAt: 1, endedAt: 2 },
+  })
+  await expect
+    .poll(async () => (await shown())[1])
+    .toEqual(['Nighthaul', 'All downloads are done: 2 finished (5.00 MB), 1 not.'])
+  expect(complaints).toEqual([])
+})
+
 test('ten thousand downloads go from queue to queue without being loaded', async () => {
   const complaints = complaintsOf(page)
   const { engine } = await open(10_000)

@@ -42,6 +42,8 @@ export interface FakeEngine {
   run(): () => void
   /** sends a frame as the engine would, `missed` revisions after the last one */
   report(change: Partial<TaskDelta>, missed?: number): void
+  /** tells whoever listens, as the engine would */
+  tell<K extends EventNames<Contract>>(name: K, payload: PayloadOf<Contract, K>): void
   /** something is about to happen to the machine */
   countDown(next: Countdown): void
   /** calls of each method so far */
@@ -385,6 +387,7 @@ export function createFakeEngine(options: { tasks: number; now?: number }): Fake
       return () => clearInterval(timer)
     },
     report,
+    tell: emit,
     countDown(next) {
       countdown = next
       emit('countdown.changed', next)
