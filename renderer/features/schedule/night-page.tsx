@@ -179,7 +179,10 @@ function Timeline({ night, rows, label, now }: { night: Night; rows: NightRow[];
                     ? t('night.always')
                     : ''}
               {queue.limitBytesPerSecond !== null && bars.length > 0 && (
-                <span> {t('night.limit', { rate: formatRate(queue.limitBytesPerSecond) })}</span>
+                <span>
+                  {always && ', '}
+                  {t('night.limit', { rate: formatRate(queue.limitBytesPerSecond) })}
+                </span>
               )}
             </span>
             {deadlines.map((at) => (
