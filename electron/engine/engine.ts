@@ -624,8 +624,12 @@ export function createEngine(deps: EngineDeps): EngineApi {
     'tasks.update': ({ selection, startAt, ...change }) => {
       if (change.queueId !== undefined) queues.check(change.queueId)
       const tasks = mineOf(selection).filter((task) => isUnfinished(task.state))
-      if (change.queueId !== undefined) machine.removed()
       runner.update(tasks, change)
+      if (change.queueId !== undefined) {
+        machine.removed()
+        // They may be free to start by that, or not free to run any more.
+        schedulePump()
+      }
       if (startAt !== undefined) setStart(store.getTasks(tasks.map(({ id }) => id)), startAt, starts)
       return { count: tasks.length }
     },

@@ -49,6 +49,33 @@ it('a window that closes sends its downloads back to the queue with all they hav
   expect(server.requests[asked]!.headers.range).toMatch(/^bytes=[1-9]/)
 })
 
+it('a download that is moved does as its new queue does: it starts where that is open, and stops where it is closed', async () => {
+  await using server = await startFaultServer()
+  await using engine = await startEngine({ clock: clockAt('2026-11-26T20:00:00Z') })
+  server.add('/1.bin', { size: 4_000_000, seed: 1 })
+  server.fault('/1.bin', (_request, index) => (index === 0 ? faults.stallAt(1_500_000) : null))
+  const closed = await addQueue(engine, 'Closed', { windows: '23:00-03:00', timeZone: 'UTC' })
+  const id = await addTo(engine, closed.id, server.url('/1.bin'))
+  const selection = { ids: [id] }
+  await engine.ticks(2)
+  expect((await engine.get(id)).state).toBe('queued')
+  // Within seconds, and not when something is looked at anyway, which is within a minute.
+  const soon = async () => {
+    await engine.ticks(3)
+    return (await engine.get(id)).state
+  }
+  await engine.call('tasks.update', { selection, queueId: 1 })
+  expect(await soon()).toBe('active')
+  await engine.untilTask(id, ({ writtenBytes }) => writtenBytes >= 1_000_000)
+  await engine.call('tasks.update', { selection, queueId: closed.id })
+  expect(await soon()).toBe('queued')
+  // What becomes of its queue, it feels too.
+  await engine.call('queues.remove', { id: closed.id })
+  const done = await engine.until(id, 'done', 'failed')
+  expect(done.state).toBe('done')
+  expect(done.resumedFromBytes).toBeGreaterThanOrEqual(1_000_000)
+})
+
 it('a queue can be stopped and started, and a download forced all the same', async () => {
   await using server = await startFaultServer()
   await using engine = await startEngine({ settings: { downloadsAtOnce: 1 } })
