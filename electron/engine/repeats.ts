@@ -28,6 +28,7 @@ import { type Ask, probeUnless } from './probe.ts'
 import type { Removal } from './removal.ts'
 import { ASK_MS, dueOf, isUnchanged, nameOfLink, pruned, repeated, repeatName, soundRepeat } from './repeat-plan.ts'
 import { RepeatsAhead } from './repeats-ahead.ts'
+import { isHtml } from './reply.ts'
 import { sleep } from './sleep.ts'
 import { withoutSecrets } from './task-view.ts'
 import { systemTimeZone } from './window-times.ts'
@@ -165,7 +166,9 @@ export class Repeats {
     const known = state.results[0] ?? { etag: null, lastModified: null }
     try {
       const { signal } = this.#abort
-      return await probeUnless(settings.url, settings.options, known, politely(this.#deps, signal), signal)
+      const reply = await probeUnless(settings.url, settings.options, known, politely(this.#deps, signal), signal)
+      // A page where a file should be is of a network that wants a login, or an error: it says nothing of the file.
+      return reply && isHtml(reply.contentType) && !settings.options.acceptHtml ? undefined : reply
     } catch (error) {
       this.#abort.signal.throwIfAborted()
       this.#deps.logger.info({ repeat: id, error: toErrorInfo(error).message }, 'a server did not say what it has')

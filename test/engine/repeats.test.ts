@@ -162,6 +162,26 @@ it('a question whether a file has changed takes one of the places of its host, a
   await ended(engine, id, 0)
 })
 
+it('is called by its link where a login page answers in place of its server', async () => {
+  await using server = await startFaultServer()
+  await using engine = await startEngine()
+  server.add('/dump.tar.gz', { size: SIZE, seed: 1 })
+  server.add('/portal/login', { size: 100, seed: 2 })
+  server.fault('/dump.tar.gz', (_request, index) => (index === 0 ? faults.redirect('/portal/login') : null))
+  server.fault('/portal/login', () => faults.html())
+  const url = server.url('/dump.tar.gz')
+  const { id } = await engine.call('repeats.add', {
+    url,
+    when: 'daily 02:00',
+    options: PATIENT,
+    nameTemplate: '{name}-{n}{ext}',
+  })
+  await engine.call('repeats.run', { id })
+  const run = await ended(engine, id, 0)
+  expect(basename(run.path!)).toBe('dump-1.tar.gz')
+  expect(await readFile(run.path!)).toEqual(contentBytes(1, 0, SIZE))
+})
+
 it('a change of one option leaves the others as they are, passwords among them', async () => {
   await using engine = await startEngine()
   const url = 'http://me:s3cret@127.0.0.1:9/a'
