@@ -4,6 +4,7 @@
  */
 import type { MenuItemConstructorOptions } from 'electron'
 import type { Contract } from '../../shared/contract.ts'
+import { formatMoment } from '../../shared/local-time.ts'
 import { PROFILE_NAMES, type ProfileName, type ProfilesView, type UseProfileInput } from '../../shared/profiles.ts'
 import type { Client } from '../../shared/rpc.ts'
 import type { Logger } from '../engine/ports.ts'
@@ -49,7 +50,11 @@ export function trayTemplate(
     separator,
     choice(`As scheduled (now ${LABELS[view.scheduled]})`, by !== 'hand', () => actions.useProfile(null, 'change')),
     ...PROFILE_NAMES.map((name) =>
-      choice(LABELS[name], by === 'hand' && name === current, () => actions.useProfile(name, 'change')),
+      choice(
+        by === 'hand' && name === current ? currentWords(view) : LABELS[name],
+        by === 'hand' && name === current,
+        () => actions.useProfile(name, 'change'),
+      ),
     ),
     { label: 'For a while', submenu: PROFILE_NAMES.map(spans) },
     separator,
@@ -58,6 +63,12 @@ export function trayTemplate(
     separator,
     quit,
   ]
+}
+
+/** `Calls`, or `Calls until 18:00` where somebody chose it for a while. */
+function currentWords({ current: { name, by, until } }: ProfilesView): string {
+  if (by !== 'hand' || until === null) return LABELS[name]
+  return `${LABELS[name]} until ${formatMoment(until, Intl.DateTimeFormat().resolvedOptions().timeZone)}`
 }
 
 /** The parts of Electron's Tray used here. */
@@ -79,7 +90,7 @@ export interface TrayDeps {
 export function createTray({ icon, engine, showWindow, quit, logger }: TrayDeps): { connect(): void } {
   const tell = (view: ProfilesView | null) => {
     icon.setMenu(trayTemplate(view, actions, Date.now))
-    icon.setToolTip(view === null ? 'Nighthaul' : `Nighthaul: ${LABELS[view.current.name]}`)
+    icon.setToolTip(view === null ? 'Nighthaul' : `Nighthaul: ${currentWords(view)}`)
   }
   const ask = (work: (client: Client<Contract>) => Promise<unknown>) =>
     void engine()

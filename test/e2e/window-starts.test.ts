@@ -149,6 +149,22 @@ test('rows are put in order by dragging, several together, and only where the or
   expect((await tasks()).map(({ filename }) => filename)).toEqual(['d.bin', 'c.bin', 'a.bin', 'b.bin'])
   expect(await page.locator('.drop-line').count()).toBe(0)
 
+  // Where they would go is shown; all of them together have nowhere to go.
+  const dragOver = async (): Promise<number> => {
+    await row(page, 'd.bin').hover()
+    await page.mouse.down()
+    await row(page, 'c.bin').hover({ position: { x: 60, y: 40 } })
+    await row(page, 'c.bin').hover({ position: { x: 62, y: 40 } })
+    const lines = await page.locator('.drop-line').count()
+    await page.keyboard.press('Escape')
+    await page.mouse.up()
+    return lines
+  }
+  expect(await dragOver()).toBe(1)
+  await page.getByRole('grid', { name: 'Downloads' }).focus()
+  await page.keyboard.press('Control+a')
+  expect(await dragOver()).toBe(0)
+
   await page.getByRole('columnheader', { name: 'Name' }).getByRole('button').click()
   await expect.poll(names).toEqual(['a.bin', 'b.bin', 'c.bin', 'd.bin'])
   await row(page, 'd.bin').dragTo(row(page, 'a.bin'), { targetPosition: { x: 60, y: 5 } })

@@ -56,7 +56,8 @@ test('says which profile holds, whoever changed it, and changes it for as long a
   expect(icon.toolTip).toBe('Nighthaul: Calls')
   const before = Date.now()
   click('For a while', 'Day', 'For 2 hours')
-  await expect.poll(checked).toEqual(['Day'])
+  await expect.poll(checked).toEqual([expect.stringMatching(/^Day until .*, \d\d:\d\d$/)])
+  expect(icon.toolTip).toMatch(/^Nighthaul: Day until .*, \d\d:\d\d$/)
   const current = async () => (await directClient(engine).call('profiles.list')).current
   expect((await current()).until).toBeGreaterThanOrEqual(before + 7_200_000)
   click('For a while', 'Night', 'Until I say otherwise')

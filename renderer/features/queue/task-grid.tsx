@@ -111,7 +111,9 @@ export function TaskGrid() {
   const [gap, setGap] = useState<number | null>(null)
   const gapAt = (event: DragEvent): number | null => {
     const rows = scroller.current?.querySelector('.grid-rows')?.getBoundingClientRect()
-    if (rows === undefined || !isDraggingTasks(event) || !canReorder()) return null
+    const dragged = isDraggingTasks(event) ? draggedTasks() : null
+    // All of them together are in order as they are.
+    if (rows === undefined || dragged === null || !('ids' in dragged) || !canReorder()) return null
     const at = Math.round((event.clientY - rows.top) / ROW_HEIGHT)
     return Math.max(0, Math.min(total ?? 0, at))
   }
