@@ -65,6 +65,12 @@ try {
     proxy: `http://127.0.0.1:${(proxy.address() as AddressInfo).port}`,
   })
   const { items } = await client.call('tasks.add', { items: FILES.map(([link]) => ({ url: link })), folder })
+  const night = await client.call('queues.add', { name: 'Night', windows: 'Mon-Sun 23:00-07:00', finishBy: '07:00' })
+  await client.call('tasks.update', { selection: { ids: [items[6]!.id] }, queueId: night.id })
+  await client.call('tasks.add', {
+    items: [{ url: 'http://data.example.org/climate/era5-2024-hourly.nc' }],
+    ...{ folder, startAt: new Date().setHours(23, 30, 0, 0) },
+  })
   const paused = items[6]!.id
   await client.call('tasks.pause', { selection: { ids: [paused] } })
   // Long enough for a graph that shows something.
