@@ -14,7 +14,7 @@ import type { DownloadContext, DownloadOutcome } from './download-context.ts'
 import { FileDigests } from './file-digests.ts'
 import type { LaneReply } from './lane/lane.ts'
 import { SpeedMeter } from './metrics.ts'
-import { beginPlace, checkSize, demandsOf, type Place, restorePlace, sizeExpected } from './place.ts'
+import { beginPlace, checkSize, demandsOf, foresee, type Place, restorePlace, sizeExpected } from './place.ts'
 import { Progress, trustedSegments } from './progress.ts'
 import { Draw } from './rate-limiter.ts'
 import { type Accepted, notResumable, RemoteFile } from './remote-file.ts'
@@ -38,6 +38,7 @@ export class Download {
   /** the partial's name survives a power cut */
   #nameIsDurable = false
   #heldAtStart = 0
+  #foreseen: ReturnType<typeof foresee> = null
   readonly #digests: FileDigests
 
   constructor(task: TaskRecord, context: DownloadContext) {
@@ -196,6 +197,7 @@ export class Download {
     if (place.kind === 'published') return place.path
     if (place.kind === 'nothing') {
       if (place.lost) this.#context.forget()
+      this.#foreseen = foresee(this.#task, this.#context)
       return null
     }
     this.#place = place.place
@@ -315,9 +317,7 @@ export class Download {
     checkSize(size, sizeExpected(this.#task))
     this.#place = await beginPlace(this.#task, this.#context, this.#place, {
       contentDisposition: [reply.headers['content-disposition']].flat()[0],
-      finalUrl: reply.finalUrl,
-      contentType: facts.contentType,
-      size,
+      ...{ finalUrl: reply.finalUrl, contentType: facts.contentType, size, foreseen: this.#foreseen },
       left: () => this.#leftBytes(),
       html: isHtml(facts.contentType) && !this.#options.acceptHtml,
     })

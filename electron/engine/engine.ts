@@ -184,6 +184,7 @@ export function createEngine(deps: EngineDeps): EngineApi {
     ...deps,
     verifications,
     lane,
+    files: lane.files(deps.fs),
     hosts: hosts.controller,
     changes,
     settings: () => settings,

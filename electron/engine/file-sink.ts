@@ -16,7 +16,7 @@ const BUFFER_BYTES = 2 * WRITE_BYTES
 
 export class PartFile {
   readonly path: string
-  readonly #fs: FileSystem | null
+  readonly #fs: Pick<FileSystem, 'open'> | null
   /** null: whoever needs it first opens it */
   #file: OpenFile | null
   #opening: Promise<OpenFile> | null = null
@@ -24,7 +24,7 @@ export class PartFile {
   #isNew = false
   #blocks: BlockChecksum[] = []
 
-  private constructor(path: string, fs: FileSystem | null, file: OpenFile | null) {
+  private constructor(path: string, fs: Pick<FileSystem, 'open'> | null, file: OpenFile | null) {
     this.path = path
     this.#fs = fs
     this.#file = file
@@ -41,10 +41,10 @@ export class PartFile {
     }
   }
 
-  /** A file that whoever writes first creates; EEXIST is typed there. For small ones, which are written in one go. */
-  static toCreate(fs: FileSystem, path: string): PartFile {
+  /** Opened by whoever needs it first; `isNew`: created, EEXIST is typed there. Small files are written in one go so. */
+  static toOpen(fs: Pick<FileSystem, 'open'>, path: string, isNew: boolean): PartFile {
     const part = new PartFile(path, fs, null)
-    part.#isNew = true
+    part.#isNew = isNew
     return part
   }
 
@@ -99,10 +99,17 @@ export class PartFile {
   }
 
   #open(): Promise<OpenFile> {
-    this.#opening ??= this.#fs!.open(this.path, this.takeCreation() ? 'create' : 'open').then((file) => {
-      this.#file = file
-      return file
-    })
+    this.#opening ??= this.#fs!.open(this.path, this.takeCreation() ? 'create' : 'open').then(
+      (file) => {
+        this.#file = file
+        return file
+      },
+      (error) => {
+        // There may be nothing yet.
+        this.#opening = null
+        throw error
+      },
+    )
     return this.#opening
   }
 

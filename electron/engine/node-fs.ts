@@ -1,12 +1,22 @@
 /** The engine's FileSystem on Node's fs. Everything here is a thin translation; policy lives with the callers. */
 import { execFile } from 'node:child_process'
 import {
+  closeSync,
   constants,
   fdatasyncSync,
   promises as fs,
   fstatSync,
   ftruncateSync,
+  linkSync,
+  openSync,
+  readdirSync,
   readSync,
+  renameSync,
+  type StatOptions,
+  type StatSyncOptions,
+  type Stats,
+  statSync,
+  unlinkSync,
   writeSync,
   writevSync,
 } from 'node:fs'
@@ -30,10 +40,40 @@ const NO_FOLDER_SYNC = new Set(['EACCES', 'EPERM', 'EINVAL', 'ENOTSUP', 'EOPNOTS
 const FAT_MAGIC = 0x4d44
 const LARGEST_ON_FAT_BYTES = 2 ** 32 - 1
 
-/** `writesInThread`: files are written synchronously, which costs least: for threads that nobody else waits for. */
+/** Calls about names. */
+export interface NameCalls extends Pick<typeof fs, 'link' | 'unlink' | 'rename' | 'readdir' | 'stat'> {
+  /** null: does not exist */
+  look(path: string): Promise<Stats | null>
+}
+
+const LATER: NameCalls = {
+  link: (from, to) => fs.link(from, to),
+  unlink: (path) => fs.unlink(path),
+  rename: (from, to) => fs.rename(from, to),
+  readdir: ((path: string) => fs.readdir(path)) as typeof fs.readdir,
+  stat: ((path: string, options?: StatOptions) => fs.stat(path, options)) as typeof fs.stat,
+  look: (path) => fs.stat(path).catch(ignoreMissing),
+}
+
+/** The same at once, in the calling thread: for threads that have nothing else to do. */
+export const AT_ONCE: NameCalls = {
+  link: async (from, to) => linkSync(from, to),
+  unlink: async (path) => unlinkSync(path),
+  rename: async (from, to) => renameSync(from, to),
+  readdir: (async (path: string) => readdirSync(path)) as typeof fs.readdir,
+  stat: (async (path: string, options?: StatSyncOptions) => statSync(path, options)) as typeof fs.stat,
+  look: async (path) => statSync(path, { throwIfNoEntry: false }) ?? null,
+}
+
+export interface NodeFileSystemOptions {
+  /** files are written synchronously, which costs least: for threads that nobody else waits for */
+  writesInThread?: boolean
+  calls?: NameCalls
+}
+
 export function createNodeFileSystem(
   platform: NodeJS.Platform = process.platform,
-  { writesInThread = false } = {},
+  { writesInThread = false, calls = LATER }: NodeFileSystemOptions = {},
 ): FileSystem {
   return {
     async open(path, mode) {
@@ -41,30 +81,30 @@ export function createNodeFileSystem(
       return writesInThread ? { ...file, write: descriptorFile(file.descriptor!).write } : file
     },
 
-    rename: (from, to) => fs.rename(from, to),
+    rename: (from, to) => calls.rename(from, to),
 
     async renameExclusive(from, to) {
       try {
-        await fs.link(from, to)
+        await calls.link(from, to)
       } catch (error) {
         const code = (error as NodeJS.ErrnoException).code ?? ''
         // A crash between link and unlink leaves both names on one file: then only the old name has to go.
-        if (code === 'EEXIST' && (await isSameFile(from, to)))
-          return (await isOneName(from, to)) ? fs.rename(from, to) : fs.unlink(from)
+        if (code === 'EEXIST' && (await isSameFile(from, to, calls)))
+          return (await isOneName(from, to, calls)) ? calls.rename(from, to) : calls.unlink(from)
         if (!NO_LINKS.has(code)) throw error
-        const existing = await fs.stat(to).catch(ignoreMissing)
+        const existing = await calls.look(to)
         if (existing) throw Object.assign(new Error(`EEXIST: file exists: ${to}`), { code: 'EEXIST', path: to })
-        return fs.rename(from, to)
+        return calls.rename(from, to)
       }
-      await fs.unlink(from)
+      await calls.unlink(from)
     },
 
-    unlink: (path) => fs.unlink(path),
+    unlink: (path) => calls.unlink(path),
 
     mkdir: (path) => makeFolder(path, platform),
 
     async stat(path) {
-      const stats = await fs.stat(path).catch(ignoreMissing)
+      const stats = await calls.look(path)
       return stats ? { bytes: stats.size, isDirectory: stats.isDirectory() } : null
     },
 
@@ -117,6 +157,12 @@ function openFile(handle: fs.FileHandle): OpenFile {
   }
 }
 
+/** Opens a partial at once, in the calling thread, and closes it there. `isNew`: it must not exist; otherwise it may. */
+export function openAtOnce(path: string, isNew: boolean): OpenFile {
+  const fd = openSync(path, isNew ? FLAGS.create : FLAGS.open | constants.O_CREAT, 0o666)
+  return { ...descriptorFile(fd), close: async () => closeSync(fd) }
+}
+
 /**
  * A file that somebody else in this process opened and closes. Everything happens at once, in the calling thread: for
  * threads that have nothing else to do.
@@ -138,8 +184,8 @@ export function descriptorFile(fd: number): OpenFile {
   }
 }
 
-async function isSameFile(a: string, b: string): Promise<boolean> {
-  const [left, right] = await Promise.all([fs.stat(a, { bigint: true }), fs.stat(b, { bigint: true })])
+async function isSameFile(a: string, b: string, calls: NameCalls): Promise<boolean> {
+  const [left, right] = await Promise.all([calls.stat(a, { bigint: true }), calls.stat(b, { bigint: true })])
   return left.dev === right.dev && left.ino === right.ino && left.ino !== 0n
 }
 
@@ -147,10 +193,10 @@ async function isSameFile(a: string, b: string): Promise<boolean> {
  * Whether these differ in case or form only and the folder takes them for one: unlinking one would then take the file.
  * How many links it has does not tell, since others may be elsewhere.
  */
-async function isOneName(a: string, b: string): Promise<boolean> {
+async function isOneName(a: string, b: string, calls: NameCalls): Promise<boolean> {
   const [left, right] = [a, b].map((path) => path.normalize('NFC').toLowerCase())
   if (left !== right) return false
-  const names = await fs.readdir(dirname(a))
+  const names = await calls.readdir(dirname(a))
   return !(names.includes(basename(a)) && names.includes(basename(b)))
 }
 

@@ -11,13 +11,15 @@ import type { Settings } from '../../shared/schemas.ts'
 import { onDisk, toDiskError } from './disk-errors.ts'
 import { PartFile } from './file-sink.ts'
 import { filenameFrom, isKnownBinaryName, numberedName, sanitizeFilename, shortened } from './filename.ts'
-import type { FileSystem, Logger } from './ports.ts'
+import type { EngineDeps, FileSystem, Logger } from './ports.ts'
 import type { Demand } from './room.ts'
 import { isComplete, type Segment } from './segment-plan.ts'
 
 const MAX_NUMBERED_NAMES = 10_000
 /** Such a file is created, written and closed in one go by whoever reads it. */
 const SMALL_BYTES = BLOCK_BYTES
+/** What was seen on the disk while the server was asked counts for so long. */
+const FORESEEN_MS = 250
 
 export interface PlaceContext {
   fs: FileSystem
@@ -184,6 +186,21 @@ export interface FileFacts {
   left: () => number | null
   /** the reply is a web page and the user did not ask for one */
   html: boolean
+  /** what was thought beforehand */
+  foreseen: Foreseen | null
+}
+
+/** What lies where a new file and its partial would. */
+interface Looked {
+  file: boolean
+  part: boolean
+}
+
+/** What a new file will be called, as far as its link tells, and whether that name is taken. */
+export interface Foreseen {
+  name: string
+  /** null: that was too long ago */
+  looked: () => Promise<Looked> | null
 }
 
 /** The size that a file must have: as was said when it was added, or, at a mirror, as the server before it said. */
@@ -236,29 +253,52 @@ export async function beginPlace(
   return place
 }
 
+function nameOf(task: TaskRecord, facts: Pick<FileFacts, 'contentDisposition' | 'finalUrl' | 'contentType'>): string {
+  if (task.requestedFilename) return sanitizeFilename(task.requestedFilename)
+  const { contentDisposition, finalUrl, contentType } = facts
+  return task.filename ?? filenameFrom({ contentDisposition, finalUrl, originalUrl: task.url, contentType })
+}
+
+/** Looks for what a new file's name may meet while the server is being asked for it; null: that must not be old news. */
+export function foresee(task: TaskRecord, context: PlaceContext & Pick<EngineDeps, 'clock'>): Foreseen | null {
+  const { clock } = context
+  const onConflict = task.options.onConflict ?? context.settings().onConflict
+  if (onConflict === 'skip') return null
+  const name = nameOf(task, { contentDisposition: undefined, finalUrl: task.url, contentType: null })
+  const partPath = newPartPath(task, context, name)
+  const looked = look(join(task.folder, name), partPath, onConflict === 'overwrite', context)
+  // Whoever needs the answer hears of the failure.
+  looked.catch(() => undefined)
+  const at = clock.monotonic()
+  return { name, looked: () => (clock.monotonic() - at < FORESEEN_MS ? looked : null) }
+}
+
+async function look(path: string, partPath: string, overwrite: boolean, { fs }: PlaceContext): Promise<Looked> {
+  const [file, part] = await Promise.all([overwrite ? null : fs.stat(path), fs.stat(partPath)])
+  return { file: file !== null, part: part !== null }
+}
+
+/** `base`: what the name was derived from. */
+function newPartPath(task: TaskRecord, context: PlaceContext, name: string, base = name): string {
+  const folder = partFolderOf(task, context.settings())
+  if (folder === task.folder) return `${join(folder, name)}.part`
+  return join(folder, `${shortened(name, longest(base) - 8)}.${task.id}.part`)
+}
+
 async function createPart(task: TaskRecord, context: PlaceContext, facts: FileFacts): Promise<PartFile> {
   const { fs } = context
-  const wanted = task.requestedFilename
-    ? sanitizeFilename(task.requestedFilename)
-    : (task.filename ??
-      filenameFrom({
-        contentDisposition: facts.contentDisposition,
-        finalUrl: facts.finalUrl,
-        originalUrl: task.url,
-        contentType: facts.contentType,
-      }))
+  const wanted = nameOf(task, facts)
   const onConflict = task.options.onConflict ?? context.settings().onConflict
   const partFolder = partFolderOf(task, context.settings())
   let base = wanted
   for (let n = 0; n < MAX_NUMBERED_NAMES; n++) {
     const name = n === 0 ? base : numberedName(base, n, longest(base))
     const path = join(task.folder, name)
-    const partPath =
-      partFolder === task.folder
-        ? `${path}.part`
-        : join(partFolder, `${shortened(name, longest(base) - 8)}.${task.id}.part`)
+    const partPath = newPartPath(task, context, name, base)
     try {
-      if (onConflict !== 'overwrite' && (await fs.stat(path))) {
+      const foreseen = facts.foreseen?.name === name ? facts.foreseen.looked() : null
+      const looked = await (foreseen ?? look(path, partPath, onConflict === 'overwrite', context))
+      if (looked.file) {
         if (onConflict === 'skip')
           throw new NighthaulError(
             'file_exists',
@@ -268,13 +308,13 @@ async function createPart(task: TaskRecord, context: PlaceContext, facts: FileFa
         continue
       }
       // Looked for before the name is ours: a crash in between must not leave us with somebody else's partial.
-      if ((await fs.stat(partPath)) || !context.reserve(name)) continue
+      if (looked.part || !context.reserve(name)) continue
       const recorded = partFolder === task.folder ? null : partPath
       if (recorded !== task.partPath) context.learned({ partPath: recorded })
       await context.committed()
       // Where the name may still prove to be too long, that has to come out here.
       const small = facts.size !== null && facts.size > 0 && facts.size <= SMALL_BYTES && base === wanted
-      return small ? PartFile.toCreate(fs, partPath) : await PartFile.open(fs, partPath, 'create')
+      return small ? PartFile.toOpen(fs, partPath, true) : await PartFile.open(fs, partPath, 'create')
     } catch (error) {
       const { code } = error as { code?: string }
       if (code === 'EEXIST') continue

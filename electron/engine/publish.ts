@@ -81,13 +81,12 @@ async function giveName(task: TaskRecord, partPath: string, context: PlaceContex
   for (let n = 0; n < MAX_NUMBERED_NAMES; n++) {
     const name = n === 0 ? wanted : numberedName(wanted, n)
     const path = join(task.folder, name)
-    const exists = (await onDisk(path, () => fs.stat(path))) !== null
+    // The first is on record as ours, and free as a rule; giving it replaces nothing where it is not.
     if (n > 0) {
-      if (exists || !reserve(name)) continue
+      if ((await onDisk(path, () => fs.stat(path))) || !reserve(name)) continue
       learned({ partPath })
     }
-    // What exists is another's, or has been ours since before a crash.
-    if (!exists) await recorded()
+    await recorded()
     if (await tryRename(partPath, path, context)) return name
   }
   throw new NighthaulError('file_exists', `No free name was found for ${wanted} in ${task.folder}.`, {

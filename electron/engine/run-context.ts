@@ -13,9 +13,9 @@ export function runContext(
   deps: RunnerDeps,
   { room, relocator, recorder }: { room: Room; relocator: Relocator; recorder: Recorder },
 ): PublishContext & Pick<EngineDeps, 'clock'> {
-  const { store, changes } = deps
+  const { store, changes, files } = deps
   return {
-    fs: deps.fs,
+    fs: files,
     clock: deps.clock,
     logger: deps.logger,
     settings: deps.settings,

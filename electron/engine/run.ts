@@ -7,7 +7,7 @@ import type { HostController } from './host-controller.ts'
 import type { Journal } from './journal.ts'
 import type { Lane } from './lane/lane.ts'
 import type { Limits } from './limits.ts'
-import type { EngineDeps } from './ports.ts'
+import type { EngineDeps, FileSystem } from './ports.ts'
 import type { TokenBucket } from './rate-limiter.ts'
 import type { MachineState, TaskEvent } from './task-machine.ts'
 import type { Unattended } from './unattended.ts'
@@ -38,6 +38,8 @@ export interface Run {
 
 export interface RunnerDeps extends EngineDeps {
   lane: Lane
+  /** the file system for what comes with every file */
+  files: FileSystem
   hosts: HostController
   changes: Changes
   settings: () => Settings

@@ -75,7 +75,7 @@ it('never writes into a file that another program made at the last moment', asyn
     size: 1000,
   }
   const order = { ...body, blockHeld: true, races: false, buckets: [] }
-  const part = PartFile.toCreate(createNodeFileSystem(), path)
+  const part = PartFile.toOpen(createNodeFileSystem(), path, true)
   const { ended } = reply.receive({ ...order, part }, events, signal)
   await expect(ended).rejects.toMatchObject({ code: 'file_exists' })
   expect(await readFile(path, 'utf8')).toBe('theirs')
@@ -99,7 +99,7 @@ it('says that a reply is over which was given up, or whose worker was lost, befo
   }
   const body = { start: 0, compareBytes: 0, bodyEnd: SIZE, end: SIZE, size: SIZE, whole: true, decode: null }
   const rest = { blockHeld: true, races: false, buckets: [], digests: [] }
-  const part = PartFile.toCreate(createNodeFileSystem(), join(folder, 'a.part'))
+  const part = PartFile.toOpen(createNodeFileSystem(), join(folder, 'a.part'), true)
   const receive = (reply: LaneReply, signal: AbortSignal) => reply.receive({ ...body, ...rest, part }, events, signal)
   const [left, orphaned, read] = [await ask(), await ask(), await ask()]
 
@@ -131,7 +131,7 @@ it('makes a digest on the way where the whole file comes in one body, and none o
   const digestFrom = async (start: number) => {
     const headers = { range: `bytes=${start}-` }
     const reply = await lane.request({ url: server.url('/a.bin'), headers, options: {}, buckets: [], signal })
-    const part = PartFile.toCreate(createNodeFileSystem(), join(folder, `${start}.part`))
+    const part = PartFile.toOpen(createNodeFileSystem(), join(folder, `${start}.part`), true)
     const bounds = { start, compareBytes: 0, bodyEnd: SIZE, end: SIZE, size: SIZE, whole: false }
     const order = { ...bounds, part, decode: null, blockHeld: true, races: false, buckets: [] }
     return (await reply.receive({ ...order, digests: ['sha-256'] }, events, signal).ended).digests
@@ -187,4 +187,46 @@ it('a range that is split while another thread reads it has one owner for each b
     expect(await stopped).toBe(end)
     await worker.terminate()
   }
+})
+
+it('looks for files and names them in a worker, and says what the system said', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'nighthaul-lane-'))
+  const settings = httpSettings({ ...DEFAULT_SETTINGS, proxyMode: 'none' }, 'test')
+  const lane = createLanePool({ entry: LANE_WORKER, settings, logger: silent })
+  const own = createNodeFileSystem()
+  const calls: string[] = []
+  const files = lane.files({
+    ...own,
+    stat: (path) => {
+      calls.push('stat')
+      return own.stat(path)
+    },
+    renameExclusive: (from, to) => {
+      calls.push('renameExclusive')
+      return own.renameExclusive(from, to)
+    },
+  })
+  const path = (name: string) => join(folder, name)
+  await writeFile(path('a.part'), 'mine')
+  await writeFile(path('taken'), 'theirs')
+  const look = async () => {
+    expect(await files.stat(path('a.part'))).toEqual({ bytes: 4, isDirectory: false })
+    expect(await files.stat(path('nothing'))).toBeNull()
+    await expect(files.renameExclusive(path('a.part'), path('taken'))).rejects.toMatchObject({ code: 'EEXIST' })
+    await files.renameExclusive(path('a.part'), path('a.bin'))
+    await files.renameExclusive(path('a.bin'), path('a.part'))
+  }
+  // Without a worker at hand none is started for it.
+  await look()
+  expect(calls).toHaveLength(5)
+  await using server = await startFaultServer()
+  server.add('/a.bin', { size: 1000, seed: 1 })
+  const { signal } = new AbortController()
+  const request = { url: server.url('/a.bin'), headers: {}, options: {}, buckets: [], signal }
+  const reply = await lane.request(request)
+  await look()
+  expect(calls).toHaveLength(5)
+  reply.abort()
+  await lane.close()
+  await rm(folder, { recursive: true })
 })

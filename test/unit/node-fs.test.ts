@@ -4,7 +4,7 @@ import { type FileHandle, link, mkdtemp, open, readdir, readFile, rm, stat, writ
 import { tmpdir } from 'node:os'
 import { basename, dirname, join } from 'node:path'
 import { describe, expect, it, onTestFinished, vi } from 'vitest'
-import { createNodeFileSystem } from '../../electron/engine/node-fs.ts'
+import { AT_ONCE, createNodeFileSystem } from '../../electron/engine/node-fs.ts'
 
 it.skipIf(process.platform === 'win32')(
   'a folder that is made survives a power cut: every parent is fsynced',
@@ -99,5 +99,49 @@ describe('another case of the same name', () => {
     await link(join(folder, 'film.bin'), join(folder, 'Film.bin'))
     await createNodeFileSystem().renameExclusive(join(folder, 'film.bin'), join(folder, 'Film.bin'))
     expect(await readdir(folder)).toEqual(['Film.bin'])
+  })
+})
+
+describe.each([
+  ['in the thread pool', createNodeFileSystem()],
+  ['at once', createNodeFileSystem(process.platform, { calls: AT_ONCE })],
+])('names, %s', (_how, fs) => {
+  const folderOf = async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'nighthaul-fs-'))
+    onTestFinished(() => rm(folder, { recursive: true }))
+    return folder
+  }
+
+  it('what is not there is null, also below what is no folder', async () => {
+    const folder = await folderOf()
+    await writeFile(join(folder, 'a.bin'), 'bytes')
+    expect(await fs.stat(join(folder, 'a.bin'))).toEqual({ bytes: 5, isDirectory: false })
+    expect(await fs.stat(join(folder, 'b.bin'))).toBeNull()
+    expect(await fs.stat(join(folder, 'a.bin', 'c.bin'))).toBeNull()
+    await expect(fs.stat(join(folder, 'n'.repeat(300)))).rejects.toMatchObject({ code: 'ENAMETOOLONG' })
+  })
+
+  it('are given to a file where they are free, and replace nothing', async () => {
+    const folder = await folderOf()
+    const [from, free, taken] = ['a.part', 'a.bin', 'b.bin'].map((name) => join(folder, name)) as [
+      string,
+      string,
+      string,
+    ]
+    await writeFile(from, 'mine')
+    await writeFile(taken, 'theirs')
+    await expect(fs.renameExclusive(from, taken)).rejects.toMatchObject({ code: 'EEXIST' })
+    await fs.renameExclusive(from, free)
+    expect((await readdir(folder)).sort()).toEqual(['a.bin', 'b.bin'])
+    expect(await readFile(free, 'utf8')).toBe('mine')
+    await expect(fs.renameExclusive(from, free)).rejects.toMatchObject({ code: 'ENOENT' })
+  })
+
+  it.runIf(process.platform === 'linux')('one that a crash left beside the new one goes', async () => {
+    const folder = await folderOf()
+    await writeFile(join(folder, 'a.part'), 'mine')
+    await link(join(folder, 'a.part'), join(folder, 'a.bin'))
+    await fs.renameExclusive(join(folder, 'a.part'), join(folder, 'a.bin'))
+    expect(await readdir(folder)).toEqual(['a.bin'])
   })
 })

@@ -73,6 +73,7 @@ export function createInlineLane(deps: InlineLaneDeps): InlineLane {
         read: (mostBytes, signal) => readBody(reply, mostBytes, signal),
       }
     },
+    files: (fs) => fs,
     // The cookies go with the options object.
     forget: () => undefined,
     setSettings: (settings) => client.setSettings(settings),

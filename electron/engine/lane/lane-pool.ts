@@ -70,7 +70,14 @@ export function createLanePool({ entry, logger, onRequest = () => undefined, ...
     return place
   }
 
+  const least = (): WorkerLane | undefined => places.toSorted((a, b) => a.tasks.size - b.tasks.size)[0]?.lane
+
   return {
+    files: (fs) => ({
+      ...fs,
+      stat: (path) => least()?.stat(path) ?? fs.stat(path),
+      renameExclusive: (from, to) => least()?.renameExclusive(from, to) ?? fs.renameExclusive(from, to),
+    }),
     request: async (request: LaneRequest): Promise<LaneReply> => placeOf(request.options).lane.request(request),
     forget(options) {
       for (const { lane, tasks } of places) if (tasks.delete(options)) lane.forget(options)

@@ -2,20 +2,20 @@
  * What a lane's worker does: an inline lane behind messages. Files are written synchronously here, from the very
  * memory that the socket was read into: cheaper than any hand-over, and nobody else waits on this thread.
  */
-import { closeSync, openSync } from 'node:fs'
 import { parentPort } from 'node:worker_threads'
 import { NighthaulError, toErrorInfo } from '../../../shared/errors.ts'
 import type { TaskOptions } from '../../../shared/schemas.ts'
-import { toDiskError } from '../disk-errors.ts'
 import { PartFile } from '../file-sink.ts'
 import type { HttpSettings } from '../http/http-client.ts'
-import { descriptorFile } from '../node-fs.ts'
+import { AT_ONCE, createNodeFileSystem, descriptorFile, openAtOnce } from '../node-fs.ts'
+import type { FileSystem } from '../ports.ts'
 import { TokenBucket } from '../rate-limiter.ts'
 import { LaneBounds } from './bounds.ts'
 import { createInlineLane, type InlineLane, type InlineReply } from './inline-lane.ts'
 import type { LaneTransfer, RaceAnswer } from './lane.ts'
 import type {
   CompareMessage,
+  FileCall,
   FileMessage,
   FromWorker,
   MemoryId,
@@ -100,6 +100,9 @@ function take(message: ToWorker): void {
     }
     case 'flush':
       works.get(message.id)?.transfer?.flush()
+      return
+    case 'file':
+      fileCall(message.id, message.call)
       return
     case 'abort':
       abort(message.id, NighthaulError.from(message.reason))
@@ -204,6 +207,18 @@ async function read(id: number, mostBytes: number): Promise<void> {
   works.delete(id)
 }
 
+/** Here nobody else waits while the disk answers. */
+const files = createNodeFileSystem(process.platform, { calls: AT_ONCE })
+
+function fileCall(id: number, call: FileCall): void {
+  const answer = call.name === 'stat' ? files.stat(call.path) : files.renameExclusive(call.from, call.to)
+  answer.then(
+    (stats) => tell({ kind: 'filed', id, stats: stats ?? null }),
+    ({ code, message }: NodeJS.ErrnoException) =>
+      tell({ kind: 'notFiled', id, error: { code: code ?? null, message } }),
+  )
+}
+
 /** Starts a transfer and tells how it ends. */
 function follow(
   id: number,
@@ -212,31 +227,33 @@ function follow(
 ): void {
   const work = works.get(id)
   if (!work?.reply) return
-  let fd: number | null = null
-  let part: PartFile | null = null
-  const failed = (error: unknown) =>
-    tell({ kind: 'failed', id, error: toErrorInfo(error), blocks: part?.takeBlocks() ?? [] })
-  const end = () => {
+  // One that is new is created with its first bytes: small files come by the hundred, each as a whole.
+  const part =
+    file.fd === null
+      ? PartFile.toOpen(opener, file.path, file.create)
+      : PartFile.over(file.path, descriptorFile(file.fd))
+  work.transfer = start(work, work.reply, part)
+  void ending(id, work.transfer.ended, part).then((message) => {
     works.delete(id)
-    if (fd !== null) closeSync(fd)
-  }
-  try {
-    if (file.fd === null) fd = openSync(file.path, file.create ? 'wx+' : 'r+')
-    part = PartFile.over(file.path, descriptorFile(file.fd ?? fd!))
-  } catch (error) {
-    work.reply.abort()
-    failed(toDiskError(error, file.path))
-    end()
-    return
-  }
-  const opened = part
-  work.transfer = start(work, work.reply, opened)
-  work.transfer.ended
-    .then((result) => {
-      tell({ kind: 'ended', id, result, blocks: opened.takeBlocks() })
-    }, failed)
-    .finally(end)
+    tell(message)
+  })
 }
+
+/** Closes the file and answers how the transfer ended. */
+async function ending(id: number, ended: LaneTransfer['ended'], part: PartFile): Promise<FromWorker> {
+  try {
+    const result = await ended
+    await part.close()
+    return { kind: 'ended', id, result, blocks: part.takeBlocks() }
+  } catch (error) {
+    // What else goes wrong now is not what it failed of.
+    await part.close().catch(() => undefined)
+    return { kind: 'failed', id, error: toErrorInfo(error), blocks: part.takeBlocks() }
+  }
+}
+
+/** Of partials that nobody has open: they are on record as ours, and whoever was to create one may have died before. */
+const opener: Pick<FileSystem, 'open'> = { open: async (path, mode) => openAtOnce(path, mode === 'create') }
 
 function abort(id: number, reason: NighthaulError): void {
   const work = works.get(id)

@@ -8,6 +8,7 @@ import type { TaskOptions } from '../../../shared/schemas.ts'
 import type { PartFile } from '../file-sink.ts'
 import type { Digests } from '../hashes.ts'
 import type { HttpReply, HttpRequest, HttpSettings } from '../http/http-client.ts'
+import type { FileSystem } from '../ports.ts'
 import type { TokenBucket } from '../rate-limiter.ts'
 import type { Segment } from '../segment-plan.ts'
 
@@ -108,6 +109,11 @@ export interface CompareEvents {
 export interface Lane {
   /** As HttpClient.request. Requests with the same `options` object share its cookies. */
   request(request: LaneRequest): Promise<LaneReply>
+  /**
+   * The file system, of which calls that come with every file are made where files are written, if that is a thread of
+   * its own: they cost less there than to wake another one.
+   */
+  files(fs: FileSystem): FileSystem
   /** nothing more is asked with these options */
   forget(options: TaskOptions): void
   setSettings(settings: HttpSettings): void

@@ -4,6 +4,7 @@ import type { BlockChecksum } from '../../../shared/records.ts'
 import type { RequestSample } from '../../../shared/request-statistics.ts'
 import type { TaskOptions } from '../../../shared/schemas.ts'
 import type { HttpSettings } from '../http/http-client.ts'
+import type { FileSystem } from '../ports.ts'
 import type { CompareOrder, LaneReply, LaneRequest, RaceAnswer, ReceiveOrder, TransferResult } from './lane.ts'
 
 export type RequestMessage = Omit<LaneRequest, 'options' | 'signal' | 'buckets'> & {
@@ -33,6 +34,9 @@ interface Shared {
 export type ReceiveMessage = Omit<ReceiveOrder, 'part' | 'buckets'> & Shared
 export type CompareMessage = Omit<CompareOrder, 'part' | 'buckets'> & Shared
 
+/** Calls of FileSystem that a worker makes for its engine. */
+export type FileCall = { name: 'stat'; path: string } | { name: 'renameExclusive'; from: string; to: string }
+
 export type ToWorker =
   /** the first; `asksSystem`: the other side can ask the system about proxies */
   | { kind: 'begin'; settings: HttpSettings; asksSystem: boolean }
@@ -50,6 +54,8 @@ export type ToWorker =
   | { kind: 'raced'; id: number; answer: RaceAnswer | { kind: 'over'; error: ErrorInfo } }
   | { kind: 'buckets'; id: number; buckets: MemoryId[] }
   | { kind: 'flush'; id: number }
+  /** a short call of the file system */
+  | { kind: 'file'; id: number; call: FileCall }
   /** ends a request, or the reading of its reply */
   | { kind: 'abort'; id: number; reason: ErrorInfo }
   | { kind: 'settings'; settings: HttpSettings }
@@ -79,5 +85,9 @@ export type Told =
   | { kind: 'ended'; id: number; result: TransferResult; blocks: BlockChecksum[] }
   /** a small body, as a whole; null: it is too long */
   | { kind: 'body'; id: number; bytes: Uint8Array | null }
+  /** to `file`; `stats`: of `stat` */
+  | { kind: 'filed'; id: number; stats: Awaited<ReturnType<FileSystem['stat']>> }
+  /** as the system said it */
+  | { kind: 'notFiled'; id: number; error: { code: string | null; message: string } }
   /** the request or the reading failed */
   | { kind: 'failed'; id: number; error: ErrorInfo; blocks: BlockChecksum[] }

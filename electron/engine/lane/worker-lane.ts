@@ -9,6 +9,7 @@ import type { TaskOptions } from '../../../shared/schemas.ts'
 import type { PartFile } from '../file-sink.ts'
 import type { HttpSettings } from '../http/http-client.ts'
 import type { ResolveProxy } from '../http/proxy-choice.ts'
+import type { FileSystem } from '../ports.ts'
 import type { TokenBucket } from '../rate-limiter.ts'
 import { LaneBounds } from './bounds.ts'
 import type {
@@ -22,7 +23,7 @@ import type {
   ReceiveOrder,
 } from './lane.ts'
 import { laneThread } from './lane-thread.ts'
-import type { FileMessage, FromWorker, MemoryId, Told, ToWorker } from './messages.ts'
+import type { FileCall, FileMessage, FromWorker, MemoryId, Told, ToWorker } from './messages.ts'
 import { Outbox } from './outbox.ts'
 import { ThreadLoad } from './thread-load.ts'
 
@@ -42,7 +43,7 @@ export interface WorkerEvents {
   resolveProxy?: ResolveProxy
 }
 
-export class WorkerLane implements Lane {
+export class WorkerLane implements Omit<Lane, 'files'>, Pick<FileSystem, 'stat' | 'renameExclusive'> {
   readonly #worker: Worker
   readonly #load: ThreadLoad
   readonly #outbox = new Outbox<ToWorker>((messages) => {
@@ -111,6 +112,29 @@ export class WorkerLane implements Lane {
         else if (message.kind === 'head') resolve(this.#reply(id, message.head))
       })
       this.#post({ kind: 'request', id, request })
+    })
+  }
+
+  stat(path: string): ReturnType<FileSystem['stat']> {
+    return this.#file({ name: 'stat', path })
+  }
+
+  async renameExclusive(from: string, to: string): Promise<void> {
+    await this.#file({ name: 'renameExclusive', from, to })
+  }
+
+  async #file(call: FileCall): ReturnType<FileSystem['stat']> {
+    if (this.#lost) throw this.#lost
+    const id = ++this.#lastId
+    return new Promise((resolve, reject) => {
+      this.#listeners.set(id, (message) => {
+        this.#listeners.delete(id)
+        if (message.kind === 'filed') resolve(message.stats)
+        else if (message.kind === 'failed') reject(NighthaulError.from(message.error))
+        else if (message.kind === 'notFiled')
+          reject(Object.assign(new Error(message.error.message), { code: message.error.code }))
+      })
+      this.#post({ kind: 'file', id, call })
     })
   }
 
