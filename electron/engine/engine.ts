@@ -65,7 +65,7 @@ import { profileSpans, queueSpans } from './schedule-spans.ts'
 import { holdingPlaces } from './scheduler.ts'
 import { httpSettings, readSettings, shownSettings, storedPatch } from './settings.ts'
 import { SizeProbes } from './size-probes.ts'
-import { resume, setStart } from './starts.ts'
+import { resume, setStart, shiftRetries } from './starts.ts'
 import { Statistics } from './statistics.ts'
 import { heldByAnother, stopped, taskNotFound } from './task-errors.ts'
 import type { TaskEvent } from './task-machine.ts'
@@ -222,7 +222,13 @@ export function createEngine(deps: EngineDeps): EngineApi {
       })
     : null
 
-  const missedWindows = new MissedWindows({ ...deps, queues: () => queues, notices, changed: () => schedulePump() })
+  const missedWindows = new MissedWindows({
+    ...{ ...deps, queues: () => queues, notices, changed: () => schedulePump() },
+    setBack: (ms) => {
+      changes.changed(shiftRetries(ms, store))
+      schedulePump()
+    },
+  })
   const backups = new Backups({ ...deps, settings: () => settings, notices })
   const removal = new Removal({
     ...deps,

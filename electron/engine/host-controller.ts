@@ -239,8 +239,9 @@ export class HostController {
       const host = this.#host(record.host)
       host.allowance = record.allowance
       host.complaints = { status: record.complaintStatus, at: record.complaintAt, count: record.complaints }
-      // However the clock was set since: nobody is left alone for longer than a server may ask.
-      const leftMs = Math.min((record.notBefore ?? 0) - this.#clock.now(), FORGET_MS)
+      // However the clock was set since: nobody is left alone for longer than it asked, or a server may ask.
+      const now = Math.max(this.#clock.now(), record.complaintAt)
+      const leftMs = Math.min((record.notBefore ?? 0) - now, FORGET_MS)
       if (leftMs > 0) host.notBefore = this.#clock.monotonic() + leftMs
     }
   }

@@ -20,6 +20,8 @@ export interface MissedWindowsDeps extends Pick<EngineDeps, 'store' | 'clock' | 
   notices: Pick<Notices, 'add' | 'dropWhere'>
   /** what queues may do is something else now */
   changed: () => void
+  /** the clock shows an earlier time than before, by so much (ms) */
+  setBack: (ms: number) => void
 }
 
 /** Who was not heard of for so long was not alive. */
@@ -58,6 +60,7 @@ export class MissedWindows {
   look(): void {
     const now = this.#deps.clock.now()
     if (this.#aliveAt !== null && now - this.#aliveAt >= GAP_MS) this.#wake({ from: this.#aliveAt, to: now })
+    if (this.#aliveAt !== null && this.#aliveAt - now >= GAP_MS) this.#deps.setBack(this.#aliveAt - now)
     this.#aliveAt = now
     if (this.#storedAt === null || Math.abs(now - this.#storedAt) >= STORE_MS) this.stillAlive()
     this.#end(now)

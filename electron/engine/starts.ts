@@ -1,5 +1,6 @@
 /** When single tasks start: the user's word, which a pause in between does not take back. */
 import type { TaskRecord } from '../../shared/records.ts'
+import type { TaskId } from '../../shared/schemas.ts'
 import type { EngineDeps } from './ports.ts'
 import type { Runner } from './runner.ts'
 
@@ -28,4 +29,16 @@ export function resume(tasks: readonly TaskRecord[], deps: StartsDeps): number {
 
 function postpone(tasks: readonly TaskRecord[], startAt: number, { runner }: StartsDeps): number {
   return runner.applyAll(tasks, { kind: 'postponed', retryAt: startAt }, { startAt, forced: false })
+}
+
+/**
+ * Whoever waits for a while after a failure waits no longer because the clock was set back meanwhile, by `ms`; a start is
+ * a time by the clock on the wall, and stays. Answers whose times were shifted.
+ */
+export function shiftRetries(ms: number, store: Pick<EngineDeps['store'], 'tasksInStates' | 'updateTasks'>): TaskId[] {
+  const waiting = store
+    .tasksInStates(['waiting'])
+    .flatMap(({ id, retryAt, startAt }) => (retryAt === null || retryAt === startAt ? [] : [{ id, retryAt }]))
+  store.updateTasks(waiting.map(({ id, retryAt }) => ({ id, patch: { retryAt: retryAt - ms } })))
+  return waiting.map(({ id }) => id)
 }

@@ -189,3 +189,33 @@ it('a window that passed while nothing was on is made up for after the start, un
   expect((await next.until(asks, 'done', 'failed')).state).toBe('done')
   await expect.poll(() => next.call('notices.list')).toEqual([])
 })
+
+it('a clock that is set back puts off no retry, running or not, and no start comes early or late by it', async () => {
+  await using server = await startFaultServer()
+  // A day fast, as machines are that lost their time.
+  const clock = clockAt('2026-11-27T20:00:00Z')
+  await using engine = await startEngine({ clock })
+  for (const n of [1, 2, 3]) {
+    server.add(`/${n}.bin`, { size: SIZE, seed: n })
+    server.fault(`/${n}.bin`, (_request, index) => (index === 0 ? faults.status(503, { 'retry-after': '300' }) : null))
+  }
+  const startAt = Date.parse('2026-11-27T23:00:00Z')
+  const items = [{ url: server.url('/3.bin') }]
+  const starts = (await engine.call('tasks.add', { items, options: PATIENT, startAt })).items[0]!.id
+  const first = await engine.add(server.url('/1.bin'), PATIENT)
+  await engine.until(first, 'waiting')
+  await engine.ticks(1)
+  clock.jump(-24 * HOUR)
+  const { retryAt } = await engine.untilTask(first, ({ retryAt: at }) => at !== null && at - clock.now() < HOUR)
+  expect(retryAt! - clock.now()).toBeGreaterThan(0)
+  expect((await engine.until(first, 'done', 'failed')).state).toBe('done')
+  expect(await engine.get(starts)).toMatchObject({ state: 'waiting', retryAt: startAt })
+
+  const second = await engine.add(server.url('/2.bin'), PATIENT)
+  await engine.until(second, 'waiting')
+  await engine.stop()
+  clock.jump(-3 * HOUR)
+  await using next = await startEngine({ from: engine, clock })
+  expect((await next.until(second, 'done', 'failed')).state).toBe('done')
+  expect(await next.get(starts)).toMatchObject({ state: 'waiting', retryAt: startAt })
+})

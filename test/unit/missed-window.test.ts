@@ -71,7 +71,12 @@ test('after a crash it is known to five minutes when the engine was last alive',
   const record = { ...DEFAULT_QUEUE_SETTINGS, id: 2, name: 'Night', windows: '00:30-04:00', timeZone: 'UTC' }
   const queues = { records: [record], holdOf: () => 'window' } as unknown as Queues
   const logger = { debug() {}, info() {}, warn() {}, error() {} }
-  const deps = { store, clock, logger, queues: () => queues, changed() {}, notices: { add() {}, dropWhere() {} } }
+  let setBackMs = 0
+  const setBack = (ms: number) => {
+    setBackMs = ms
+  }
+  const notices = { add() {}, dropWhere() {} }
+  const deps = { store, clock, logger, queues: () => queues, changed() {}, setBack, notices }
   // It begins at midnight, looks every second, and is killed within its window.
   const first = new MissedWindows(deps)
   for (let second = 0; second < 3600; second++) {
@@ -92,4 +97,5 @@ test('after a crash it is known to five minutes when the engine was last alive',
   clock.advance(-5 * 86_400_000)
   next.look()
   expect(next.of(2)).toBeNull()
+  expect(setBackMs).toBe(5 * 86_400_000)
 })
