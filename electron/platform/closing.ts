@@ -16,6 +16,8 @@ export interface Pending {
   downloads: number
   /** repeating downloads that will run */
   repeats: number
+  /** the machine is about to be turned off, say, which somebody wanted */
+  countdown: boolean
 }
 
 export interface Closing {
@@ -30,19 +32,23 @@ export interface Closing {
 export function afterClosing({ platform, hasTray, whenClosed, pending }: Closing): 'stay' | 'quit' {
   if (whenClosed === 'quit') return 'quit'
   if (platform === 'darwin') return 'stay'
-  return hasTray && pending.downloads + pending.repeats > 0 ? 'stay' : 'quit'
+  const isLeft = pending.downloads + pending.repeats > 0 || pending.countdown
+  return hasTray && isLeft ? 'stay' : 'quit'
 }
 
 /** What is said when it stays for the first time. Pure. */
-export function stayNotification({ downloads, repeats }: Pending): { title: string; body: string } {
-  const left =
-    downloads > 0
-      ? `${formatCount(downloads)} ${downloads === 1 ? 'download is' : 'downloads are'} not done yet.`
-      : `${formatCount(repeats)} ${repeats === 1 ? 'download repeats' : 'downloads repeat'}.`
+export function stayNotification(pending: Pending): { title: string; body: string } {
   return {
     title: 'Nighthaul goes on in the tray',
-    body: `${left} To quit, use the menu there; the settings say what closing the window does.`,
+    body: `${leftWords(pending)} To quit, use the menu there; the settings say what closing the window does.`,
   }
+}
+
+function leftWords({ downloads, repeats }: Pending): string {
+  if (downloads > 0)
+    return `${formatCount(downloads)} ${downloads === 1 ? 'download is' : 'downloads are'} not done yet.`
+  if (repeats > 0) return `${formatCount(repeats)} ${repeats === 1 ? 'download repeats' : 'downloads repeat'}.`
+  return 'A countdown runs.'
 }
 
 export async function askPending(client: Client<Contract>): Promise<Pending> {
@@ -51,6 +57,7 @@ export async function askPending(client: Client<Contract>): Promise<Pending> {
   return {
     downloads: counts.queued + counts.active + counts.waiting + counts.finishing,
     repeats: repeats.filter(({ paused }) => !paused).length,
+    countdown: (await client.call('countdown.get')) !== null,
   }
 }
 
@@ -73,7 +80,7 @@ export interface ClosingDeps {
 export async function lastWindowClosed(deps: ClosingDeps): Promise<void> {
   const { platform, logger } = deps
   let next: 'stay' | 'quit' = platform === 'darwin' ? 'stay' : 'quit'
-  let pending: Pending = { downloads: 0, repeats: 0 }
+  let pending: Pending = { downloads: 0, repeats: 0, countdown: false }
   try {
     const client = await deps.engine()
     const { whenClosed } = await client.call('settings.get')

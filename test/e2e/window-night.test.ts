@@ -84,6 +84,31 @@ test('a browser that may shows when all is done and when there is a report, whic
   expect(complaints).toEqual([])
 })
 
+test('a missed run of a repeating download is skipped, and one that failed says why', async () => {
+  const complaints = complaintsOf(page)
+  const { engine } = await open(6)
+  await page.getByRole('button', { name: 'Tonight' }).click()
+  const item = page.locator('.repeat', { hasText: 'planet-latest.osm.pbf' })
+  await item.waitFor()
+  const [view] = await engine.handlers['repeats.list'](undefined)
+  engine.tell('repeats.changed', [
+    {
+      ...view!,
+      askedUntil: Date.now() + 600_000,
+      last: {
+        ...{ at: Date.now(), result: 'failed', taskId: null, path: null, deleted: [], kept: [] },
+        error: { code: 'not_found', message: 'gone', params: { status: 404, host: 'a.example' } },
+      },
+    },
+  ])
+  await item.getByText(/^A run was missed\. It runs .*\d\d:\d\d unless you skip it\.$/).waitFor()
+  await item.getByText(/^Last .*: failed: The file is not there \(404\)/).waitFor()
+  await item.getByRole('button', { name: 'Skip the missed run of planet-latest.osm.pbf' }).click()
+  await item.getByText('A run was missed').waitFor({ state: 'hidden' })
+  expect(engine.calls.get('repeats.skip')).toBe(1)
+  expect(complaints).toEqual([])
+})
+
 test('ten thousand downloads go from queue to queue without being loaded', async () => {
   const complaints = complaintsOf(page)
   const { engine } = await open(10_000)

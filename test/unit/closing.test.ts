@@ -8,13 +8,14 @@ import { hasTrayHost } from '../../electron/platform/tray-host.ts'
 import { createFakeEngine, directClient } from '../helpers/fake-engine.ts'
 
 const WORK: Closing = {
-  ...{ platform: 'linux', hasTray: true, whenClosed: 'tray', pending: { downloads: 2, repeats: 0 } },
+  ...{ platform: 'linux', hasTray: true, whenClosed: 'tray', pending: { downloads: 2, repeats: 0, countdown: false } },
 }
-const NOTHING = { downloads: 0, repeats: 0 }
+const NOTHING = { downloads: 0, repeats: 0, countdown: false }
 
 test.each<[string, Partial<Closing>, 'stay' | 'quit']>([
   ['downloads are left', {}, 'stay'],
-  ['a download repeats', { pending: { downloads: 0, repeats: 1 } }, 'stay'],
+  ['a download repeats', { pending: { ...NOTHING, repeats: 1 } }, 'stay'],
+  ['the machine is about to be turned off', { pending: { ...NOTHING, countdown: true } }, 'stay'],
   ['nothing is left', { pending: NOTHING }, 'quit'],
   ['there is no tray', { hasTray: false }, 'quit'],
   ['the settings say so', { whenClosed: 'quit' }, 'quit'],
@@ -25,9 +26,9 @@ test.each<[string, Partial<Closing>, 'stay' | 'quit']>([
 })
 
 test('it says what is left, in numbers that agree', () => {
-  expect(stayNotification({ downloads: 1, repeats: 3 }).body).toMatch(/^1 download is not done yet\./)
-  expect(stayNotification({ downloads: 1200, repeats: 0 }).body).toMatch(/^1,200 downloads are not done yet\./)
-  expect(stayNotification({ downloads: 0, repeats: 1 }).body).toMatch(/^1 download repeats\./)
+  expect(stayNotification({ ...NOTHING, downloads: 1, repeats: 3 }).body).toMatch(/^1 download is not done yet\./)
+  expect(stayNotification({ ...NOTHING, downloads: 1200 }).body).toMatch(/^1,200 downloads are not done yet\./)
+  expect(stayNotification({ ...NOTHING, repeats: 1 }).body).toMatch(/^1 download repeats\./)
 })
 
 describe('the last window', () => {
@@ -63,11 +64,18 @@ describe('the last window', () => {
     expect(seen).toEqual(['Nighthaul goes on in the tray'])
   })
 
-  test('ends the app where nothing is left, where the settings say so, and where nobody answers', async () => {
+  test('ends the app where nothing is left or counts down, where the settings say so, and where nobody answers', async () => {
     const idle = app(0)
     for (const { id } of await idle.client.call('repeats.list')) await idle.client.call('repeats.remove', { id })
     await idle.close()
     expect(idle.seen).toEqual(['quit'])
+
+    const counting = app(0)
+    for (const { id } of await counting.client.call('repeats.list'))
+      await counting.client.call('repeats.remove', { id })
+    counting.engine.countDown({ action: 'shutdown', queue: null, endsAt: Date.now() + 60_000 })
+    await counting.close()
+    expect(counting.seen).toEqual(['Nighthaul goes on in the tray'])
 
     const told = app(6)
     await told.client.call('settings.set', { whenClosed: 'quit' })
