@@ -130,18 +130,22 @@ test('a blocked event loop is seen in the figures of the process, once', async (
   const watch = watchProcess()
   try {
     const looks = () => new Promise((resolve) => setTimeout(resolve, 50))
-    watch.read()
-    // What the monitor sees counts from its first look on.
-    await looks()
-    const until = performance.now() + 300
-    while (performance.now() < until);
-    await looks()
-    const { eventLoopDelay, openFiles, residentBytes } = watch.read()
-    expect(eventLoopDelay.most).toBeGreaterThan(0.2)
+    let figures = watch.read()
+    // What the monitor sees counts from its first look on, which may be late on a busy machine.
+    for (let tries = 0; tries < 10 && figures.eventLoopDelay.most <= 0.2; tries++) {
+      await looks()
+      const until = performance.now() + 300
+      while (performance.now() < until);
+      await looks()
+      figures = watch.read()
+    }
+    expect(figures.eventLoopDelay.most).toBeGreaterThan(0.2)
+    // In the same turn nothing can have been blocked since.
+    expect(watch.read().eventLoopDelay.most).toBeLessThan(0.2)
+    const { eventLoopDelay, openFiles, residentBytes } = figures
     expect(eventLoopDelay.most).toBeGreaterThanOrEqual(eventLoopDelay.median)
     expect(residentBytes).toBeGreaterThan(10_000_000)
     if (process.platform === 'linux') expect(openFiles).toBeGreaterThan(2)
-    expect(watch.read().eventLoopDelay.most).toBeLessThan(0.2)
   } finally {
     watch.close()
   }
