@@ -16,7 +16,7 @@ export function addCountdownCommands(program: Command, run: Run): void {
   const countdown = program
     .command('countdown')
     .description('what happens to the machine when the downloads are done: look, or call it off')
-    .addHelpText('after', HELP)
+    .addHelpText('afterAll', HELP)
   countdown
     .command('show', { isDefault: true })
     .description('show what is about to happen, and when')

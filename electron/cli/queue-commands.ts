@@ -18,12 +18,22 @@ Examples:
   nighthaul queue set Night --category 'Images: iso,img -> images' --at-once 3
   nighthaul queue stop Night`
 
+const FORCE_HELP = `
+Examples:
+  nighthaul force 7
+  nighthaul force 7 8 --json`
+
+const REORDER_HELP = `
+Examples:
+  nighthaul reorder 7 8 --first
+  nighthaul reorder 9 --before 7`
+
 export function addQueueCommands(program: Command, run: Run): void {
   const code = () => import('./queues.ts')
   const queue = program
     .command('queue')
     .description('named queues: what they hold for their downloads, and when they work')
-    .addHelpText('after', QUEUE_HELP)
+    .addHelpText('afterAll', QUEUE_HELP)
   const command = (name: string, description: string) => queue.command(name).description(description)
 
   queue
@@ -54,6 +64,7 @@ export function addQueueCommands(program: Command, run: Run): void {
     .description('run downloads now, whatever their queue and the number of places say')
     .argument('<id...>', 'ids, as in the list')
     .option(...JSON_FLAG)
+    .addHelpText('after', FORCE_HELP)
     .action(run<[string[]], JsonFlags>(async (ids, flags) => (await import('./queue.ts')).force(ids, flags)))
   program
     .command('reorder')
@@ -63,6 +74,7 @@ export function addQueueCommands(program: Command, run: Run): void {
     .option('--last', 'behind all others')
     .option('--before <id>', 'before this one', parseTaskId)
     .option(...JSON_FLAG)
+    .addHelpText('after', REORDER_HELP)
     .action(
       run<[string[]], ReorderFlags>(async (ids, flags) => {
         const { first, last, before } = flags

@@ -33,7 +33,7 @@ export function addReportCommands(program: Command, run: Run): void {
     .option('--queue <name>', 'only this queue')
     .addOption(new Option('--json', 'print JSON').conflicts('html'))
     .option('--html <file>', 'write one HTML page')
-    .addHelpText('after', HELP)
+    .addHelpText('afterAll', HELP)
     .action(run<[], ReportFlags>(async (flags) => (await import('./night-report.ts')).report(flags)))
   report
     .command('nights')

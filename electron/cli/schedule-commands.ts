@@ -48,6 +48,14 @@ export interface RepeatFlags extends JsonFlags, AccessFlags {
   limitRate?: number
 }
 
+const SCHEDULE_HELP = `
+Examples:
+  nighthaul schedule preview --window 'Mon-Fri 23:00-07:00' --days 3
+  nighthaul schedule forecast
+  nighthaul schedule profile use calls --for 1h
+  nighthaul schedule repeat add --when 'daily 02:00' --keep 7 https://example.org/dump.sql.gz
+  nighthaul schedule missed`
+
 const PREVIEW_HELP = `
 Examples:
   nighthaul schedule preview --window 'Mon-Fri 23:00-07:00, Sat,Sun 00:00-12:00'
@@ -88,7 +96,10 @@ const JSON_FLAG = ['--json', 'print JSON, one object a line'] as const
 const TZ_FLAG = ['--tz <zone>', 'time zone, such as Europe/Berlin (default: the system’s)'] as const
 
 export function addScheduleCommands(program: Command, run: Run): void {
-  const schedule = program.command('schedule').description('when work is done, and how much of the line it may use')
+  const schedule = program
+    .command('schedule')
+    .description('when work is done, and how much of the line it may use')
+    .addHelpText('after', SCHEDULE_HELP)
   schedule
     .command('preview')
     .description('show when windows of time open and close')
@@ -121,7 +132,7 @@ function addProfileCommands(schedule: Command, run: Run): void {
   const profile = schedule
     .command('profile')
     .description('how much may be used: by time, or by hand for a while')
-    .addHelpText('after', PROFILE_HELP)
+    .addHelpText('afterAll', PROFILE_HELP)
   profile
     .command('list', { isDefault: true })
     .description('show which profile holds, and what each says')
@@ -136,7 +147,6 @@ function addProfileCommands(schedule: Command, run: Run): void {
     .option(...TZ_FLAG)
     .option('--always', 'until told otherwise')
     .option(...JSON_FLAG)
-    .addHelpText('after', PROFILE_HELP)
     .action(run<[string], UseFlags>(async (name, flags) => (await code()).useProfile(name, flags)))
   const orDefault = (most: number) => (text: string) => (text === 'default' ? text : parseWhole(text, 1, most))
   profile
@@ -154,7 +164,6 @@ function addProfileCommands(schedule: Command, run: Run): void {
     .option('--window <text>', 'when it holds, such as “Mon-Fri 08:00-18:00”; none: by hand only')
     .option('--tz <zone>', 'time zone of these times; default: the system’s')
     .option(...JSON_FLAG)
-    .addHelpText('after', PROFILE_HELP)
     .action(run<[string], ProfileFlags>(async (name, flags) => (await code()).setProfile(name, flags)))
 }
 
@@ -163,7 +172,7 @@ function addRepeatCommands(schedule: Command, run: Run): void {
   const repeat = schedule
     .command('repeat')
     .description('downloads that repeat: the same link every night, say')
-    .addHelpText('after', REPEAT_HELP)
+    .addHelpText('afterAll', REPEAT_HELP)
   repeat
     .command('list', { isDefault: true })
     .description('show the repeating downloads')
@@ -185,9 +194,7 @@ function addRepeatCommands(schedule: Command, run: Run): void {
         .addOption(new Option('--missed <how>', 'a run that was missed').choices(MISSED))
         .addOption(valued('-x, --connections <n>', 'connections', (text) => parseWhole(text, 1, 64)))
         .addOption(valued('--limit-rate <rate>', 'bytes a second: 500K, 2M', parseRate)),
-    )
-      .option(...JSON_FLAG)
-      .addHelpText('after', REPEAT_HELP)
+    ).option(...JSON_FLAG)
   withFlags(repeat.command('add').description('download a link again and again'))
     .argument('<url>', 'what to download', (text) => parseUrl(text))
     .action(run<[string], RepeatFlags>(async (url, flags) => (await code()).addRepeat(url, flags)))
@@ -219,7 +226,7 @@ function addMissedCommands(schedule: Command, run: Run): void {
   const missed = schedule
     .command('missed')
     .description('windows of queues that passed while the machine slept or was off')
-    .addHelpText('after', MISSED_HELP)
+    .addHelpText('afterAll', MISSED_HELP)
   missed
     .command('list', { isDefault: true })
     .description('show those that are made up for, or could be')

@@ -94,3 +94,25 @@ describe('what cannot be done is said in one sentence, with exit code 2, before 
     expect(stderr).toContain('Commands:')
   })
 })
+
+describe('help of what decides about nights has examples', () => {
+  test.each([
+    ...[
+      'queue',
+      'queue add',
+      'queue set',
+      'queue stop',
+      'force',
+      'reorder',
+      'report',
+      'report nights',
+      'countdown cancel',
+    ],
+    ...['schedule', 'schedule preview', 'schedule forecast', 'schedule profile', 'schedule profile use'],
+    ...['schedule repeat', 'schedule repeat add', 'schedule repeat set', 'schedule missed', 'schedule missed run'],
+  ])('%s', async (command) => {
+    const { code, stdout } = await heard([...command.split(' '), '--help'])
+    expect(code).toBe(0)
+    expect(stdout.match(/^Examples:\n {2}nighthaul /gm)).toHaveLength(1)
+  })
+})
