@@ -226,6 +226,7 @@ export function createEngine(deps: EngineDeps): EngineApi {
     ...{ ...deps, queues: () => queues, notices, changed: () => schedulePump() },
     setBack: (ms) => {
       changes.changed(shiftRetries(ms, store))
+      profiles.setBack(ms)
       schedulePump()
     },
   })

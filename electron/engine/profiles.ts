@@ -68,6 +68,21 @@ export class Profiles {
     if (JSON.stringify(before) !== JSON.stringify(this.#current)) this.#told()
   }
 
+  /** The clock was set back by so much (ms): what was chosen for a while holds no longer for that. */
+  setBack(ms: number): void {
+    const { profileChoice: choice } = this.#deps.store.scheduleState()
+    if (choice === null || choice.until === null) return
+    const until = choice.kind === 'time' ? Math.max(1, choice.until - ms) : this.#untilChange()
+    this.#deps.store.setScheduleState({ profileChoice: { ...choice, until } })
+    this.reload()
+  }
+
+  /** Until the schedule changes, as it is now. */
+  #untilChange(): number | null {
+    const { store, clock } = this.#deps
+    return scheduledProfile(profilesOf(store.scheduleState().profiles), systemTimeZone, clock.now()).until
+  }
+
   #find(): CurrentProfile {
     this.#since = this.#deps.clock.now()
     const { profileChoice } = this.#deps.store.scheduleState()
@@ -105,10 +120,7 @@ export class Profiles {
   }
 
   get handlers(): Pick<Handlers<Contract>, 'profiles.list' | 'profiles.set' | 'profiles.use'> {
-    const { store, clock } = this.#deps
-    /** Until the schedule changes, as it is now. */
-    const untilChange = () =>
-      scheduledProfile(profilesOf(store.scheduleState().profiles), systemTimeZone, clock.now()).until
+    const { store } = this.#deps
     return {
       'profiles.list': () => {
         this.look()
@@ -122,7 +134,7 @@ export class Profiles {
         })
         const timesChanged = patch.windows !== undefined || patch.timeZone !== undefined
         if (timesChanged && profileChoice?.kind === 'change')
-          store.setScheduleState({ profileChoice: { ...profileChoice, until: untilChange() } })
+          store.setScheduleState({ profileChoice: { ...profileChoice, until: this.#untilChange() } })
         this.reload()
         return this.view()
       },
@@ -131,7 +143,7 @@ export class Profiles {
           profileChoice: name && {
             name,
             kind: typeof until === 'number' ? 'time' : until,
-            until: typeof until === 'number' ? until : until === 'change' ? untilChange() : null,
+            until: typeof until === 'number' ? until : until === 'change' ? this.#untilChange() : null,
           },
         })
         this.reload()

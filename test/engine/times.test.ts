@@ -89,6 +89,13 @@ it('profiles change what holds by their times and by hand, at once and through j
   clock.jump(24 * HOUR)
   await expect.poll(() => heard.at(-1)?.name).toBe('day')
   expect(heard.at(-1)).toMatchObject({ by: 'schedule' })
+  // A clock that is set back makes two hours no day.
+  await engine.call('profiles.use', { name: 'calls', until: clock.now() + 2 * HOUR })
+  clock.jump(-24 * HOUR)
+  const left = async () => (await engine.call('profiles.list')).current.until! - clock.now()
+  await expect.poll(left).toBeLessThanOrEqual(2 * HOUR)
+  expect(await left()).toBeGreaterThan(HOUR)
+  clock.jump(24 * HOUR)
   const calls = await engine.call('profiles.use', { name: 'calls', until: clock.now() + 2 * HOUR })
   expect(calls.current).toMatchObject({ name: 'calls', by: 'hand' })
   expect(calls.scheduled).toBe('day')
