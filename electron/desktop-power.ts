@@ -6,6 +6,7 @@ import type { Notification, NotificationConstructorOptions, PowerMonitor, PowerS
 import type { Contract } from '../shared/contract.ts'
 import { formatBytes, formatCount } from '../shared/format.ts'
 import type { Client } from '../shared/rpc.ts'
+import type { PageAddress } from '../shared/shell.ts'
 import type { Activity, PowerSource, WorkDone } from '../shared/unattended.ts'
 import type { Logger } from './engine/ports.ts'
 import { actOnMachine } from './platform/machine-actions.ts'
@@ -18,7 +19,8 @@ export interface DesktopDeps {
   engine: () => Promise<Client<Contract>>
   /** hears whenever the engine runs, again after a crash */
   onRunning: (listener: () => void) => void
-  showWindow: () => void
+  /** `wanted`: on this page */
+  showWindow: (wanted?: PageAddress) => void
   quit: () => void
   logger: Logger
 }
@@ -27,7 +29,7 @@ export function attendDesktop(deps: DesktopDeps): void {
   const { powerMonitor, powerSaveBlocker, engine, logger, quit } = deps
   let blocker: number | null = null
 
-  const keepAwake = ({ keepAwake: wanted }: Activity) => {
+  const keepAwake = ({ keepAwake: wanted }: Pick<Activity, 'keepAwake'>) => {
     if (wanted === (blocker !== null)) return
     if (blocker !== null) powerSaveBlocker.stop(blocker)
     blocker = wanted ? powerSaveBlocker.start('prevent-app-suspension') : null
@@ -47,11 +49,13 @@ export function attendDesktop(deps: DesktopDeps): void {
   deps.onRunning(
     () =>
       void tell('start', async (client) => {
-        client.onClose(() => keepAwake({ working: false, keepAwake: false }))
+        client.onClose(() => keepAwake({ keepAwake: false }))
         await client.subscribe('activity.changed', keepAwake)
-        await client.subscribe('work.done', (work) => show(doneNotification(work), deps))
+        // Where this is told, the report is not told as well (Reports): it leads there instead.
+        await client.subscribe('work.done', (work) => show(doneNotification(work), deps, { page: 'report' }))
         await client.subscribe('report.ready', (ready) => {
-          if (ready.tell) show({ title: ready.title, body: ready.summary }, deps)
+          if (ready.tell)
+            show({ title: ready.title, body: ready.summary }, deps, { page: 'report', night: ready.night })
         })
         await client.subscribe('machine.act', ({ action }) => actOnMachine(action, { logger, quit }))
         await client.call('power.changed', { source: powerMonitor.isOnBatteryPower() ? 'battery' : 'ac' })
@@ -60,9 +64,9 @@ export function attendDesktop(deps: DesktopDeps): void {
   )
 }
 
-function show(text: { title: string; body: string }, { notify, showWindow }: DesktopDeps): void {
+function show(text: { title: string; body: string }, { notify, showWindow }: DesktopDeps, wanted: PageAddress): void {
   const notification = notify(text)
-  notification.on('click', showWindow)
+  notification.on('click', () => showWindow(wanted))
   notification.show()
 }
 

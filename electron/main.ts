@@ -24,6 +24,7 @@ import {
 import { type Contract, contract } from '../shared/contract.ts'
 import type { Client } from '../shared/rpc.ts'
 import { createClient } from '../shared/rpc-client.ts'
+import type { PageAddress } from '../shared/shell.ts'
 import { APP_SCHEME, createAppHandler } from './app-protocol.ts'
 import { attendDesktop } from './desktop-power.ts'
 import { createInProcessHost, createUtilityHost, type EngineChild, type EngineHost } from './engine-host.ts'
@@ -62,8 +63,14 @@ async function run(): Promise<void> {
   const host = createHost()
   const engine = engineClient(host)
 
-  const showWindow = () => {
-    if (window !== null) return focusWindow(window)
+  /** The window takes what is wanted itself, once it can: it may have to be made first. */
+  let wantedPage: PageAddress | null = null
+  const showWindow = (wanted?: PageAddress) => {
+    wantedPage = wanted ?? wantedPage
+    if (window !== null) {
+      if (wanted) window.webContents.send(CHANNELS.pageWanted)
+      return focusWindow(window)
+    }
     window = openWindow({
       preload: join(distribution, 'electron', 'preload.cjs'),
       statePath: join(profile, 'window.json'),
@@ -74,8 +81,8 @@ async function run(): Promise<void> {
     })
   }
 
-  app.on('second-instance', showWindow)
-  app.on('activate', showWindow)
+  app.on('second-instance', () => showWindow())
+  app.on('activate', () => showWindow())
   app.on('window-all-closed', () => {
     void lastWindowClosed({
       platform: process.platform,
@@ -121,6 +128,11 @@ async function run(): Promise<void> {
     engine,
     isTrusted: isTrustedSender,
     connectWindow: (contents) => connectWindow(host, contents),
+    takePage: () => {
+      const wanted = wantedPage
+      wantedPage = null
+      return wanted
+    },
   })
   attendDesktop({
     ...{ powerMonitor, powerSaveBlocker, logger, engine, showWindow },

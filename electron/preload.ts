@@ -4,7 +4,7 @@
  */
 import { contextBridge, ipcRenderer } from 'electron'
 import type { ErrorInfo } from '../shared/errors.ts'
-import { PORT_MESSAGE, type ShellApi } from '../shared/shell.ts'
+import { type PageAddress, PORT_MESSAGE, type ShellApi } from '../shared/shell.ts'
 import { CHANNELS } from './platform/channels.ts'
 
 /** The one global of the page used here; the layer's other files must not see the DOM. */
@@ -28,6 +28,14 @@ const shell: ShellApi = {
   chooseFolder: (current) => ask(CHANNELS.chooseFolder, current),
   showInFolder: (id) => ask(CHANNELS.showInFolder, id),
   openFile: (id) => ask(CHANNELS.openFile, id),
+  onPageWanted: (listener) => {
+    const take = async () => {
+      const wanted = await ask<PageAddress | null>(CHANNELS.takePage)
+      if (wanted !== null) listener(wanted)
+    }
+    ipcRenderer.on(CHANNELS.pageWanted, () => void take())
+    void take()
+  },
 }
 
 ipcRenderer.on(CHANNELS.port, (event) => {

@@ -1,6 +1,6 @@
 /**
- * The few things a window asks of the main process: the system's folder dialog, showing and opening files. A window
- * names tasks, never paths: the path comes from the engine.
+ * The few things a window asks of the main process: the system's folder dialog, showing and opening files, which page it
+ * is to show. A window names tasks, never paths: the path comes from the engine.
  */
 import { existsSync } from 'node:fs'
 import { isAbsolute } from 'node:path'
@@ -10,6 +10,7 @@ import type { Contract } from '../shared/contract.ts'
 import { NighthaulError, toErrorInfo } from '../shared/errors.ts'
 import type { Client } from '../shared/rpc.ts'
 import { TaskId } from '../shared/schemas.ts'
+import type { PageAddress } from '../shared/shell.ts'
 import { CHANNELS } from './platform/channels.ts'
 import { isProgram } from './platform/programs.ts'
 import type { ShellReply } from './preload.ts'
@@ -24,6 +25,8 @@ export interface ShellApiDeps {
   isTrusted(event: Pick<IpcMainInvokeEvent, 'sender' | 'senderFrame'>): boolean
   /** hands a new port to the window */
   connectWindow(contents: WebContents): void
+  /** the page that is to be shown, once; null: none */
+  takePage(): PageAddress | null
 }
 
 const FolderHint = z.string().max(4096).optional()
@@ -48,6 +51,8 @@ export function serveShellApi(deps: ShellApiDeps): void {
   ipcMain.on(CHANNELS.requestPort, (event) => {
     if (deps.isTrusted(event)) deps.connectWindow(event.sender)
   })
+
+  serve(CHANNELS.takePage, z.undefined(), async () => deps.takePage())
 
   serve(CHANNELS.chooseFolder, FolderHint, async (current) => {
     const defaultPath = current !== undefined && isAbsolute(current) && existsSync(current) ? current : undefined

@@ -14,7 +14,7 @@ import { attachQueues } from './stores/queues.ts'
 import { attachRepeats } from './stores/repeats.ts'
 import { createTaskListStore } from './stores/task-list.ts'
 import { attachThroughput } from './stores/throughput.ts'
-import { openPage } from './stores/window.ts'
+import { openAddress } from './stores/window.ts'
 import { applyTheme } from './theme/theme.ts'
 import { showNotification } from './ui/notification.ts'
 
@@ -57,9 +57,9 @@ function takeSettings(settings: Settings): void {
   applyTheme(settings.theme)
 }
 
-function takeReport({ tell, title, summary }: ReportReady): void {
+function takeReport({ tell, title, summary, night }: ReportReady): void {
   useReportReady.setState(({ count }) => ({ count: count + 1 }))
-  if (tell) showNotification(title, summary, () => openPage('report'))
+  if (tell) showNotification(title, summary, () => openAddress({ page: 'report', night }))
 }
 
 async function attach(opened: Client<Contract>): Promise<void> {
@@ -117,6 +117,7 @@ export function startSession(): void {
     if (isVisible()) connection.retryNow()
   })
   window.addEventListener('online', connection.retryNow)
+  shell?.onPageWanted(openAddress)
   // In a browser the engine may be on another machine, whose network is its own.
   if (shell)
     for (const reason of ['online', 'offline'] as const) window.addEventListener(reason, () => tellNetwork(reason))

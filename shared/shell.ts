@@ -7,6 +7,16 @@ import type { TaskId } from './schemas.ts'
 /** `data.type` of the window message that hands over the engine's MessagePort: `event.ports[0]`, from this window. */
 export const PORT_MESSAGE = 'nighthaul:port'
 
+/** What the window can show beside its dialogs. */
+export type Page = 'downloads' | 'night' | 'report' | 'statistics'
+
+/** A page that the shell wants shown: what a notification told of, say. */
+export interface PageAddress {
+  page: Page
+  /** of the report: which night; left out: the latest */
+  night?: string
+}
+
 export interface ShellApi {
   /** `process.platform` of the shell */
   readonly platform: string
@@ -22,4 +32,6 @@ export interface ShellApi {
   showInFolder(id: TaskId): Promise<void>
   /** Opens the finished file of a task; asks first where the file is a program. Rejects with a sentence for people. */
   openFile(id: TaskId): Promise<void>
+  /** Hears of every page that the shell wants shown, also of the one it wanted before the window was there. */
+  onPageWanted(listener: (wanted: PageAddress) => void): void
 }

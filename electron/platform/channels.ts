@@ -6,4 +6,7 @@ export const CHANNELS = {
   chooseFolder: 'shell:choose-folder',
   showInFolder: 'shell:show-in-folder',
   openFile: 'shell:open-file',
+  /** main -> preload: a page is wanted; preload -> main, then and at the start: which */
+  pageWanted: 'shell:page-wanted',
+  takePage: 'shell:take-page',
 } as const

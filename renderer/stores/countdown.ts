@@ -6,6 +6,7 @@ import { noticeSentence } from '../../shared/notices.ts'
 import type { Client, Subscription } from '../../shared/rpc.ts'
 import type { Countdown, WorkDone } from '../../shared/unattended.ts'
 import { showNotification } from '../ui/notification.ts'
+import { openAddress } from './window.ts'
 
 export const useCountdown = create<{ countdown: Countdown | null }>(() => ({ countdown: null }))
 
@@ -20,5 +21,6 @@ export async function attachCountdown(client: Client<Contract>, visible: boolean
 
 function showDone({ queue, done, failed, left, bytes }: WorkDone): void {
   const params = { queue, done, failed: failed + left, bytes: formatBytes(bytes) }
-  showNotification('Nighthaul', noticeSentence({ code: queue === null ? 'all_done' : 'queue_done', params }))
+  const sentence = noticeSentence({ code: queue === null ? 'all_done' : 'queue_done', params })
+  showNotification('Nighthaul', sentence, () => openAddress({ page: 'report' }))
 }

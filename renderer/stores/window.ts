@@ -2,6 +2,7 @@
 import { create } from 'zustand'
 import type { RepeatId } from '../../shared/repeats.ts'
 import type { AddItem, QueueId, Selection, TaskId } from '../../shared/schemas.ts'
+import type { Page, PageAddress } from '../../shared/shell.ts'
 import type { RepeatSeed } from '../features/schedule/repeat-form.ts'
 
 /** A Metalink file and what it names. */
@@ -73,8 +74,6 @@ export type OpenDialog =
   | { kind: 'move'; ids: TaskId[]; name: string | null; folder: string; alreadyThere: boolean }
   | { kind: 'remove'; selection: Selection; count: number; name: string | null }
 
-export type Page = 'downloads' | 'night' | 'report' | 'statistics'
-
 export interface WindowState {
   page: Page
   dialog: OpenDialog | null
@@ -94,8 +93,20 @@ export function closeDialog(): void {
   useWindow.setState({ dialog: null })
 }
 
+/** Which report is looked at; kept while another page is. Null: the latest night, all queues. */
+export const useReportView = create<{ night: string | null; queueId: QueueId | null }>(() => ({
+  night: null,
+  queueId: null,
+}))
+
 export function openPage(page: Page): void {
   useWindow.setState({ page })
+}
+
+/** What a notification told of. */
+export function openAddress({ page, night }: PageAddress): void {
+  if (page === 'report') useReportView.setState({ night: night ?? null, queueId: null })
+  openPage(page)
 }
 
 /** Opens the Add dialog; given links join what is already typed there. */

@@ -74,7 +74,7 @@ describe(`the app in ${launcherName === 'Electron' ? 'Electron' : 'the stand-in 
     expect(seen).toMatchObject({
       require: 'undefined',
       process: 'undefined',
-      shell: ['chooseFolder', 'openFile', 'platform', 'requestPort', 'showInFolder'],
+      shell: ['chooseFolder', 'onPageWanted', 'openFile', 'platform', 'requestPort', 'showInFolder'],
       outside: 404,
     })
     expect(seen.policy).toContain("default-src 'none'")

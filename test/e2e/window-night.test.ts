@@ -69,12 +69,25 @@ test('a browser that may shows when all is done and when there is a report, whic
         body,
       ]),
     )
+  const asked: unknown[] = []
+  const { 'report.get': get } = engine.handlers
+  const empty = { from: 1, to: 2, complete: true, finished: 0, failed: 0, receivedBytes: 0 }
+  const reports: Pick<typeof engine.handlers, 'report.nights' | 'report.get'> = {
+    'report.nights': () => ({ nights: ['2026-11-26', '2026-11-25'].map((night) => ({ ...empty, night })) }),
+    'report.get': (input) => {
+      asked.push(input.night)
+      return get(input)
+    },
+  }
+  Object.assign(engine.handlers, reports)
   const report = { night: '2026-11-25', because: 'done', finished: 2, failed: 0, files: null } as const
   engine.tell('report.ready', { ...report, title: 'Not worth it', summary: '', tell: false })
   engine.tell('report.ready', { ...report, title: 'Downloads are done', summary: '2 files finished.', tell: true })
   await expect.poll(shown).toEqual([['Downloads are done', '2 files finished.']])
   await page.evaluate(() => (window as unknown as { shown: { onclick: () => void }[] }).shown[0]!.onclick())
+  // The night it told of, though there is a later one by now.
   await page.getByRole('heading', { name: 'Report' }).waitFor()
+  await expect.poll(() => asked).toContain('2026-11-25')
   engine.tell('work.done', {
     ...{ queueId: null, queue: null, done: 2, failed: 1, left: 0, bytes: 5e6, startedAt: 1, endedAt: 2 },
   })

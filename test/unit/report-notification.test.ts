@@ -2,13 +2,14 @@ import { EventEmitter } from 'node:events'
 import { expect, test, vi } from 'vitest'
 import { attendDesktop } from '../../electron/desktop-power.ts'
 import type { ReportReady } from '../../shared/report.ts'
+import type { WorkDone } from '../../shared/unattended.ts'
 
 const READY: ReportReady = {
   ...{ night: '2026-11-25', because: 'done', title: 'Downloads are done: 2 finished', summary: '2 files finished.' },
   ...{ finished: 2, failed: 0, tell: true, files: null },
 }
 
-test('a report worth telling is told by the app, and a click shows the window', async () => {
+test('a report worth telling is told by the app, and a click shows the window on that report', async () => {
   const listeners = new Map<string, (payload: never) => void>()
   const client = {
     call: async () => ({ working: false, keepAwake: false }),
@@ -40,5 +41,8 @@ test('a report worth telling is told by the app, and a click shows the window', 
   tell(READY)
   expect(shown).toMatchObject([{ title: READY.title, body: READY.summary }])
   shown[0]!.click()
-  expect(showWindow).toHaveBeenCalledOnce()
+  const done = listeners.get('work.done') as (work: WorkDone) => void
+  done({ queueId: null, queue: null, done: 2, failed: 1, left: 0, bytes: 5e6, startedAt: 1, endedAt: 2 })
+  shown[1]!.click()
+  expect(showWindow.mock.calls).toEqual([[{ page: 'report', night: READY.night }], [{ page: 'report' }]])
 })

@@ -1,9 +1,10 @@
 /** The lists with their counts, the queues, and the other pages. On a narrow window they lie in two strips above the list. */
 import { useTranslation } from 'react-i18next'
 import { formatCount } from '../../../shared/format.ts'
+import type { Page } from '../../../shared/shell.ts'
 import { taskList } from '../../session.ts'
 import { countOf } from '../../stores/task-view.ts'
-import { openPage, type Page, useWindow } from '../../stores/window.ts'
+import { openPage, useWindow } from '../../stores/window.ts'
 import { Icon, type IconName } from '../../ui/icon.tsx'
 import { FILTERS, filterOf } from './filters.ts'
 import { QueueList } from './queue-list.tsx'

@@ -10,6 +10,7 @@ import { errorWords } from '../../i18n/error-words.ts'
 import { texts } from '../../i18n/index.ts'
 import { save } from '../../list-file.ts'
 import { useQueues } from '../../stores/queues.ts'
+import { useReportView } from '../../stores/window.ts'
 import { Icon } from '../../ui/icon.tsx'
 import { clockText } from '../schedule/queue-words.ts'
 import { NightGraph } from './night-graph.tsx'
@@ -26,7 +27,7 @@ import {
   Retried,
   Undone,
 } from './report-lists.tsx'
-import { useReport, useReportView } from './use-report.ts'
+import { useReport } from './use-report.ts'
 import './report-page.css'
 
 export function ReportPage() {

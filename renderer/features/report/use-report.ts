@@ -1,18 +1,11 @@
 /** The nights there are, and the report of the one that is looked at: asked again while it is not over. */
 import { useEffect, useState } from 'react'
-import { create } from 'zustand'
 import { type ErrorInfo, toErrorInfo } from '../../../shared/errors.ts'
 import type { NightReport, NightSummary } from '../../../shared/report.ts'
-import type { QueueId } from '../../../shared/schemas.ts'
 import { call, useConnection, useReportReady } from '../../session.ts'
+import { useReportView } from '../../stores/window.ts'
 
 const REFRESH_MS = 30_000
-
-/** What is looked at; kept while another page is. Null: the latest night, all queues. */
-export const useReportView = create<{ night: string | null; queueId: QueueId | null }>(() => ({
-  night: null,
-  queueId: null,
-}))
 
 interface Asked {
   nights: NightSummary[]

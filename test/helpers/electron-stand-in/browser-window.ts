@@ -82,6 +82,10 @@ class WebContents extends EventEmitter {
     this.#toPage({ kind: 'event', channel, data, ports: transfer.map((port) => this.#relay.give(port)) })
   }
 
+  send(channel: string, data?: unknown): void {
+    this.postMessage(channel, data)
+  }
+
   #fromPage(page: Page, message: FromPage): unknown {
     if (message.kind === 'port-frame' || message.kind === 'port-close') return this.#relay.receive(message)
     const senderFrame = { url: toApp(page.url()), parent: null }

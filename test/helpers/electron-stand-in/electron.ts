@@ -159,6 +159,8 @@ export const powerSaveBlocker = {
 /** `shown`: for tests */
 export class Notification extends EventEmitter {
   static readonly shown: { title?: string; body?: string }[] = []
+  /** the same, to be clicked */
+  static readonly all: Notification[] = []
   readonly #options: { title?: string; body?: string }
   constructor(options: { title?: string; body?: string }) {
     super()
@@ -166,6 +168,7 @@ export class Notification extends EventEmitter {
   }
   show(): void {
     Notification.shown.push(this.#options)
+    Notification.all.push(this)
   }
 }
 

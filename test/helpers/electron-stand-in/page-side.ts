@@ -46,7 +46,8 @@ function install(preload: Preload, [toMainName = '', fromMainName = '', platform
   const bridged = (value: unknown): unknown => {
     if (typeof value !== 'function') return structuredClone(value)
     return (...input: unknown[]) => {
-      const result: unknown = value(...input.map((item) => structuredClone(item)))
+      const copied = input.map((item) => (typeof item === 'function' ? bridged(item) : structuredClone(item)))
+      const result: unknown = value(...copied)
       return result instanceof Promise ? result.then((item) => structuredClone(item)) : structuredClone(result)
     }
   }
