@@ -12,6 +12,8 @@ export interface Activity {
   working: boolean
   /** that is so, and the user agreed that the machine does not sleep meanwhile */
   keepAwake: boolean
+  /** files that are being moved, or compared with their checksums, or wait for it */
+  files: number
 }
 
 /** What only the program that the engine runs in can do, the gentlest first. */

@@ -114,6 +114,7 @@ export function createEngine(deps: EngineDeps): EngineApi {
     queues: () => queues,
     lane: () => lane,
     running: () => runner.running,
+    filesAtWork: () => mover.count + verifications.count,
     changed: () => limitsChanged(),
   })
   const limits = new Limits(clock, {

@@ -33,6 +33,8 @@ export interface MachineDeps extends Pick<EngineDeps, 'store' | 'clock' | 'logge
   storeReport: () => Promise<string | null>
   lane: () => Lane
   running: () => number
+  /** files that are moved or compared on request, or wait for it */
+  filesAtWork: () => number
   /** limits or what may run are others now */
   changed: () => void
 }
@@ -45,7 +47,7 @@ export class Machine {
   readonly whenDone: WhenDone
   readonly #work = new WorkWatch()
   #source: PowerSource = 'ac'
-  #activity: Activity = { working: false, keepAwake: false }
+  #activity: Activity = { working: false, keepAwake: false, files: 0 }
 
   constructor(deps: MachineDeps) {
     this.#deps = deps
@@ -99,8 +101,10 @@ export class Machine {
     this.whenDone.step()
     const working = this.#isWorking() || this.whenDone.isCounting
     const keepAwake = working && settings().inhibitSleep
-    if (working !== this.#activity.working || keepAwake !== this.#activity.keepAwake) {
-      this.#activity = { working, keepAwake }
+    const files = this.#deps.filesAtWork()
+    const before = this.#activity
+    if (working !== before.working || keepAwake !== before.keepAwake || files !== before.files) {
+      this.#activity = { working, keepAwake, files }
       for (const listener of this.activityListeners) listener(this.#activity)
     }
   }
@@ -147,7 +151,8 @@ export class Machine {
         }
         return { source }
       },
-      'activity.get': () => this.#activity,
+      // Of files as of now: who closes the window may not wait for the next step.
+      'activity.get': () => ({ ...this.#activity, files: this.#deps.filesAtWork() }),
       ...this.whenDone.handlers,
     }
   }

@@ -42,6 +42,8 @@ interface Target {
 export class Mover {
   readonly #deps: MoverDeps
   readonly #moving = new Map<TaskId, { abort: AbortController; ended: Promise<unknown> }>()
+  /** asked for, behind another one */
+  #waiting = 0
 
   constructor(deps: MoverDeps) {
     this.#deps = deps
@@ -50,6 +52,11 @@ export class Mover {
   /** It does not run meanwhile. */
   isMoving(id: TaskId): boolean {
     return this.#moving.has(id)
+  }
+
+  /** How many are moved or wait for it. */
+  get count(): number {
+    return this.#moving.size + this.#waiting
   }
 
   /** Its file stays where it is. Answers whether it was being moved. */
@@ -119,8 +126,10 @@ export class Mover {
         { to },
       )
     const result: MoveTasksResult = { moved: [], failed: [] }
+    this.#waiting += ids.length
     for (const id of ids)
       try {
+        this.#waiting -= 1
         const path = await this.#during(id, (signal) =>
           input.alreadyThere ? this.#locate(id, to, isFolder) : this.#moveOne(id, to, isFolder, signal),
         )

@@ -65,6 +65,11 @@ export class Verifications {
     return this.#checks.has(id)
   }
 
+  /** How many run or wait. */
+  get count(): number {
+    return this.#checks.size
+  }
+
   /** Answers how many were stopped. */
   stop(ids: readonly TaskId[] = [...this.#checks.keys()]): number {
     const checks = ids.flatMap((id) => this.#checks.get(id) ?? [])

@@ -16,6 +16,8 @@ export interface Pending {
   downloads: number
   /** repeating downloads that will run */
   repeats: number
+  /** files that are being moved or compared with their checksums */
+  files: number
   /** the machine is about to be turned off, say, which somebody wanted */
   countdown: boolean
 }
@@ -32,7 +34,7 @@ export interface Closing {
 export function afterClosing({ platform, hasTray, whenClosed, pending }: Closing): 'stay' | 'quit' {
   if (whenClosed === 'quit') return 'quit'
   if (platform === 'darwin') return 'stay'
-  const isLeft = pending.downloads + pending.repeats > 0 || pending.countdown
+  const isLeft = pending.downloads + pending.repeats + pending.files > 0 || pending.countdown
   return hasTray && isLeft ? 'stay' : 'quit'
 }
 
@@ -44,9 +46,10 @@ export function stayNotification(pending: Pending): { title: string; body: strin
   }
 }
 
-function leftWords({ downloads, repeats }: Pending): string {
+function leftWords({ downloads, repeats, files }: Pending): string {
   if (downloads > 0)
     return `${formatCount(downloads)} ${downloads === 1 ? 'download is' : 'downloads are'} not done yet.`
+  if (files > 0) return `${formatCount(files)} ${files === 1 ? 'file is' : 'files are'} being moved or compared.`
   if (repeats > 0) return `${formatCount(repeats)} ${repeats === 1 ? 'download repeats' : 'downloads repeat'}.`
   return 'A countdown runs.'
 }
@@ -56,6 +59,7 @@ export async function askPending(client: Client<Contract>): Promise<Pending> {
   const repeats = await client.call('repeats.list')
   return {
     downloads: counts.queued + counts.active + counts.waiting + counts.finishing,
+    files: (await client.call('activity.get')).files,
     repeats: repeats.filter(({ paused }) => !paused).length,
     countdown: (await client.call('countdown.get')) !== null,
   }
@@ -80,7 +84,7 @@ export interface ClosingDeps {
 export async function lastWindowClosed(deps: ClosingDeps): Promise<void> {
   const { platform, logger } = deps
   let next: 'stay' | 'quit' = platform === 'darwin' ? 'stay' : 'quit'
-  let pending: Pending = { downloads: 0, repeats: 0, countdown: false }
+  let pending: Pending = { downloads: 0, repeats: 0, files: 0, countdown: false }
   try {
     const client = await deps.engine()
     const { whenClosed } = await client.call('settings.get')

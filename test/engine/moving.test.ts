@@ -235,6 +235,33 @@ describe('moving', () => {
     expect(await readdir(folder)).toEqual(['file.bin'])
   })
 
+  it('counts as work on files, those that wait their turn as well', async () => {
+    await using server = await oneFile()
+    server.add('/other.bin', { size: SIZE, seed: 2 })
+    const held = Promise.withResolvers<void>()
+    const real = createSpyFileSystem()
+    let moves = 0
+    const fs: FileSystem = {
+      ...real,
+      async renameExclusive(from, to) {
+        if (to.includes('shelf')) {
+          moves += 1
+          await held.promise
+        }
+        return real.renameExclusive(from, to)
+      },
+    }
+    await using engine = await startEngine({ fs })
+    const ids = [await engine.add(server.url('/file.bin')), await engine.add(server.url('/other.bin'))]
+    for (const id of ids) await engine.until(id, 'done')
+    const moving = engine.call('tasks.move', { ids, to: join(engine.profile, 'shelf'), alreadyThere: false })
+    await expect.poll(() => moves).toBe(1)
+    expect(await engine.call('activity.get')).toMatchObject({ files: 2 })
+    held.resolve()
+    expect((await moving).moved).toHaveLength(2)
+    expect(await engine.call('activity.get')).toMatchObject({ files: 0 })
+  })
+
   it('a paused download stays paused, one that has not begun will be there', async () => {
     await using server = await oneFile()
     await using engine = await startEngine()

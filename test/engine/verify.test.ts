@@ -64,6 +64,16 @@ describe('verify', () => {
     expect((await second.get(id)).verification).toEqual(found)
   })
 
+  it('counts as work on files while it lasts', async () => {
+    await using server = await startFaultServer()
+    await using engine = await startEngine()
+    const { id } = await finished(engine, server)
+    const comparing = engine.call('tasks.verify', { id })
+    expect(await engine.call('activity.get')).toMatchObject({ files: 1 })
+    await comparing
+    expect(await engine.call('activity.get')).toMatchObject({ files: 0 })
+  })
+
   it('names the ranges that differ, neighbours as one, and changes nothing', async () => {
     await using server = await startFaultServer()
     await using engine = await startEngine()

@@ -258,7 +258,7 @@ export function createFakeEngine(options: { tasks: number; now?: number }): Fake
       return { items: [{ url, options: { method: 'POST', body: { text: 'a=1' } } }] }
     },
     'power.changed': ({ source }) => ({ source }),
-    'activity.get': () => ({ working: false, keepAwake: false }),
+    'activity.get': () => ({ working: false, keepAwake: false, files: 0 }),
     'countdown.get': () => countdown,
     'countdown.cancel': () => {
       const cancelled = countdown !== null

@@ -8,14 +8,20 @@ import { hasTrayHost } from '../../electron/platform/tray-host.ts'
 import { createFakeEngine, directClient } from '../helpers/fake-engine.ts'
 
 const WORK: Closing = {
-  ...{ platform: 'linux', hasTray: true, whenClosed: 'tray', pending: { downloads: 2, repeats: 0, countdown: false } },
+  ...{
+    platform: 'linux',
+    hasTray: true,
+    whenClosed: 'tray',
+    pending: { downloads: 2, repeats: 0, files: 0, countdown: false },
+  },
 }
-const NOTHING = { downloads: 0, repeats: 0, countdown: false }
+const NOTHING = { downloads: 0, repeats: 0, files: 0, countdown: false }
 
 test.each<[string, Partial<Closing>, 'stay' | 'quit']>([
   ['downloads are left', {}, 'stay'],
   ['a download repeats', { pending: { ...NOTHING, repeats: 1 } }, 'stay'],
   ['the machine is about to be turned off', { pending: { ...NOTHING, countdown: true } }, 'stay'],
+  ['files are being moved or compared', { pending: { ...NOTHING, files: 1 } }, 'stay'],
   ['nothing is left', { pending: NOTHING }, 'quit'],
   ['there is no tray', { hasTray: false }, 'quit'],
   ['the settings say so', { whenClosed: 'quit' }, 'quit'],
@@ -28,6 +34,8 @@ test.each<[string, Partial<Closing>, 'stay' | 'quit']>([
 test('it says what is left, in numbers that agree', () => {
   expect(stayNotification({ ...NOTHING, downloads: 1, repeats: 3 }).body).toMatch(/^1 download is not done yet\./)
   expect(stayNotification({ ...NOTHING, downloads: 1200 }).body).toMatch(/^1,200 downloads are not done yet\./)
+  expect(stayNotification({ ...NOTHING, files: 1, repeats: 2 }).body).toMatch(/^1 file is being moved or compared\./)
+  expect(stayNotification({ ...NOTHING, files: 3 }).body).toMatch(/^3 files are being moved or compared\./)
   expect(stayNotification({ ...NOTHING, repeats: 1 }).body).toMatch(/^1 download repeats\./)
 })
 
