@@ -53,7 +53,8 @@ export class Checking {
     if (verdict.kind === 'bad') return this.#afterMismatch(task, partPath, verdict, context, signal)
     const badTries = givenUp(task.badTries)
     // Told before the file gets its name: a crash in between must not cost the result.
-    context.learned({ checksum: verdict.checksum, ...(badTries && { badTries }) })
+    if (verdict.checksum || task.checksum || badTries)
+      context.learned({ checksum: verdict.checksum, ...(badTries && { badTries }) })
     return null
   }
 

@@ -110,7 +110,7 @@ export class Deadlines {
     const { queues, hosts, limitOfAll } = this.#deps
     const queue = queues.records.find(({ id }) => id === queues.resolve(queueId))
     const limits = [
-      ...[limitOfAll(), queue?.limitBytesPerSecond ?? null, bucket.bytesPerSecond],
+      ...[limitOfAll(), queue?.limitBytesPerSecond ?? null, bucket?.bytesPerSecond ?? null],
       ...[hosts.limits(host).limitBytesPerSecond, this.#deps.queues.loanOf(queueId)?.limitBytesPerSecond ?? null],
     ]
     return limits.some((limit) => limit !== null)

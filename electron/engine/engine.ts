@@ -745,7 +745,7 @@ export function createEngine(deps: EngineDeps): EngineApi {
     for (const id of ids) if (!runner.apply(id, event)) runner.apply(id, { kind: 'drained' })
     await runner.backgroundDone(deps.lease === null)
     if (deps.lease !== null) {
-      runner.applyAll(store.getTasks(leased.ids), { kind: 'pause' })
+      runner.applyAll(store.getTasks(leased.unfinished), { kind: 'pause' })
       for (const id of leased.ids) store.releaseLease(id, deps.lease)
     }
     await repeats.stop()

@@ -12,6 +12,7 @@ export class LeasedTasks implements Pick<TaskStore, 'nextQueued' | 'nextRetryAt'
   /** their states are not known */
   readonly #unread = new Set<TaskId>()
   readonly #queued = new Set<TaskId>()
+  readonly #done = new Set<TaskId>()
   /** epoch ms of the next try */
   readonly #waiting = new Map<TaskId, number>()
 
@@ -21,6 +22,11 @@ export class LeasedTasks implements Pick<TaskStore, 'nextQueued' | 'nextRetryAt'
 
   get ids(): TaskId[] {
     return [...this.#ids]
+  }
+
+  /** All but those that are known to be done. */
+  get unfinished(): TaskId[] {
+    return this.ids.filter((id) => !this.#done.has(id))
   }
 
   add(id: TaskId): void {
@@ -38,8 +44,10 @@ export class LeasedTasks implements Pick<TaskStore, 'nextQueued' | 'nextRetryAt'
     this.#unread.delete(id)
     this.#queued.delete(id)
     this.#waiting.delete(id)
+    this.#done.delete(id)
     if (!this.#ids.has(id)) return
     if (state === 'queued') this.#queued.add(id)
+    if (state === 'done') this.#done.add(id)
     if (state === 'waiting') this.#waiting.set(id, retryAt ?? 0)
   }
 

@@ -2,7 +2,7 @@
  * The limits of bytes: buckets of all, of queues and of hosts, and which of them a connection pays into. Rates are looked
  * up again when somebody says that they changed; whoever waits on a bucket feels it at once.
  */
-import { DEFAULT_QUEUE_ID, type QueueId } from '../../shared/schemas.ts'
+import { DEFAULT_QUEUE_ID, type QueueId, type TaskOptions } from '../../shared/schemas.ts'
 import type { Clock } from './ports.ts'
 import { TokenBucket } from './rate-limiter.ts'
 
@@ -49,10 +49,10 @@ export class Limits {
    * What bytes of a task in this queue pay into when they come from this host; `own` is the task's, asked for again when
    * it is limited.
    */
-  buckets(queueId: QueueId, host: string, own: TokenBucket): TokenBucket[] {
+  buckets(queueId: QueueId, host: string, own: TokenBucket | null): TokenBucket[] {
     const queue = this.#queues.get(queueId) ?? this.#queues.get(DEFAULT_QUEUE_ID)
     const ofHost = this.#host(host)
-    return [this.#all, ...(queue ? [queue] : []), ...(ofHost ? [ofHost] : []), ...(own.bytesPerSecond ? [own] : [])]
+    return [this.#all, ...(queue ? [queue] : []), ...(ofHost ? [ofHost] : []), ...(own?.bytesPerSecond ? [own] : [])]
   }
 
   /** Only hosts that are limited have one. */
@@ -67,4 +67,16 @@ export class Limits {
     this.#hosts.set(name, bucket)
     return bucket
   }
+}
+
+/** A task's own bucket, or `known` with the rate that its options say. Most have none: shared memory takes time to make. */
+export function ownBucket(
+  { limitBytesPerSecond }: Pick<TaskOptions, 'limitBytesPerSecond'>,
+  clock: Clock,
+  known: TokenBucket | null = null,
+): TokenBucket | null {
+  const rate = limitBytesPerSecond ?? null
+  if (known === null) return rate === null ? null : new TokenBucket(rate, clock.monotonic())
+  known.setRate(rate, clock.monotonic())
+  return known
 }

@@ -16,8 +16,8 @@ import type { Verifications } from './verifications.ts'
 export interface Run {
   readonly id: TaskId
   download: Download
-  /** the task's own limit */
-  bucket: TokenBucket
+  /** the task's own limit; null: it never had one */
+  bucket: TokenBucket | null
   queueId: QueueId
   /** it is at work whatever its queue says */
   forced: boolean

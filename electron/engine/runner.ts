@@ -13,10 +13,10 @@ import { Download } from './download.ts'
 import type { DownloadOutcome, Transferred } from './download-context.ts'
 import { eventOfFailure } from './failure-event.ts'
 import type { RunFacts } from './journal.ts'
+import { ownBucket } from './limits.ts'
 import { type Ending, Mirrors } from './mirrors.ts'
 import type { EngineDeps } from './ports.ts'
 import { type PublishContext, publish } from './publish.ts'
-import { TokenBucket } from './rate-limiter.ts'
 import { Recorder } from './recorder.ts'
 import { Relocator } from './relocation.ts'
 import { Room } from './room.ts'
@@ -173,7 +173,7 @@ export class Runner {
       const run = this.#runs.get(id)
       if (!run) continue
       run.queueId = patch.queueId
-      run.bucket.setRate(patch.options.limitBytesPerSecond ?? null, clock.monotonic())
+      run.bucket = ownBucket(patch.options, clock, run.bucket)
       run.download.setConnections(patch.options.connections)
     }
     changes.changed(updates.map(({ id }) => id))
@@ -224,11 +224,11 @@ export class Runner {
     // A task paused and resumed at once may still be letting go of its file.
     const before = this.#runs.get(id)?.ended ?? Promise.resolve()
     const task = verifications.beforeRun(admitted)
-    const bucket = new TokenBucket(task.options.limitBytesPerSecond ?? null, clock.monotonic())
+    const bucket = ownBucket(task.options, clock)
     const download = new Download(task, {
       ...this.#deps,
       ...this.#contextOf(task),
-      buckets: (host) => this.#deps.limits.buckets(run.queueId, host, bucket),
+      buckets: (host) => this.#deps.limits.buckets(run.queueId, host, run.bucket),
       connectionsUsually: () => this.#deps.connectionsOf(this.#runs.get(id)?.queueId ?? task.queueId),
       forget: () => store.clearProgress(id),
       began: (reply, size) => this.#serverMirrors.heard(task, reply, size),
@@ -328,9 +328,11 @@ export class Runner {
 
   async #finish(id: TaskId, { partPath, digests }: Transferred, run: Run): Promise<Ending | null> {
     const { store, clock } = this.#deps
-    if (!this.apply(id, { kind: 'transferred' }, learnedBy(run))) return null
+    const before = store.getTask(id)
+    const [event, learned] = [{ kind: 'transferred' } as const, learnedBy(run)]
+    if (!before || !this.applyTo(before, event, learned)) return null
     run.finishing = true
-    const task = store.getTask(id)!
+    const task: TaskRecord = { ...before, ...learned, ...stateOf(transition(before, event).state) }
     const context = this.#contextOf(task)
     try {
       const strict = this.#isStrict(task)

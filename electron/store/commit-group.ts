@@ -1,6 +1,6 @@
 /**
- * Many small writes as one transaction: those of one turn of the event loop share a commit. A commit costs about as much
- * as a dozen of the statements in it, and downloads of small files come by the hundred in a second.
+ * Many small writes as one transaction: those of a few turns of the event loop share a commit. A commit costs about as
+ * much as a dozen of the statements in it, and downloads of small files come by the hundred in a second.
  *
  * What was written is seen by this connection at once; whoever must know that it is stored (before a file is created or
  * renamed, say) waits for `committed`. A commit that fails loses nothing: its works are done again with the next one.
@@ -13,8 +13,8 @@ interface Transactions {
   rollBack(): void
   /** runs a work in a savepoint */
   run(work: () => unknown): unknown
-  /** brings everything committed to the disk */
-  flush(): void
+  /** brings everything committed to the disk; rejects where that failed */
+  flush(): Promise<void>
 }
 
 export interface CommitGroup {
@@ -24,6 +24,12 @@ export interface CommitGroup {
   commit(): void
   committed(durable: boolean): Promise<void>
 }
+
+/**
+ * So many turns of the event loop share a commit. It does not sleep between them: with nothing to do they are over at
+ * once, and with much to do they hold what comes with many small files.
+ */
+export const TURNS = 4
 
 /** A commit that failed is tried again after so long, or with the next write. */
 const AGAIN_MS = 1_000
@@ -40,7 +46,12 @@ export function createCommitGroup(transactions: Transactions, logger: StoreLogge
     if (isOpen) return
     transactions.begin()
     isOpen = true
-    setImmediate(commitQuietly)
+    let turns = TURNS
+    const endTurn = () => {
+      if (--turns === 0) commitQuietly()
+      else setImmediate(endTurn)
+    }
+    setImmediate(endTurn)
     for (const work of undone.splice(0)) {
       works.push(work)
       try {
@@ -55,9 +66,15 @@ export function createCommitGroup(transactions: Transactions, logger: StoreLogge
   const settle = (error: unknown) => {
     const settled = waiting
     waiting = []
-    for (const { resolve, reject } of settled)
-      if (error === null) resolve()
-      else reject(error)
+    for (const { durable, resolve, reject } of settled)
+      if (error !== null) reject(error)
+      else if (!durable) resolve()
+    const durable = settled.filter((waiter) => waiter.durable)
+    if (error !== null || durable.length === 0) return
+    transactions.flush().then(
+      () => durable.forEach(({ resolve }) => void resolve()),
+      (failure: unknown) => durable.forEach(({ reject }) => void reject(failure)),
+    )
   }
 
   const commit = () => {
@@ -67,7 +84,6 @@ export function createCommitGroup(transactions: Transactions, logger: StoreLogge
     works = []
     try {
       transactions.commit()
-      if (waiting.some(({ durable }) => durable)) transactions.flush()
     } catch (error) {
       transactions.rollBack()
       undone = [...done, ...undone]

@@ -5,6 +5,7 @@
 import { chmodSync, closeSync, existsSync, openSync, statSync } from 'node:fs'
 import Database from 'better-sqlite3'
 import { createCommitGroup } from './commit-group.ts'
+import { LogSync } from './log-sync.ts'
 import { isBusy } from './store-errors.ts'
 
 export interface StoreLogger {
@@ -101,10 +102,17 @@ export function openConnection(
     db.close()
     throw error
   }
-  return connectionOver(db, path, logger, groupCommits)
+  const log = db.pragma('journal_mode', { simple: true }) === 'wal' ? new LogSync(path) : null
+  return connectionOver(db, path, logger, groupCommits, log)
 }
 
-function connectionOver(db: Database.Database, path: string, logger: StoreLogger, groupCommits: boolean): Connection {
+function connectionOver(
+  db: Database.Database,
+  path: string,
+  logger: StoreLogger,
+  groupCommits: boolean,
+  log: LogSync | null,
+): Connection {
   // IMMEDIATE: the lock is taken up front, where the busy timeout applies; a read lock that becomes a write lock
   // halfway fails at once when another process wrote in between.
   const transaction = db.transaction((work: () => unknown) => work())
@@ -119,6 +127,8 @@ function connectionOver(db: Database.Database, path: string, logger: StoreLogger
     setLevel(wanted)
     return transaction.immediate(work) as T
   }
+  const flushHere = () =>
+    write('FULL', () => db.pragma(`user_version = ${db.pragma('user_version', { simple: true })}`))
   const group = createCommitGroup(
     {
       begin() {
@@ -129,7 +139,10 @@ function connectionOver(db: Database.Database, path: string, logger: StoreLogger
       rollBack: () => db.inTransaction && db.exec('ROLLBACK'),
       // Within the group's transaction this is a savepoint: a work that throws takes back its own changes alone.
       run: (work) => transaction(work),
-      flush: () => write('FULL', () => db.pragma(`user_version = ${db.pragma('user_version', { simple: true })}`)),
+      async flush() {
+        if (log) await log.run().catch(flushHere)
+        else flushHere()
+      },
     },
     logger,
   )
@@ -158,6 +171,7 @@ function connectionOver(db: Database.Database, path: string, logger: StoreLogger
         logger.warn({ path, error: String(error) }, 'the write-ahead log could not be emptied')
       }
       db.close()
+      log?.close().catch((error: unknown) => logger.warn({ path, error: String(error) }, 'the log could not be closed'))
     },
   }
 }

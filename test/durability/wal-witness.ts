@@ -3,7 +3,7 @@
  * disk with all before it; those under NORMAL since then may be missing, the latest first. Of frames that were not
  * synced any sectors are left; SQLite's checksums decide how far the log is believed.
  */
-import { readFileSync, statSync } from 'node:fs'
+import { promises, readFileSync, statSync } from 'node:fs'
 import Database from 'better-sqlite3'
 
 const HEADER_BYTES = 32
@@ -33,7 +33,7 @@ type Pragma = Database.Database['pragma']
 
 /**
  * Watches the database at `path`, which nobody may have open yet. `happened` is told when the level of durability is
- * about to change: then an intent was stored, or is about to be.
+ * about to change (then an intent was stored, or is about to be), and before and after the log is flushed.
  */
 export function witnessWal(path: string, happened: () => void): WalWitness {
   const walPath = `${path}-wal`
@@ -51,6 +51,21 @@ export function witnessWal(path: string, happened: () => void): WalWitness {
   }
   const prototype = Database.prototype as { pragma: Pragma }
   const original = prototype.pragma
+  const realOpen = promises.open
+  // The log is flushed beside SQLite as well: from the engine's point of view at the moment that ends.
+  promises.open = async (file, flags, mode) => {
+    const handle = await realOpen(file, flags, mode)
+    if (file !== walPath) return handle
+    const datasync = handle.datasync.bind(handle)
+    handle.datasync = async () => {
+      const flushed = length()
+      happened()
+      await datasync()
+      synced = Math.max(synced, flushed)
+      happened()
+    }
+    return handle
+  }
   prototype.pragma = function (this: Database.Database, source, options) {
     const wanted = this.name === path && /^synchronous = (\w+)$/.exec(source)?.[1]
     if (wanted) {
@@ -65,6 +80,7 @@ export function witnessWal(path: string, happened: () => void): WalWitness {
     image: () => ({ main, log: length() === 0 ? Buffer.alloc(0) : readFileSync(walPath) }),
     [Symbol.dispose]() {
       prototype.pragma = original
+      promises.open = realOpen
     },
   }
 }

@@ -1,10 +1,13 @@
 /** Writes of one turn of the event loop share a commit, and lose nothing by it. */
 import { expect, it } from 'vitest'
-import { createCommitGroup } from '../../electron/store/commit-group.ts'
+import { createCommitGroup, TURNS } from '../../electron/store/commit-group.ts'
 import { SILENT } from '../../electron/store/database.ts'
 import { newTask, openRaw, openTestStore, storePath } from '../helpers/store.ts'
 
-const turn = () => new Promise((resolve) => setImmediate(() => setImmediate(resolve)))
+const turn = () => new Promise((resolve) => setImmediate(resolve))
+const turns = async (count: number) => {
+  for (let n = 0; n < count; n++) await turn()
+}
 
 it('shows a write to this store at once, and to others together with the rest of its turn', async () => {
   const path = storePath()
@@ -20,13 +23,55 @@ it('shows a write to this store at once, and to others together with the rest of
   expect(seen()).toEqual({ etag: '"a"', size: 5 })
 })
 
-it('commits by itself at the end of the turn', async () => {
+it('commits by itself at the end of a few turns, together what came in them', async () => {
   const path = storePath()
   const store = openTestStore({ path, groupCommits: true })
   const [id] = store.addTasks([newTask()])
+  const seen = () => openRaw(path).prepare('SELECT etag, size_bytes AS size FROM tasks').get()
   store.updateTask(id!, { etag: '"a"' })
   await turn()
-  expect(openRaw(path).prepare('SELECT etag FROM tasks').pluck().get()).toBe('"a"')
+  store.updateTask(id!, { sizeBytes: 5 })
+  expect(seen()).toEqual({ etag: null, size: null })
+  await turns(TURNS)
+  expect(seen()).toEqual({ etag: '"a"', size: 5 })
+  store.updateTask(id!, { sizeBytes: 6 })
+  await turns(TURNS + 1)
+  expect(seen()).toEqual({ etag: '"a"', size: 6 })
+})
+
+it('what must survive a power cut waits for the disk, what need not does not, and the store goes on meanwhile', async () => {
+  const happened: string[] = []
+  const flushes: PromiseWithResolvers<void>[] = []
+  const group = createCommitGroup(
+    {
+      begin: () => undefined,
+      commit: () => happened.push('commit'),
+      rollBack: () => undefined,
+      run: (work) => work(),
+      flush() {
+        const flush = Promise.withResolvers<void>()
+        flushes.push(flush)
+        return flush.promise
+      },
+    },
+    SILENT,
+  )
+  const told = (name: string) => [() => void happened.push(name), () => void happened.push(`no ${name}`)] as const
+  group.run(() => undefined)
+  void group.committed(true).then(...told('first on the disk'))
+  void group.committed(false).then(...told('first committed'))
+  await turns(TURNS + 1)
+  expect(happened).toEqual(['commit', 'first committed'])
+  group.run(() => undefined)
+  void group.committed(true).then(...told('second on the disk'))
+  await turns(TURNS + 1)
+  expect(happened.splice(0)).toEqual(['commit', 'first committed', 'commit'])
+  // Each waits for a flush that began after its own commit.
+  flushes[1]!.resolve()
+  await turn()
+  flushes[0]!.reject(new Error('no disk'))
+  await turn()
+  expect(happened).toEqual(['second on the disk', 'no first on the disk'])
 })
 
 it('a write that is refused takes nothing of the others with it', async () => {
@@ -66,7 +111,7 @@ it('a commit that fails says so to who waits, and its writes are made again with
         open = []
       },
       run: (work) => work(),
-      flush: () => undefined,
+      flush: async () => undefined,
     },
     SILENT,
   )
@@ -74,7 +119,7 @@ it('a commit that fails says so to who waits, and its writes are made again with
   group.run(() => open.push('b'))
   await expect(group.committed(false)).rejects.toThrow('disk full')
   group.run(() => open.push('c'))
-  await turn()
+  await turns(TURNS + 1)
   expect(committed).toEqual([])
   full = false
   group.run(() => open.push('d'))
