@@ -121,7 +121,8 @@ export function createCommitGroup(transactions: Transactions, logger: StoreLogge
     },
     commit,
     committed(durable) {
-      if (!isOpen && undone.length === 0 && !durable) return Promise.resolve()
+      // All is committed: nobody else need wait for the lock meanwhile.
+      if (!isOpen && undone.length === 0) return durable ? transactions.flush() : Promise.resolve()
       return new Promise((resolve, reject) => {
         waiting.push({ durable, resolve, reject })
         try {

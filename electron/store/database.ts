@@ -82,7 +82,8 @@ export function openConnection(
     busyTimeoutMs = BUSY_TIMEOUT_MS,
     logger = SILENT,
     groupCommits = false,
-  }: { busyTimeoutMs?: number; logger?: StoreLogger; groupCommits?: boolean } = {},
+    flushesHere = false,
+  }: { busyTimeoutMs?: number; logger?: StoreLogger; groupCommits?: boolean; flushesHere?: boolean } = {},
 ): Connection {
   createPrivateFile(path)
   keepPrivate(path, logger)
@@ -102,7 +103,8 @@ export function openConnection(
     db.close()
     throw error
   }
-  const log = db.pragma('journal_mode', { simple: true }) === 'wal' ? new LogSync(path) : null
+  const hasLog = db.pragma('journal_mode', { simple: true }) === 'wal'
+  const log = hasLog && !flushesHere ? new LogSync(path) : null
   return connectionOver(db, path, logger, groupCommits, log)
 }
 

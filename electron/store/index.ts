@@ -49,6 +49,8 @@ export interface StoreOptions {
   busyTimeoutMs?: number
   /** writes of one turn of the event loop share a transaction; for a process with one store over a database */
   groupCommits?: boolean
+  /** the log is brought to the disk in the calling thread: for who counts turns of the event loop */
+  flushesHere?: boolean
 }
 
 /**
@@ -57,14 +59,14 @@ export interface StoreOptions {
  *   `folder_not_writable`; every method of the store may throw these too, and `store_corrupt`
  */
 export function openStore(options: StoreOptions): { store: TaskStore; recovered: SalvageReport | null } {
-  const { path, now, logger = SILENT, busyTimeoutMs = BUSY_TIMEOUT_MS, groupCommits = false } = options
+  const { path, now, logger = SILENT, busyTimeoutMs = BUSY_TIMEOUT_MS, groupCommits = false, flushesHere } = options
   try {
     mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
     const { version, recovered } = ensureSound(path, { migrations: MIGRATIONS, now, logger, busyTimeoutMs })
     const known = MIGRATIONS.at(-1)?.version ?? 0
     if (version > known) throw newerStoreError(path, version, known)
     const frames = recovered === null ? readLog(path) : null
-    const connection = openConnection(path, { busyTimeoutMs, logger, groupCommits })
+    const connection = openConnection(path, { busyTimeoutMs, logger, groupCommits, flushesHere })
     try {
       const cutOff = frames === null ? 0 : lostTransactions(frames, connection.db)
       migrate(connection, MIGRATIONS, { now, logger })

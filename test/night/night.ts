@@ -53,6 +53,7 @@ export async function spendNight(plan: NightPlan, logger: Logger = SILENT): Prom
     now: () => clock.now(),
     logger: SILENT,
     groupCommits: true,
+    flushesHere: true,
   })
   try {
     const engine = createEngine({

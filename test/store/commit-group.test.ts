@@ -94,6 +94,24 @@ it('what a person asked for is committed with all before it, at once', () => {
   expect(openRaw(path).prepare('SELECT etag FROM tasks').pluck().get()).toBe('"a"')
 })
 
+it('takes no lock to bring to the disk what is committed already', async () => {
+  let begun = 0
+  let flushed = 0
+  const group = createCommitGroup(
+    {
+      begin: () => void begun++,
+      commit: () => undefined,
+      rollBack: () => undefined,
+      run: (work) => work(),
+      flush: async () => void flushed++,
+    },
+    SILENT,
+  )
+  await group.committed(true)
+  await group.committed(false)
+  expect({ begun, flushed }).toEqual({ begun: 0, flushed: 1 })
+})
+
 it('a commit that fails says so to who waits, and its writes are made again with the next', async () => {
   const committed: string[] = []
   let open: string[] = []
