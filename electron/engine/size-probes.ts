@@ -8,15 +8,15 @@ import type { OpenTask } from '../../shared/open-tasks.ts'
 import type { TaskRecord } from '../../shared/records.ts'
 import type { TaskId } from '../../shared/schemas.ts'
 import { hostOf } from './admission.ts'
+import { inPassing } from './asking.ts'
 import type { HostController } from './host-controller.ts'
 import type { Lane } from './lane/lane.ts'
 import type { EngineDeps } from './ports.ts'
 import { isHtml, parseReply, type ReplyFacts } from './reply.ts'
-import { sleep } from './sleep.ts'
 
 export interface SizeProbesDeps extends Pick<EngineDeps, 'store' | 'clock' | 'logger'> {
   lane: Pick<Lane, 'request' | 'forget'>
-  hosts: Pick<HostController, 'places' | 'tryAcquire' | 'spacing' | 'slowDown'>
+  hosts: Pick<HostController, 'places' | 'tryAcquire' | 'turn' | 'slowDown'>
   /** a size was learned */
   learned: () => void
 }
@@ -24,6 +24,8 @@ export interface SizeProbesDeps extends Pick<EngineDeps, 'store' | 'clock' | 'lo
 /** The least time between two of these requests, to whichever host. */
 const PAUSE_MS = 500
 const LONGEST_MS = 30_000
+/** Where a link led to a host without room. */
+const AGAIN_MS = 60_000
 /** So many in the life of an engine. */
 const MOST = 5_000
 /** A host that answered so many without a size is asked no more. */
@@ -34,6 +36,8 @@ export class SizeProbes {
   /** null: asked, and not told */
   readonly #sizes = new Map<TaskId, number | null>()
   readonly #vain = new Map<string, number>()
+  /** monotonic ms */
+  readonly #notBefore = new Map<TaskId, number>()
   #asking: { done: Promise<void>; abort: AbortController } | null = null
   #askedAt = Number.NEGATIVE_INFINITY
 
@@ -51,6 +55,7 @@ export class SizeProbes {
     if (this.#asking || this.#sizes.size >= MOST || clock.monotonic() - this.#askedAt < PAUSE_MS) return
     for (const { id, host, state, sizeBytes, plain } of tasks) {
       if (sizeBytes !== null || !plain || state === 'active' || this.#sizes.has(id)) continue
+      if ((this.#notBefore.get(id) ?? 0) > clock.monotonic()) continue
       if ((this.#vain.get(host) ?? 0) >= MOST_VAIN) continue
       const { connections, allowed, quietMs } = hosts.places(host)
       if (quietMs > 0 || connections >= allowed) continue
@@ -66,6 +71,12 @@ export class SizeProbes {
     }
   }
 
+  /** It is asked again, but not at once. */
+  #later(id: TaskId): void {
+    this.#sizes.delete(id)
+    this.#notBefore.set(id, this.#deps.clock.monotonic() + AGAIN_MS)
+  }
+
   async stop(): Promise<void> {
     this.#asking?.abort.abort()
     await this.#asking?.done
@@ -75,23 +86,21 @@ export class SizeProbes {
   async #ask(task: TaskRecord, abort: AbortController): Promise<void> {
     const { lane, hosts, clock, logger } = this.#deps
     const host = hostOf(task)
-    const slot = hosts.tryAcquire(host, { shed: () => false })
-    if (!slot) return
     this.#sizes.set(task.id, null)
     const timer = clock.setTimeout(() => abort.abort(), LONGEST_MS)
     // A conversation of its own, with the same credentials: they go to the link's origin alone.
     const options = { ...task.options }
     const url = task.sourceUrl ?? task.url
     try {
-      await sleep(clock, hosts.spacing(host), abort.signal)
+      const ask = inPassing({ lane, hosts, clock }, async (at) => {
+        const slot = hosts.tryAcquire(at, { shed: () => false })
+        if (!slot) throw new NoRoom()
+        return slot
+      })
       const headers = { range: 'bytes=0-0' }
-      const asked = { url, home: task.url, headers, options, buckets: [], multiplex: false, signal: abort.signal }
-      const reply = await lane.request(asked)
+      const reply = await ask({ url, home: task.url, headers, options, multiplex: false, signal: abort.signal })
       reply.abort()
-      const facts = parseReply(reply.status, reply.headers)
-      if (reply.status === 429 || reply.status === 503)
-        hosts.slowDown(new URL(reply.finalUrl).host, facts.retryAfterMs(clock.now()), reply.status)
-      const size = sizeIn(facts)
+      const size = sizeIn(parseReply(reply.status, reply.headers))
       if (size === null) this.#vain.set(host, (this.#vain.get(host) ?? 0) + 1)
       else {
         this.#vain.delete(host)
@@ -99,15 +108,19 @@ export class SizeProbes {
         this.#deps.learned()
       }
     } catch (error) {
+      // Where the link leads everybody is busy: that says nothing of anybody.
+      if (error instanceof NoRoom) return void this.#later(task.id)
       this.#vain.set(host, (this.#vain.get(host) ?? 0) + 1)
       logger.info({ task: task.id, error: toErrorInfo(error).message }, 'a size could not be asked for beforehand')
     } finally {
       timer.cancel()
-      slot.release()
       lane.forget(options)
     }
   }
 }
+
+/** A host has no place now. */
+class NoRoom extends Error {}
 
 /** null: it does not say, or what came is no file. */
 function sizeIn({ status, contentRange, contentLength, contentEncoding, contentType }: ReplyFacts): number | null {
