@@ -20,7 +20,7 @@ import { type Changes, type Decision, decide, UNCHANGED } from './deadline-plan.
 import { type Facts, type FactsDeps, ForecastFacts } from './forecast-facts.ts'
 import type { Journal } from './journal.ts'
 import type { Notices } from './notices.ts'
-import { outlookOf, type Word, worded } from './outlook.ts'
+import { HOLDS_MS, outlookOf, type Word, worded } from './outlook.ts'
 import type { Runner } from './runner.ts'
 import type { SizeProbes } from './size-probes.ts'
 import { shownName } from './task-view.ts'
@@ -62,7 +62,7 @@ export class Deadlines {
   #felt = ''
   #displaced = new Set<TaskId>()
   /** what the journal says is done for deadlines, by queue */
-  readonly #adapted = new Map<QueueId, string>()
+  readonly #adapted = new Map<QueueId, { said: string | null; seen: string | null; since: number }>()
   /** it is kept up by the clockwork; otherwise it is looked at when somebody asks */
   #ticking = false
 
@@ -187,16 +187,18 @@ export class Deadlines {
 
   /** What is done for a deadline, when that is another thing than before. */
   #noteAdaptations({ outlooks }: Look): void {
-    const { queues, journal } = this.#deps
+    const { queues, journal, clock } = this.#deps
     for (const { id, name, finishBy } of queues.records) {
       const { shortestFirst, borrowsFrom } = outlooks.get(id)?.adapted ?? { shortestFirst: false, borrowsFrom: [] }
       const names = this.#namesOf(borrowsFrom)
       const felt = shortestFirst || names !== '' ? `${shortestFirst} ${names}` : null
-      if (felt === (this.#adapted.get(id) ?? null)) continue
-      if (felt === null) this.#adapted.delete(id)
-      else this.#adapted.set(id, felt)
+      const known = this.#adapted.get(id) ?? { said: null, seen: null, since: clock.monotonic() }
+      const since = known.seen === felt ? known.since : clock.monotonic()
+      // What goes to and fro is not told each time.
+      const say = felt !== known.said && (known.said === null || clock.monotonic() - since >= HOLDS_MS)
+      this.#adapted.set(id, { said: say ? felt : known.said, seen: felt, since })
       // What is done ends with the queue's work; only what is taken back before is worth a word.
-      if (felt === null && !outlooks.has(id)) continue
+      if (!say || (felt === null && !outlooks.has(id))) continue
       journal.note('adapted', { queueId: id, queue: name, by: finishBy ?? '', shortestFirst, borrowsFrom: names })
     }
   }

@@ -72,7 +72,7 @@ export interface Word {
 }
 
 /** Something other has to hold for so long before it is said, unless it is the first word. */
-const HOLDS_MS = 30_000
+export const HOLDS_MS = 30_000
 
 /** The word after a look at the outlook; `say`: it has to be said. */
 export function worded(word: Word | null, kind: OutlookKind, now: number): { word: Word; say: boolean } {
