@@ -1,7 +1,9 @@
 /** What the engine is given instead of reaching for it: clock, random, logger, file system, identity of the boot. */
+import type { ChecksumAlgorithm } from '../../shared/integrity.ts'
 import type { TaskStore } from '../../shared/records.ts'
 import type { RequestSample } from '../../shared/request-statistics.ts'
 import type { SettingsPatch } from '../../shared/schemas.ts'
+import type { Digests } from './hashes.ts'
 import type { HttpSettings } from './http/http-client.ts'
 import type { Lane } from './lane/lane.ts'
 import type { Interfaces } from './network-watch.ts'
@@ -70,6 +72,8 @@ export interface FileSystem {
   volume(path: string): Promise<Volume | null>
   /** throws where an existing folder takes no files (EROFS, EACCES); writes nothing */
   checkWritable(folder: string): Promise<void>
+  /** digests of a whole file, where it is none of the operating system's, whose files a thread reads (checksum.ts) */
+  digest?(path: string, algorithms: readonly ChecksumAlgorithm[], signal: AbortSignal): Promise<Digests>
   /** platform's mark “came from the internet”; best effort, never throws */
   markOrigin(path: string, url: string, referrer: string | null): Promise<void>
 }

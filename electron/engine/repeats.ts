@@ -259,7 +259,8 @@ export class Repeats {
   async #fileAt(path: string): Promise<Pick<RepeatResult, 'bytes' | 'sha256'> | null> {
     const stat = await this.#deps.fs.stat(path)
     if (stat === null || stat.isDirectory) return null
-    const { 'sha-256': sha256 } = await digestFile(path, ['sha-256'], this.#abort.signal)
+    const digest = this.#deps.fs.digest ?? digestFile
+    const { 'sha-256': sha256 } = await digest(path, ['sha-256'], this.#abort.signal)
     return { bytes: stat.bytes, sha256: sha256! }
   }
 

@@ -2,7 +2,12 @@
  * What files in a night hold: pieces of one long random text, each file from another place in it. Nothing is ever
  * copied: a chunk on its way and a file at rest are views of that text.
  */
+import { createHash } from 'node:crypto'
+import { crc32 } from 'node:zlib'
+import type { Digests } from '../../electron/engine/hashes.ts'
+import type { ChecksumAlgorithm } from '../../shared/integrity.ts'
 import { seeded } from '../durability/seeded.ts'
+import type { MemoryFile } from './memory-files.ts'
 
 /** A prime, so that no file repeats itself block by block. */
 const TEXT_BYTES = 4_194_319
@@ -36,4 +41,23 @@ export function firstDifference(content: number, offset: number, bytes: Uint8Arr
     at += wanted.length
   }
   return null
+}
+
+/** CRC-32 of the first bytes of the content with this number, in lower-case hex. */
+export function crc32At(content: number, sizeBytes: number): string {
+  let crc = 0
+  for (let at = 0; at < sizeBytes; ) {
+    const piece = contentAt(content, at, sizeBytes - at)
+    crc = crc32(piece, crc)
+    at += piece.length
+  }
+  return crc.toString(16).padStart(8, '0')
+}
+
+/** As the engine's thread makes them of files on a disk; SHA-256 is all that is asked for in a night. */
+export function digestOf(file: MemoryFile, algorithms: readonly ChecksumAlgorithm[]): Digests {
+  if (algorithms.some((algorithm) => algorithm !== 'sha-256')) throw new Error(`no ${algorithms.join(', ')} at night`)
+  const hash = createHash('sha256')
+  file.eachPiece((bytes) => hash.update(bytes))
+  return { 'sha-256': hash.digest('hex') }
 }

@@ -3,7 +3,7 @@ import type { TaskRecord } from '../../shared/records.ts'
 import { firstDifference } from './content.ts'
 import type { Asked, Violation } from './journal.ts'
 import { judgeReport } from './judge-report.ts'
-import { type Morning, pathIn } from './night.ts'
+import { type Morning, pathIn, pathOfRun } from './night.ts'
 import { contentOf, type FilePlan } from './night-plan.ts'
 
 export interface Verdict {
@@ -32,6 +32,7 @@ export interface Verdict {
 const TRUE_REASONS: Record<Exclude<FilePlan['fate'], 'good' | 'late'>, ReadonlySet<string>> = {
   gone: new Set(['not_found']),
   forbidden: new Set(['forbidden']),
+  altered: new Set(['checksum_mismatch']),
   down: new Set(['connect_refused', 'connect_timeout', 'connection_reset', 'network_unreachable']),
 }
 
@@ -57,7 +58,8 @@ export function judge(morning: Morning): Verdict {
       reasons[reason] = (reasons[reason] ?? 0) + 1
     }
   }
-  complaints.push(...judgeFigures(morning), ...judgeRates(morning), ...judgeReport(morning))
+  complaints.push(...judgeFigures(morning), ...judgeRates(morning), ...judgeProfiles(morning))
+  complaints.push(...judgeRuns(morning), ...judgeReport(morning))
   const asked = journal.asked.filter(({ file }) => file !== null)
   return {
     scenario: plan.scenario,
@@ -126,7 +128,7 @@ const SURPLUS = 1.15
 
 function judgeRates({ plan, journal }: Morning): string[] {
   return plan.queues.flatMap(({ name, patch: { limitBytesPerSecond: limit } }) => {
-    const seconds = journal.bytesBySecond.get(name)
+    const seconds = journal.bytesByWorldSecond.get(name)
     if (!limit || !seconds) return []
     const most = Math.max(
       ...[...seconds.keys()].map((from) => {
@@ -139,19 +141,62 @@ function judgeRates({ plan, journal }: Morning): string[] {
   })
 }
 
+/** What a profile that holds allows is not exceeded, by all queues together. */
+function judgeProfiles({ plan, journal }: Morning): string[] {
+  return plan.profiles.flatMap(({ name, patch: { limitBytesPerSecond: limit }, open }) =>
+    open.flatMap(([opens, closes]) => {
+      if (!limit) return []
+      const [first, last] = [Math.ceil(opens / 1000) + RATE_S, Math.floor(closes / 1000)]
+      for (let from = first; from + RATE_S <= last; from++) {
+        let bytes = 0
+        for (const seconds of journal.bytesBySecond.values())
+          for (let second = from; second < from + RATE_S; second++) bytes += seconds.get(second) ?? 0
+        if (bytes / RATE_S > limit * SURPLUS)
+          return [`${Math.round(bytes / RATE_S)} bytes/s while “${name}” allows ${limit}`]
+      }
+      return []
+    }),
+  )
+}
+
+/** Of files that repeat the latest is there, and no older one. */
+function judgeRuns({ plan, files, repeats }: Morning): string[] {
+  return plan.repeats.flatMap(({ file, keepLast }, index) => {
+    const { runs, results } = repeats[index]!
+    if (file.fate !== 'good')
+      return results.length === 0 ? [] : [`${file.number}: a file that there is not was brought`]
+    const there = Array.from({ length: runs }, (_, n) => files.file(pathOfRun(file, n + 1))).filter(
+      (one) => one !== undefined,
+    )
+    if (there.length !== keepLast)
+      return [`file ${file.number}: ${there.length} of its ${runs} runs are there, not ${keepLast}`]
+    const isRight = there.every((one) => {
+      let same = true
+      const whole = one.eachPiece((bytes, start) => {
+        same &&= [plan.startsAt, plan.endsAt].some((at) => firstDifference(contentOf(file, at), start, bytes) === null)
+      })
+      return whole && same && one.size === file.sizeBytes
+    })
+    return isRight ? [] : [`file ${file.number}: what its latest run brought is something else`]
+  })
+}
+
 /** The engine's own figures are the journal's. */
 function judgeFigures({ journal, stats, plan }: Morning): string[] {
   const complaints: string[] = []
-  const same = (what: string, said: number, was: number) => {
-    if (said !== was) complaints.push(`${what}: ${said} are reported, ${was} there were`)
+  /** `lost`: so much a killed engine may have left out */
+  const same = (what: string, said: number, was: number, lost: number) => {
+    if (said > was || said < was - lost) complaints.push(`${what}: ${said} are reported, ${was} there were`)
   }
-  same('requests', stats.overall.requests, journal.asked.length)
-  same('bytes', stats.overall.bytes, bytesOf(journal.asked))
+  const { lost } = journal
+  same('requests', stats.overall.requests, journal.asked.length, lost.asked.length)
+  same('bytes', stats.overall.bytes, bytesOf(journal.asked), bytesOf(lost.asked))
   for (const { name } of plan.hosts) {
     const asked = journal.asked.filter(({ host }) => host === name)
     const said = stats.hosts.find(({ host }) => host === name)
-    same(`requests to ${name}`, said?.requests ?? 0, asked.length)
-    same(`bytes from ${name}`, said?.bytes ?? 0, bytesOf(asked))
+    const gone = lost.asked.filter(({ host }) => host === name)
+    same(`requests to ${name}`, said?.requests ?? 0, asked.length, gone.length)
+    same(`bytes from ${name}`, said?.bytes ?? 0, bytesOf(asked), bytesOf(gone))
   }
   return complaints
 }

@@ -19,6 +19,8 @@ export type Way = 'open' | 'unreachable' | 'silent' | 'refuses' | 'portal'
 /** A download that is told to stop when its window closes stops at once; on wake the machine has a look around first. */
 const CLOSING_MS = 1_500
 const WAKING_MS = 6_000
+/** What runs when the machine goes on battery stops within so long. */
+const POWER_MS = 2_500
 /** Requests per second are counted over so long. */
 const COUNTED_MS = 10_000
 
@@ -33,6 +35,7 @@ export class NightNetwork {
   #wokeAt = Number.NEGATIVE_INFINITY
   readonly #queueOf: ReadonlyMap<number, QueuePlan>
   readonly #forcedAt: ReadonlyMap<number, number>
+  readonly #startAt: ReadonlyMap<number, number>
   /** when the line has carried all that was promised */
   #freeAt = 0
 
@@ -40,7 +43,9 @@ export class NightNetwork {
     this.plan = plan
     this.clock = clock
     const queues = new Map(plan.queues.map((queue) => [queue.name, queue]))
-    this.#queueOf = new Map(plan.files.map((file: FilePlan) => [file.number, queues.get(file.queue)!]))
+    const files = [...plan.files, ...plan.repeats.map(({ file }) => file)]
+    this.#queueOf = new Map(files.map((file: FilePlan) => [file.number, queues.get(file.queue)!]))
+    this.#startAt = new Map(plan.files.map(({ number, startAt }) => [number, startAt ?? Number.NEGATIVE_INFINITY]))
     this.#forcedAt = new Map(plan.files.map(({ number, forcedAt }) => [number, forcedAt ?? Number.POSITIVE_INFINITY]))
     this.servers = new Map([...plan.hosts, plan.links].map((host) => [host.name, new Server(host, plan, random)]))
     for (const outage of plan.outages) {
@@ -68,9 +73,12 @@ export class NightNetwork {
   /** Something is about to be asked. */
   asks(asked: Asked, server: Server | undefined): void {
     const { journal } = this
-    const { at, host } = asked
+    const { host } = asked
+    const at = this.clock.world()
     journal.asked.push(asked)
-    this.#judgeWindow(asked, at)
+    this.#judgeWindow(asked, asked.at)
+    this.#judgeStart(asked)
+    this.#judgePower(asked, at)
     if (!server) return
     if (at < server.waitUntil)
       journal.violated(at, 'retry-after', `${host} was asked ${server.waitUntil - at} ms too early`)
@@ -91,13 +99,36 @@ export class NightNetwork {
     const now = this.clock.now()
     asked.bytes += bytes
     asked.lastByteAt = now
+    // The words of an error are no part of the file.
+    if (asked.probe || (asked.status !== 200 && asked.status !== 206)) return
     const queue = asked.file === null ? undefined : this.#queueOf.get(asked.file)
     if (!queue) return
-    this.journal.came(queue.name, now, bytes)
+    this.journal.came(queue.name, now, this.clock.world(), bytes)
     this.#judgeWindow(asked, now)
+    this.#judgePower(asked, this.clock.world())
   }
 
-  #judgeWindow({ file, host }: Asked, now: number): void {
+  #judgeStart({ file, at, probe }: Asked): void {
+    if (file !== null && !probe && at < (this.#startAt.get(file) ?? 0))
+      this.journal.violated(at, 'start', `file ${file} was asked for before its start`)
+  }
+
+  /** On battery nothing is wanted. */
+  #judgePower({ file, host }: Asked, world: number): void {
+    if (
+      file === null ||
+      !isWithin(
+        world,
+        this.plan.battery.map(([from, to]) => [from + POWER_MS, to] as const),
+      )
+    )
+      return
+    this.journal.violated(this.clock.now(), 'power', `file ${file} asked or read from ${host} on battery`)
+  }
+
+  #judgeWindow({ file, host, probe }: Asked, now: number): void {
+    // Sizes are asked for before one goes to bed.
+    if (probe) return
     const queue = file === null ? undefined : this.#queueOf.get(file)
     if (!queue?.open || now < this.#wokeAt + WAKING_MS || now >= this.#forcedAt.get(file!)!) return
     if (
@@ -116,13 +147,13 @@ export class NightNetwork {
   wayTo(server: Server | undefined): Way {
     if (this.#outage) return this.#outage.kind === 'away' ? 'unreachable' : this.#outage.kind
     if (!server) return 'unreachable'
-    const trouble = server.trouble(this.clock.now())
+    const trouble = server.trouble(this.clock.world())
     return trouble === 'refuses' || trouble === 'silent' ? trouble : 'open'
   }
 
   /** When so many bytes of a reply that is `freeAt` for more will have come. */
   deliveryAt(server: Server | undefined, freeAt: number, bytes: number): number {
-    const now = this.clock.now()
+    const now = this.clock.world()
     const { bytesPerSecond = 1e6, bytesPerSecondEach = 1e6 } = server?.plan ?? ({} as Partial<HostPlan>)
     this.#freeAt = Math.max(this.#freeAt, now) + (bytes / this.plan.bytesPerSecond) * 1000
     if (server) server.freeAt = Math.max(server.freeAt, now) + (bytes / bytesPerSecond) * 1000
@@ -136,12 +167,36 @@ export class NightNetwork {
     server.open++
     const { name, mostConnections, told } = server.plan
     this.journal.open(name, server.open)
+    this.#judgeProfile(server)
     if (told && mostConnections !== null && server.open > mostConnections)
       this.journal.violated(
         this.clock.now(),
         'connections',
         `${server.open} connections to ${name}, which allows ${mostConnections}`,
       )
+  }
+
+  /** No new connection beyond what the profile that holds allows a host. */
+  #judgeProfile({ open, plan: { name } }: Server): void {
+    const now = this.clock.now()
+    for (const { patch, open: spans } of this.plan.profiles) {
+      const most = patch.connectionsPerHost
+      if (
+        most != null &&
+        open > most &&
+        isWithin(
+          now,
+          spans.map(([from, to]) => [from + CLOSING_MS, to] as const),
+        )
+      )
+        this.journal.violated(now, 'profile', `${open} connections to ${name}, and the profile allows ${most}`)
+    }
+  }
+
+  /** The engine is killed: its connections are gone, and it hears of nothing. */
+  kill(): void {
+    this.journal.killed(this.clock.now())
+    for (const connection of this.#connections) connection.forget()
   }
 
   closed(connection: SimulatedConnection): void {
@@ -242,6 +297,11 @@ export class SimulatedConnection implements Connection {
   /** Its other end vanished. */
   die(): void {
     if (this.state !== 'closed') this.state = 'dead'
+  }
+
+  forget(): void {
+    this.#request?.forget()
+    this.close()
   }
 
   /** Its other end, or the machine's own network, broke it. */

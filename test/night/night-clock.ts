@@ -63,6 +63,8 @@ export class NightClock implements Clock {
   #elapsed = 0
   /** of these the machine's own clocks have not seen */
   #slept = 0
+  /** ms by which the wall clock is ahead */
+  #offset = 0
   #order = 0
   readonly #timers = new Moments()
   readonly #world = new Moments()
@@ -72,18 +74,28 @@ export class NightClock implements Clock {
     this.#startsAt = startsAt
   }
 
-  /** The machine's wall clock, which is right, in whole ms as clocks are. */
+  /** The machine's wall clock, right unless it was set, in whole ms as clocks are. */
   now(): number {
+    return this.world() + this.#offset
+  }
+
+  /** What time it is, whatever the machine's clock says. */
+  world(): number {
     return this.#startsAt + Math.floor(this.#elapsed)
+  }
+
+  /** Somebody sets the wall clock, ahead or (negative) back. */
+  set(ms: number): void {
+    this.#offset += ms
   }
 
   monotonic(): number {
     return this.#elapsed - this.#slept
   }
 
-  /** A timer of the machine. */
+  /** A timer of the machine: of whole ms, and of one at least, as Node's are. */
   setTimeout(callback: () => void, ms: number): Timer {
-    return this.#add(this.#timers, this.monotonic() + Math.max(0, ms), callback)
+    return this.#add(this.#timers, this.monotonic() + Math.max(1, Math.trunc(ms)), callback)
   }
 
   /** Something happens in the world, whether the machine sleeps or not. `at`: epoch ms; in the past: now. */

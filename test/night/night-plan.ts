@@ -1,4 +1,5 @@
 /** What a night is made of: hosts, files, queues, and what will happen. Plain data; times are epoch ms. */
+import type { ProfileName, ProfilePatch } from '../../shared/profiles.ts'
 import type { QueuePatch } from '../../shared/queues.ts'
 import type { SettingsPatch } from '../../shared/schemas.ts'
 
@@ -34,8 +35,11 @@ export interface Trouble {
   span: Span
 }
 
-/** `gone`: 404. `forbidden`: 403. `down`: its host is away all night. `late`: more than its window has room for. */
-export type Fate = 'good' | 'gone' | 'forbidden' | 'down' | 'late'
+/**
+ * `gone`: 404. `forbidden`: 403. `down`: its host is away all night. `late`: more than its window has room for. `altered`:
+ * its checksum is another one's.
+ */
+export type Fate = 'good' | 'gone' | 'forbidden' | 'down' | 'late' | 'altered'
 
 export interface FilePlan {
   number: number
@@ -48,6 +52,10 @@ export interface FilePlan {
   /** from then on it is another file; null: it stays */
   changesAt: number | null
   addedAt: number
+  /** not before, by the machine's clock; null: at once */
+  startAt: number | null
+  /** its checksum is told when it is added */
+  told: boolean
   /** somebody forces it then, whatever its queue says; null: nobody does */
   forcedAt: number | null
   /** when it should be there at the latest, because others must not hold it up; null: in the morning */
@@ -57,8 +65,34 @@ export interface FilePlan {
 export interface QueuePlan {
   name: string
   patch: QueuePatch
-  /** when it may work, computed by hand; null: always */
+  /** when it may work, computed by hand, by the machine's clock; null: always */
   open: Span[] | null
+  /** when it has to be done, as an instant, and whether it can be; null: no such time */
+  due: { at: number; feasible: boolean } | null
+}
+
+/** The engine ends at a time, and begins again so much later. */
+export interface EngineEnd {
+  at: number
+  downMs: number
+  how: 'quit' | 'kill'
+}
+
+export interface ProfilePlan {
+  name: ProfileName
+  patch: ProfilePatch
+  /** when it holds, computed by hand, by the machine's clock */
+  open: Span[]
+}
+
+/** A file that is asked for again and again. */
+export interface RepeatPlan {
+  file: FilePlan
+  when: string
+  timeZone: string
+  keepLast: number
+  /** what each run comes to, computed by hand */
+  runs: { at: number; result: 'downloaded' | 'unchanged' | 'failed'; deleted: number }[]
 }
 
 /** `away`: the interface is gone. `silent`: the router is. Both may end with another address. */
@@ -89,6 +123,13 @@ export interface NightPlan {
   queues: QueuePlan[]
   outages: Outage[]
   sleeps: Sleep[]
+  ends: EngineEnd[]
+  /** on battery */
+  battery: Span[]
+  /** somebody sets the machine's clock, ahead or (negative) back */
+  clockSets: { at: number; ms: number }[]
+  profiles: ProfilePlan[]
+  repeats: RepeatPlan[]
   settings: SettingsPatch
 }
 

@@ -1,10 +1,14 @@
 /**
- * Nights by name. Each begins with a calm one, made by the seed, and adds its trouble; `everything` adds all. Instants of
- * windows are written down as they were computed by hand, not taken from the code under test.
+ * Nights by name. Each begins with a calm one, made by the seed, and adds its trouble; `everything` adds all, `mix` some of
+ * it. Instants of windows are written down as they were computed by hand, not taken from the code under test. What people
+ * set up in the evening is in evenings.ts, what becomes of the machine in mishaps.ts.
  */
 import { createRandom, type Random } from '../soak/random.ts'
+import { deadlines, profiles, repeats, starts } from './evenings.ts'
+import { battery, clockJumps, engineEnds } from './mishaps.ts'
 import type { Fate, FilePlan, HostPlan, NightPlan, QueuePlan, Span } from './night-plan.ts'
 import { LINKS } from './servers.ts'
+import { BUSY_MS_PER_FILE, spans, USUAL, waveAt, within } from './waves.ts'
 
 const MINUTE = 60_000
 const HOUR = 60 * MINUTE
@@ -20,23 +24,37 @@ export const SCENARIOS = [
   'sleep',
   'portal',
   'slowHost',
+  'deadlines',
+  'profiles',
+  'engineEnds',
+  'repeats',
+  'starts',
+  'clockJumps',
+  'battery',
   'everything',
+  'mix',
 ] as const
 export type Scenario = (typeof SCENARIOS)[number]
 
 /** Bytes of the smallest and the largest file. */
 const SIZES = [20_000, 8_000_000] as const
-/** Downloads come in so many waves through the night, the last of them in time for what goes wrong. */
-const WAVES = 5
-const LAST_WAVE = 0.65
-/** For so long the line is busy with each file, if it is not held up. */
-const BUSY_MS_PER_FILE = 4_000
-
-export function planNight(scenario: Scenario, seed: number, count: number): NightPlan {
+/** `hours`: how long the window is open, where the scenario does not say. */
+export function planNight(scenario: Scenario, seed: number, count: number, hours = 8): NightPlan {
   const random = createRandom(seed)
-  const plan = calm(scenario, seed, count, random)
+  const plan = calm(scenario, seed, count, hours, random)
   TROUBLE[scenario](plan, random)
+  tellChecksums(plan)
   return plan
+}
+
+/** Some files come with a checksum, and a few of these are of something else. */
+function tellChecksums(plan: NightPlan): void {
+  for (const file of plan.files) {
+    const { number, fate, changesAt, thereBy } = file
+    if (fate !== 'good' || changesAt !== null || number % 3 !== 1) continue
+    file.told = true
+    if (number % 30 === 16 && thereBy === null && file.forcedAt === null) file.fate = 'altered'
+  }
 }
 
 // ── the calm night ──
@@ -44,12 +62,14 @@ export function planNight(scenario: Scenario, seed: number, count: number): Nigh
 const BERLIN = 'Europe/Berlin'
 const utc = (text: string) => Date.parse(`${text}Z`)
 
-/** 23:00 to 07:00 in Berlin in November. */
-const WINTER: Span = [utc('2026-11-26T22:00'), utc('2026-11-27T06:00')]
+/** 23:00 in Berlin in November. */
+const ELEVEN = utc('2026-11-26T22:00')
 
-function calm(scenario: Scenario, seed: number, count: number, random: Random): NightPlan {
+function calm(scenario: Scenario, seed: number, count: number, hours: number, random: Random): NightPlan {
+  const open: Span = [ELEVEN, ELEVEN + hours * HOUR]
   const hosts = HOSTS.map((name, n) => host(name, n, random))
-  const night: QueuePlan = { name: 'Night', patch: { windows: '23:00-07:00', timeZone: BERLIN }, open: [WINTER] }
+  const windows = `23:00-${String((23 + hours) % 24).padStart(2, '0')}:00`
+  const night: QueuePlan = { name: 'Night', patch: { windows, timeZone: BERLIN }, open: [open], due: null }
   const files = Array.from({ length: count }, (_, n): FilePlan => {
     const fate = random.weighted<Fate>([
       [92, 'good'],
@@ -65,7 +85,9 @@ function calm(scenario: Scenario, seed: number, count: number, random: Random): 
       queue: night.name,
       linkLastsMs: null,
       changesAt: null,
-      addedAt: waveAt(WINTER, n),
+      addedAt: waveAt(open, n),
+      startAt: null,
+      told: false,
       forcedAt: null,
       thereBy: null,
     }
@@ -73,8 +95,8 @@ function calm(scenario: Scenario, seed: number, count: number, random: Random): 
   const plan: NightPlan = {
     scenario,
     seed,
-    startsAt: WINTER[0] - 30 * MINUTE,
-    endsAt: WINTER[1] + 10 * MINUTE,
+    startsAt: open[0] - 30 * MINUTE,
+    endsAt: open[1] + 10 * MINUTE,
     bytesPerSecond: 0,
     hosts,
     links: { ...host(LINKS, 1, random), bytesPerSecond: 1e6, bytesPerSecondEach: 1e6 },
@@ -82,6 +104,11 @@ function calm(scenario: Scenario, seed: number, count: number, random: Random): 
     queues: [night],
     outages: [],
     sleeps: [],
+    ends: [],
+    battery: [],
+    clockSets: [],
+    profiles: [],
+    repeats: [],
     settings: {},
   }
   pace(plan)
@@ -93,7 +120,6 @@ function calm(scenario: Scenario, seed: number, count: number, random: Random): 
 const DOWN = 'down.example'
 /** has nothing but what is late */
 const CRAWLING = 'crawling.example'
-const USUAL = ['a.example', 'b.example', 'c.example', 'mirror.example:8080', 'cdn.example']
 const HOSTS = [...USUAL, DOWN, CRAWLING]
 
 function host(name: string, n: number, random: Random): HostPlan {
@@ -114,12 +140,6 @@ function host(name: string, n: number, random: Random): HostPlan {
   }
 }
 
-/** When the wave begins that a file is in; the first one waits for the window. */
-function waveAt([from, to]: Span, number: number): number {
-  const wave = number % WAVES
-  return wave === 0 ? from - 20 * MINUTE : Math.floor(from + (to - from) * LAST_WAVE * (wave / (WAVES - 1)))
-}
-
 /** The line is as fast as keeps it busy for its time, and each host takes its share of it. */
 function pace(plan: NightPlan): void {
   const bytes = plan.files.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0)
@@ -132,19 +152,6 @@ function pace(plan: NightPlan): void {
 }
 
 // ── trouble ──
-
-const within = (plan: NightPlan): Span => plan.queues[0]!.open![0]!
-
-/** So many spans of such a length, each around the beginning of a wave. */
-function spans(plan: NightPlan, random: Random, count: number, least: number, most: number): Span[] {
-  const busyMs = (plan.files.length * BUSY_MS_PER_FILE) / WAVES
-  return Array.from({ length: count }, (_, n): Span => {
-    const length = random.whole(least, most)
-    const wave = Math.max(within(plan)[0], waveAt(within(plan), Math.floor((n * WAVES) / count)))
-    const at = wave + random.whole(-Math.floor(length / 2), Math.floor(busyMs / 2))
-    return [at, at + length]
-  })
-}
 
 type MakesTrouble = (plan: NightPlan, random: Random) => void
 
@@ -230,9 +237,9 @@ const LATE_MS = 10 * MINUTE
 function changeover(plan: NightPlan, opens: number, halfPastTwo: number, closes: number): void {
   const timeZone = BERLIN
   plan.queues = [
-    { name: 'Night', patch: { timeZone, windows: '23:00-07:00' }, open: [[opens, closes]] },
-    { name: 'Early', patch: { timeZone, windows: '23:00-02:30' }, open: [[opens, halfPastTwo]] },
-    { name: 'Late', patch: { timeZone, windows: '02:30-07:00' }, open: [[halfPastTwo, closes]] },
+    { name: 'Night', patch: { timeZone, windows: '23:00-07:00' }, open: [[opens, closes]], due: null },
+    { name: 'Early', patch: { timeZone, windows: '23:00-02:30' }, open: [[opens, halfPastTwo]], due: null },
+    { name: 'Late', patch: { timeZone, windows: '02:30-07:00' }, open: [[halfPastTwo, closes]], due: null },
   ]
   for (const file of plan.files) {
     const queue = plan.queues[file.number % 3]!
@@ -266,9 +273,25 @@ const TROUBLE: Record<Scenario, MakesTrouble> = {
   sleep,
   portal,
   slowHost,
+  deadlines,
+  profiles,
+  engineEnds,
+  repeats,
+  starts,
+  clockJumps,
+  battery,
   everything(plan, random) {
     dstAutumn(plan, random)
     for (const trouble of [expiring, restarts, storm429, portal, flaps, sleep]) trouble(plan, random)
+    apart(plan)
+  },
+  mix(plan, random) {
+    const [begin] = [random.pick([null, dstSpring, dstAutumn, deadlines, clockJumps])]
+    begin?.(plan, random)
+    const may = [expiring, restarts, storm429, portal, flaps, engineEnds, battery, repeats, profiles]
+    // A clock that is set and a machine that sleeps look alike.
+    if (begin !== clockJumps) may.push(sleep)
+    for (const trouble of may) if (random.chance(0.35)) trouble(plan, random)
     apart(plan)
   },
 }

@@ -46,7 +46,8 @@ export class Server {
 
   constructor(plan: HostPlan, night: NightPlan, random: () => number) {
     this.plan = plan
-    this.#files = new Map(night.files.map((file) => [pathOf(file), file]))
+    const files = [...night.files, ...night.repeats.map(({ file }) => file)]
+    this.#files = new Map(files.map((file) => [pathOf(file), file]))
     this.#hosts = new Map(night.hosts.map((host) => [host.name, host]))
     this.#random = random
   }

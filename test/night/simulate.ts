@@ -12,6 +12,7 @@ import { planNight, SCENARIOS, type Scenario } from './scenarios.ts'
 const USAGE = `usage: npm run night -- [options]
   --seed S          repeats a night (1)
   --files N         downloads in it (1000)
+  --hours H         how long its window is open, where the scenario does not say (8)
   --scenario NAME   one of ${SCENARIOS.join(', ')}; all of them when left out
   --json            one line of JSON for each night
   --verbose         what the engine logs, on standard error`
@@ -22,16 +23,23 @@ const { values } = parseArgs({
   options: {
     seed: { type: 'string', default: '1' },
     files: { type: 'string', default: '1000' },
+    hours: { type: 'string', default: '8' },
     scenario: { type: 'string' },
     json: { type: 'boolean', default: false },
     verbose: { type: 'boolean', default: false },
     help: { type: 'boolean', short: 'h', default: false },
   },
 })
-const [seed, count] = [Number(values.seed), Number(values.files)]
+const [seed, count, hours] = [Number(values.seed), Number(values.files), Number(values.hours)]
 const names = SCENARIOS.filter((name) => values.scenario === undefined || name === values.scenario)
 
-if (values.help || !Number.isSafeInteger(seed) || !(Number.isSafeInteger(count) && count > 0) || names.length === 0) {
+if (
+  values.help ||
+  !Number.isSafeInteger(seed) ||
+  !(Number.isSafeInteger(count) && count > 0) ||
+  names.length === 0 ||
+  !(hours >= 3)
+) {
   say(USAGE)
   process.exitCode = values.help ? 0 : 2
 } else await main(names)
@@ -40,7 +48,9 @@ async function main(scenarios: readonly Scenario[]): Promise<void> {
   if (!values.json)
     say(row(['night', 'had', 'of', 'wrong', 'requests', 'retries', 'bytes', 'violations', 'hours', 'seconds']))
   for (const scenario of scenarios) {
-    const verdict = judge(await spendNight(planNight(scenario, seed, count), values.verbose ? loud() : undefined))
+    const verdict = judge(
+      await spendNight(planNight(scenario, seed, count, hours), values.verbose ? loud() : undefined),
+    )
     if (!isGood(verdict)) process.exitCode = 1
     say(values.json ? JSON.stringify(verdict) : lines(verdict).join('\n'))
   }

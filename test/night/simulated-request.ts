@@ -54,6 +54,8 @@ export class SimulatedRequest {
       failure: null,
       bytes: 0,
       lastByteAt: null,
+      endedAt: null,
+      probe: this.#header('range') === 'bytes=0-0',
     }
     this.#controller = this.#makeController()
   }
@@ -72,6 +74,11 @@ export class SimulatedRequest {
     this.#connection.close()
     const error = Object.assign(new Error(`simulated ${code}`), { code })
     this.#handler.onResponseError?.(this.#controller, error)
+  }
+
+  /** The engine is no more: nobody hears of it. */
+  forget(): void {
+    if (!this.#over) this.#end()
   }
 
   #header(name: string): string | null {
@@ -123,7 +130,9 @@ export class SimulatedRequest {
       const [path = '', query = ''] = this.#options.path.split('?')
       const request = { path, query, range: this.#header('range'), ifRange: this.#header('if-range') }
       const reply =
-        this.#connection.toPortal || !server ? portalAnswer(this.#connection.host) : server.answer(request, clock.now())
+        this.#connection.toPortal || !server
+          ? portalAnswer(this.#connection.host)
+          : server.answer(request, clock.world())
       this.#after(halfTripMs, () => this.#head(reply))
     })
   }
@@ -149,7 +158,7 @@ export class SimulatedRequest {
     this.#asked.status = reply.status
     const retryAfter = reply.headers['retry-after']
     if (server && retryAfter !== undefined)
-      server.waitUntil = Math.max(server.waitUntil, clock.now() + Number(retryAfter) * 1000)
+      server.waitUntil = Math.max(server.waitUntil, clock.world() + Number(retryAfter) * 1000)
     this.#listen(this.#options.bodyTimeout ?? 0, 'UND_ERR_BODY_TIMEOUT')
     this.#handler.onResponseStart?.(this.#controller, reply.status, reply.headers, '')
     this.#next()
@@ -181,7 +190,7 @@ export class SimulatedRequest {
     const chunk = contentAt(content, from + this.#sentBytes, bytes)
     const at = this.#network.deliveryAt(server, this.#connection.freeAt, chunk.length)
     this.#connection.freeAt = at
-    this.#delivery = this.#after(at - this.#network.clock.now(), () => {
+    this.#delivery = this.#after(at - this.#network.clock.world(), () => {
       this.#delivery = null
       this.#arrived(chunk)
     })
@@ -206,6 +215,7 @@ export class SimulatedRequest {
 
   #end(): void {
     this.#over = true
+    this.#asked.endedAt = this.#network.clock.now()
     this.#silence?.cancel()
     this.#delivery?.cancel()
     this.#held = null
