@@ -295,6 +295,8 @@ export interface TaskStore extends ScheduleStore, JournalStore, OpenTasks {
   /** compare-and-set of leaseOwner; intent */
   takeLease(id: TaskId, owner: string, expected: string | null): boolean
   releaseLease(id: TaskId, owner: string): void
+  /** of all tasks that this owner has */
+  releaseLeases(owner: string): void
   leasedTasks(): TaskRecord[]
 
   /** null: nobody gave any */

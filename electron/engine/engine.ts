@@ -746,7 +746,7 @@ export function createEngine(deps: EngineDeps): EngineApi {
     await runner.backgroundDone(deps.lease === null)
     if (deps.lease !== null) {
       runner.applyAll(store.getTasks(leased.unfinished), { kind: 'pause' })
-      for (const id of leased.ids) store.releaseLease(id, deps.lease)
+      store.releaseLeases(deps.lease)
     }
     await repeats.stop()
     if (deps.lease === null && started) guard('missed windows', () => missedWindows.stillAlive())

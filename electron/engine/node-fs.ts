@@ -1,5 +1,4 @@
 /** The engine's FileSystem on Node's fs. Everything here is a thin translation; policy lives with the callers. */
-import { execFile } from 'node:child_process'
 import {
   closeSync,
   constants,
@@ -20,8 +19,8 @@ import {
   writeSync,
   writevSync,
 } from 'node:fs'
-import { writeFile } from 'node:fs/promises'
-import { basename, delimiter, dirname, isAbsolute, join } from 'node:path'
+import { basename, dirname } from 'node:path'
+import { OriginMarks } from './origin-marks.ts'
 import type { FileSystem, OpenFile } from './ports.ts'
 
 const FLAGS = {
@@ -75,6 +74,7 @@ export function createNodeFileSystem(
   platform: NodeJS.Platform = process.platform,
   { writesInThread = false, calls = LATER }: NodeFileSystemOptions = {},
 ): FileSystem {
+  const marks = new OriginMarks(platform)
   return {
     async open(path, mode) {
       const file = openFile(await fs.open(path, FLAGS[mode], 0o666))
@@ -135,7 +135,7 @@ export function createNodeFileSystem(
 
     checkWritable: (folder) => fs.access(folder, constants.W_OK | constants.X_OK),
 
-    markOrigin: (path, url, referrer) => markOrigin(platform, path, url, referrer),
+    markOrigin: (path, url, referrer) => marks.mark({ path, url, referrer }),
   }
 }
 
@@ -203,57 +203,6 @@ async function isOneName(a: string, b: string, calls: NameCalls): Promise<boolea
 function ignoreMissing(error: NodeJS.ErrnoException): null {
   if (error.code === 'ENOENT' || error.code === 'ENOTDIR') return null
   throw error
-}
-
-/**
- * Windows: the Zone.Identifier stream (Mark of the Web). macOS: com.apple.quarantine through xattr(1).
- * Linux: user.xdg.origin.url (freedesktop.org "Common Extended Attributes") through setfattr(1), where it is installed:
- * Node has no call for extended attributes. Best effort: a mark that cannot be set must not fail a download.
- */
-async function markOrigin(
-  platform: NodeJS.Platform,
-  path: string,
-  url: string,
-  referrer: string | null,
-): Promise<void> {
-  if (platform === 'win32') {
-    const lines = ['[ZoneTransfer]', 'ZoneId=3', ...(referrer ? [`ReferrerUrl=${referrer}`] : []), `HostUrl=${url}`]
-    await writeFile(`${path}:Zone.Identifier`, `${lines.join('\r\n')}\r\n`).catch(() => undefined)
-  } else if (platform === 'darwin') {
-    const value = `0081;${Math.floor(Date.now() / 1000).toString(16)};Nighthaul;`
-    await run('xattr', ['-w', 'com.apple.quarantine', value, path])
-  } else {
-    await run('setfattr', ['-n', 'user.xdg.origin.url', '-v', url, path])
-    if (referrer) await run('setfattr', ['-n', 'user.xdg.referrer.url', '-v', referrer, path])
-  }
-}
-
-/** Where programs are; null: not installed. Starting a process holds everything up for milliseconds, even one that is not there. */
-const programs = new Map<string, Promise<string | null>>()
-
-async function run(command: string, args: string[]): Promise<void> {
-  const known = programs.get(command) ?? findProgram(command)
-  programs.set(command, known)
-  const path = await known
-  if (path !== null)
-    await new Promise<void>((resolve) => {
-      execFile(path, args, { timeout: 5_000 }, () => resolve())
-    })
-}
-
-async function findProgram(command: string): Promise<string | null> {
-  for (const folder of (process.env.PATH ?? '').split(delimiter)) {
-    const path = join(folder, command)
-    if (
-      isAbsolute(path) &&
-      (await fs.access(path, constants.X_OK).then(
-        () => true,
-        () => false,
-      ))
-    )
-      return path
-  }
-  return null
 }
 
 /** Not `recursive`: Node never comes back from that where a folder refuses new ones with ENOENT, as those in /proc do. */

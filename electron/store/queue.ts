@@ -22,6 +22,7 @@ type Queue = Pick<
   | 'findUnfinishedUrls'
   | 'takeLease'
   | 'releaseLease'
+  | 'releaseLeases'
   | 'leasedTasks'
 >
 
@@ -94,6 +95,9 @@ export function createQueue(connection: Connection, logger: StoreLogger): Queue 
   const newestNamed = db.prepare<[string, string, string], TaskRow>(QUEUE_SQL.newestNamed)
   const newestIds = db.prepare<[string, string], { url: string; id: TaskId }>(QUEUE_SQL.newestIds)
   const leased = db.prepare<[], TaskRow>(QUEUE_SQL.leased)
+  const releaseLeases = db.prepare<[string]>(
+    'UPDATE tasks INDEXED BY tasks_leased SET lease_owner = NULL WHERE lease_owner = ?',
+  )
   const compareAndSetLease = db.prepare<[string | null, TaskId, string | null]>(
     'UPDATE tasks SET lease_owner = ? WHERE id = ? AND lease_owner IS ?',
   )
@@ -177,6 +181,9 @@ export function createQueue(connection: Connection, logger: StoreLogger): Queue 
       connection.intent(() => compareAndSetLease.run(owner, id, expected).changes === 1),
     releaseLease(id, owner) {
       connection.progress(() => compareAndSetLease.run(null, id, owner))
+    },
+    releaseLeases(owner) {
+      connection.progress(() => releaseLeases.run(owner))
     },
     leasedTasks: () => records(leased.all()),
   }

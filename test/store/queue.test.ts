@@ -111,3 +111,11 @@ test('a lease goes to whoever names its present owner, and only its owner gives 
   expect(store.leasedTasks()).toEqual([])
   expect(store.takeLease(99, 'pid:1', null)).toBe(false)
 })
+
+test('whoever ends gives back all leases that are his, and those of nobody else', () => {
+  const store = openTestStore()
+  const leased = (owner: string, n: number) => newTask({ url: `https://example.org/${n}`, leaseOwner: owner })
+  store.addTasks([leased('pid:1', 1), leased('pid:2', 2), leased('pid:1', 3), newTask()])
+  store.releaseLeases('pid:1')
+  expect(store.leasedTasks().map(({ leaseOwner }) => leaseOwner)).toEqual(['pid:2'])
+})
