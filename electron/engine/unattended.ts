@@ -113,7 +113,10 @@ export class Unattended {
     const { store, clock, settings, logger } = this.#deps
     const task = store.getTask(id)
     const used = task?.secondChances ?? 0
-    const answered = this.presence.hasAnswered(host) || (task?.acceptsRanges ?? null) !== null
+    // A link may lead to a host that never was there, and be there itself.
+    const { host: failing } = event.error.params
+    const wasReached = this.presence.hasAnswered(typeof failing === 'string' ? failing : host)
+    const answered = wasReached || (task?.acceptsRanges ?? null) !== null
     const retryAt = secondChanceAt(event.error, { used, answered }, settings(), clock.now())
     if (retryAt === null) return ending
     logger.info({ task: id, code: event.error.code, used }, 'the download comes once more at the end of its queue')
