@@ -6,7 +6,7 @@
  *
  * Days come before the times they hold for; times that follow without days hold for the same ones
  * (`Mon-Fri 06:00-08:00, 17:00-19:00`), and times at the very beginning for every day. An end that is not after its
- * beginning lies on the next day. 24:00 is the end of a day. Times of the week at which something begins are written
+ * beginning lies on the next day. 24:00 is the end of a day. `11 pm - 7 am` is read as well, and written `23:00-07:00`. Times of the week at which something begins are written
  * the same way, without their ends: `daily 02:00`, `Mon-Fri 02:00, Sat 12:00`.
  */
 import { z } from 'zod'
@@ -88,7 +88,9 @@ function readDays<T>(text: string, timesIn: (text: string) => T): (T & { days: r
   let days: number[] | null = null
   /** days of which the times are still to come */
   let waiting: number[] = []
-  for (const item of text.split(',')) {
+  for (const item of in24Hours(text)
+    .replaceAll(/\s*[-–—]\s*/g, '-')
+    .split(',')) {
     const words = item.trim().split(/\s+/)
     const last = words.at(-1)!
     const times = /\d/.test(last) ? timesIn(last) : null
@@ -115,16 +117,27 @@ export function formatTime(minutes: number): string {
   return `${String(Math.floor(minutes / 60)).padStart(2, '0')}:${String(minutes % 60).padStart(2, '0')}`
 }
 
-/** Minutes since midnight of `7:30` or `07:30`, up to 24:00; null: it is no time of day. */
+/** Times of a 12-hour clock, `7 am` or `7:30 p.m.`, as those of 24 hours; all else stays. */
+function in24Hours(text: string): string {
+  return text.replaceAll(
+    /\b(0?[1-9]|1[0-2])(:[0-5]\d)?\s*([ap])(?:m\b|\.\s?m\.)/gi,
+    (_whole, hour: string, minutes: string | undefined, half: string) => {
+      const hours = (Number(hour) % 12) + (half.toLowerCase() === 'p' ? 12 : 0)
+      return `${hours}${minutes ?? ':00'}`
+    },
+  )
+}
+
+/** Minutes since midnight of `7:30`, `07:30` or `7:30 am`, up to 24:00; null: it is no time of day. */
 export function parseTime(text: string): number | null {
-  const match = /^(\d{1,2}):(\d{2})$/.exec(text.trim())
+  const match = /^(\d{1,2}):(\d{2})$/.exec(in24Hours(text.trim()))
   if (!match) return null
   const minutes = Number(match[1]) * 60 + Number(match[2])
   return Number(match[2]) < 60 && minutes <= DAY_MINUTES ? minutes : null
 }
 
 function timesIn(text: string): Pick<TimeWindow, 'from' | 'to'> {
-  const parts = text.split(/[-–]/)
+  const parts = text.split('-')
   const [from, to] = parts.map(parseTime)
   if (parts.length !== 2 || from == null || to == null || from === DAY_MINUTES)
     throw new Unreadable(`“${text}” are no times of day`)
@@ -134,7 +147,7 @@ function timesIn(text: string): Pick<TimeWindow, 'from' | 'to'> {
 
 function daysIn(text: string): number[] {
   if (text.toLowerCase() === EVERY_DAY) return WEEKDAYS.map((_, index) => index + 1)
-  const parts = text.split(/[-–]/)
+  const parts = text.split('-')
   const [first, last = first] = parts.map(dayOf)
   if (parts.length > 2 || first === undefined || last === undefined || first < 0 || last < 0)
     throw new Unreadable(`“${text}” names no days`)

@@ -26,6 +26,9 @@ describe('the text of windows', () => {
     ['Friday-Monday 00:00-24:00', 'Mon,Fri-Sun 00:00-24:00'],
     ['Mon, Wed , Thursday 1:05–2:00', 'Mon,Wed,Thu 01:05-02:00'],
     ['Sun,Sun 22:00-0:00', 'Sun 22:00-00:00'],
+    ['Mon - Fri 23:00 - 07:00', 'Mon-Fri 23:00-07:00'],
+    ['11pm-7am', 'Mon-Sun 23:00-07:00'],
+    ['Sat 11:30 PM – 12 a.m., Sun 12 pm-1:05 p.m.', 'Sat 23:30-00:00, Sun 12:00-13:05'],
   ])('%s', (text, written) => expect(formatWindows(parseWindows(text))).toBe(written))
 
   test('what is written is read as the same', () => {
@@ -45,6 +48,9 @@ describe('the text of windows', () => {
     ['24:00-07:00'],
     ['07:60-08:00'],
     ['08:00-08:00'],
+    ['13pm-7am'],
+    ['11 pm'],
+    ['0am-7am'],
     ['Mon-Tue-Wed 08:00-09:00'],
     ['Monkey 08:00-09:00'],
     ['Mon Tue 08:00-09:00'],

@@ -12,7 +12,7 @@ const WEEKDAYS = ['sunday', 'monday', 'tuesday', 'wednesday', 'thursday', 'frida
 export type ReadStart = { at: number | null } | { problem: 'unreadable' | 'past' }
 
 /**
- * Reads `now`, `23:00`, `11 pm` (the next time that the clock shows it), `tonight at 23:00`, `tomorrow 7:00`,
+ * Reads `now`, `23:00`, `11 pm`, `midnight` (the next time that the clock shows it), `tonight at 23:00`, `tomorrow 7:00`,
  * `Fri 18:00`, `in 2 h`, `in 1 h 30 min`, `2026-11-27 01:30`. `now`: epoch ms.
  */
 export function readStart(text: string, now: number): ReadStart {
@@ -60,10 +60,16 @@ function readDate(words: string): number | null {
 }
 
 function readDayAndTime(words: string, now: number): number | null {
-  const match = /^(?:([a-z]+)\.?,?\s+)?(\d{1,2}(?::\d{2})?)\s*(am|pm)?$/.exec(words)
+  if (words === 'midnight' || words === 'noon') return onDay(undefined, words === 'noon' ? NOON : 0, now)
+  const match = /^(?:([a-z]+)\.?,?\s+)?(\d.*)$/.exec(words)
   if (match === null) return null
-  const minutes = readClock(match[2]!, match[3])
-  return minutes === null ? null : onDay(match[1], minutes, now)
+  const [, day, time = ''] = match
+  const minutes = readClock(time)
+  if (minutes === null) return null
+  // Nobody means eleven in the morning by “tonight at 11:00”, nor noon by “tonight at 12:00”.
+  const isHalfSaid = /[ap]\.?\s?m/.test(time)
+  const isMeantLate = day === 'tonight' && !isHalfSaid && minutes >= NOON / 2 && minutes < NOON + 60
+  return onDay(day, isMeantLate ? (minutes + NOON) % (2 * NOON) : minutes, now)
 }
 
 /** null: it is no such day */
@@ -88,12 +94,9 @@ function onDay(day: string | undefined, minutes: number, now: number): number | 
 }
 
 /** Minutes of `23:00`, `11 pm`; null: no time of day. An hour alone needs its half of the day. */
-function readClock(text: string, half: string | undefined): number | null {
-  const minutes = parseTime(text.includes(':') ? text : `${text}:00`)
-  if (minutes === null || minutes === 1440) return null
-  if (half === undefined) return text.includes(':') ? minutes : null
-  if (minutes < 60 || minutes >= 13 * 60) return null
-  return (minutes % NOON) + (half === 'pm' ? NOON : 0)
+function readClock(text: string): number | null {
+  const minutes = parseTime(text)
+  return minutes === 1440 ? null : minutes
 }
 
 /** A time that the clock leaves out begins with the first one after the gap; of one that comes twice, the first. */
