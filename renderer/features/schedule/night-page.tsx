@@ -223,7 +223,9 @@ function Outlooks({ rows, now }: { rows: readonly NightRow[]; now: number }) {
       <ul className="night-events">
         {told.map(({ queue, forecast }) => (
           <li key={queue.id} data-outlook={outlookTone(forecast!.outlook)}>
-            <span className="night-name">{queue.name}</span>
+            <span className="night-name" title={queue.name}>
+              {queue.name}
+            </span>
             <span>{forecastSentence(forecast!, nameOf, now)}</span>
           </li>
         ))}
@@ -251,15 +253,18 @@ function Downloads({ forecast, now }: { forecast: Forecast; now: number }) {
                 {task.name}
               </span>
               <span className="faint">
+                <span className="night-queue" title={queue}>
+                  {queue}
+                </span>
                 {[
-                  queue,
+                  '',
                   task.sizeKnown
                     ? formatBytes(task.leftBytes)
                     : t('night.about', { bytes: formatBytes(task.leftBytes) }),
                   task.endsAt === null ? null : t('night.until', { time: clockText(task.endsAt, now) }),
                   task.inTime === false ? t('night.tooLate') : null,
                 ]
-                  .filter(Boolean)
+                  .filter((part) => part !== null)
                   .join(' · ')}
               </span>
             </span>
