@@ -28,7 +28,12 @@ export function Dialog(props: {
     if (!props.busy) props.onSubmit?.()
   }
   return (
-    <Base.Root open onOpenChange={(open) => !open && closeDialog()}>
+    // A press beside it is easily made by accident, and would lose what was typed.
+    <Base.Root
+      open
+      disablePointerDismissal={props.onSubmit !== undefined && !props.danger}
+      onOpenChange={(open) => !open && closeDialog()}
+    >
       <Base.Portal>
         <Base.Backdrop className="dialog-backdrop" />
         <Base.Popup

@@ -1,5 +1,5 @@
 /** What each profile allows, and when it holds. */
-import { useId, useState } from 'react'
+import { useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import { PROFILE_NAMES, type ProfileName, type ProfilesView } from '../../../shared/profiles.ts'
 import { tellError } from '../../actions.ts'
@@ -9,6 +9,7 @@ import { closeDialog } from '../../stores/window.ts'
 import { Choice } from '../../ui/choice.tsx'
 import { Dialog } from '../../ui/dialog.tsx'
 import { Field } from '../../ui/field.tsx'
+import { PaintedWeek } from './painted-week.tsx'
 import {
   LIMIT_KINDS,
   PROFILE_NUMBERS,
@@ -18,8 +19,7 @@ import {
   toProfileForms,
   wrongProfiles,
 } from './profile-form.ts'
-import { paintedText, readWindows } from './queue-form.ts'
-import { WeekGrid } from './week-grid.tsx'
+import { readWindows } from './queue-form.ts'
 import './queue-dialog.css'
 
 export function ProfilesDialog() {
@@ -32,7 +32,6 @@ function Form({ view }: { view: ProfilesView }) {
   const [forms, setForms] = useState(() => toProfileForms(view))
   const [name, setName] = useState<ProfileName>(view.current.name)
   const [busy, setBusy] = useState(false)
-  const weekHint = useId()
   const storedOf = (one: ProfileName) => view.profiles.find((profile) => profile.name === one)!
   const form = forms[name]
   const { problems } = readProfile(form, storedOf(name))
@@ -71,7 +70,7 @@ function Form({ view }: { view: ProfilesView }) {
           className="input input-number"
           inputMode="numeric"
           value={form[key]}
-          placeholder={t('settings.asSettings')}
+          placeholder={t('profiles.limits.settings')}
           onChange={(event) => set({ [key]: event.target.value })}
         />
       )}
@@ -132,15 +131,12 @@ function Form({ view }: { view: ProfilesView }) {
         {number('connectionsPerHost')}
         {number('connectionsPerDownload')}
       </div>
-      <WeekGrid
+      <PaintedWeek
+        key={name}
         label={t('profiles.week', { name: t(`profiles.names.${name}`) })}
-        describedBy={weekHint}
-        week={'week' in read ? read.week : []}
-        onPaint={(week) => set({ windows: paintedText(week) })}
+        text={form.windows}
+        onPaint={(windows) => set({ windows })}
       />
-      <p id={weekHint} className="field-hint">
-        {t('queue.weekHint')}
-      </p>
       <div className="field-columns">
         <Field
           label={t('profiles.windows')}

@@ -32,12 +32,17 @@ export function QueueDialog({ id }: { id: QueueId | null }) {
   const queues = useQueues((state) => state.queues)
   const [stored] = useState(() => queues?.find((queue) => queue.id === id) ?? null)
   if (queues === null || (id !== null && stored === null)) return null
-  return <Form stored={stored} others={queues.filter((queue) => queue.id !== id).map(({ name }) => name)} />
+  // Somebody else removed it: what was typed here can still become a queue.
+  const isGone = stored !== null && !queues.some((queue) => queue.id === id)
+  const others = queues.filter((queue) => queue.id !== id).map(({ name }) => name)
+  return <Form opened={stored} isGone={isGone} others={others} />
 }
 
-function Form({ stored, others }: { stored: QueueView | null; others: readonly string[] }) {
+function Form(props: { opened: QueueView | null; isGone: boolean; others: readonly string[] }) {
+  const { opened, isGone, others } = props
+  const stored = isGone ? null : opened
   const { t } = useTranslation()
-  const [form, setForm]: [QueueForm, Dispatch<SetStateAction<QueueForm>>] = useState(() => toQueueForm(stored))
+  const [form, setForm]: [QueueForm, Dispatch<SetStateAction<QueueForm>>] = useState(() => toQueueForm(opened))
   const [busy, setBusy] = useState(false)
   const [tried, setTried] = useState(false)
   const nameRef = useRef<HTMLInputElement>(null)
@@ -75,13 +80,18 @@ function Form({ stored, others }: { stored: QueueView | null; others: readonly s
 
   return (
     <Dialog
-      title={stored ? t('queue.title', { name: stored.name }) : t('queue.titleNew')}
+      title={opened ? t('queue.title', { name: opened.name }) : t('queue.titleNew')}
       submit={stored ? t('settings.save') : t('queue.add')}
       wide="wider"
       busy={busy || (tried && hasProblems)}
       initialFocus={nameRef}
       onSubmit={submit}
     >
+      {isGone && (
+        <p className="field-problem" role="alert">
+          {t('queue.gone')}
+        </p>
+      )}
       <div className="field-columns">
         <Field
           label={t('queue.name')}

@@ -19,22 +19,28 @@ export function RepeatDialog(props: { id: RepeatId | null; seed: RepeatSeed | nu
   const repeats = useRepeats((state) => state.repeats)
   const [stored] = useState(() => repeats?.find((repeat) => repeat.id === id) ?? null)
   if (id !== null && stored === null) return null
-  return <Form stored={stored} seed={seed} fromAdd={fromAdd} />
+  // Somebody else removed it: what was typed here can still repeat.
+  const isGone = stored !== null && repeats !== null && !repeats.some((repeat) => repeat.id === id)
+  return <Form opened={stored} isGone={isGone} seed={seed} fromAdd={fromAdd} />
 }
 
-function Form({ stored, seed, fromAdd }: { stored: RepeatView | null; seed: RepeatSeed | null; fromAdd: boolean }) {
+function Form(props: { opened: RepeatView | null; isGone: boolean; seed: RepeatSeed | null; fromAdd: boolean }) {
+  const { opened, isGone, seed, fromAdd } = props
+  const stored = isGone ? null : opened
   const { t } = useTranslation()
   const queues = useQueues((state) => state.queues) ?? []
   const settings = useSettings((state) => state.settings)
-  const [form, setForm] = useState(() => toRepeatForm(stored, seed))
+  const [form, setForm] = useState(() => toRepeatForm(opened, seed))
   const [busy, setBusy] = useState(false)
   const [tried, setTried] = useState(false)
   const urlRef = useRef<HTMLInputElement>(null)
   const whenRef = useRef<HTMLInputElement>(null)
-  const { said, patch, problems } = readRepeatForm(form, stored)
-  const hasProblems = Object.keys(problems).length > 0
   const set = (change: Partial<RepeatForm>): void => setForm((before) => ({ ...before, ...change }))
   const queue = queues.find(({ id }) => id === form.queueId)
+  // One that was removed meanwhile is not sent: its repeats are in the default queue by now.
+  const queueId = queues.length > 0 && !queue ? DEFAULT_QUEUE_ID : form.queueId
+  const { said, patch, problems } = readRepeatForm({ ...form, queueId }, stored)
+  const hasProblems = Object.keys(problems).length > 0
 
   const submit = async (): Promise<void> => {
     setTried(true)
@@ -71,13 +77,18 @@ function Form({ stored, seed, fromAdd }: { stored: RepeatView | null; seed: Repe
 
   return (
     <Dialog
-      title={t(stored ? 'repeats.title' : 'repeats.titleNew')}
+      title={t(opened ? 'repeats.title' : 'repeats.titleNew')}
       submit={t(stored ? 'settings.save' : 'repeats.submit')}
       wide
       busy={busy || (tried && hasProblems)}
       initialFocus={form.url === '' ? urlRef : whenRef}
       onSubmit={submit}
     >
+      {isGone && (
+        <p className="field-problem" role="alert">
+          {t('repeats.gone')}
+        </p>
+      )}
       <Field label={t('repeats.url')} problem={tried && problems.url ? t('refreshLink.invalid') : null}>
         {(control) => (
           <input
@@ -147,7 +158,7 @@ function Form({ stored, seed, fromAdd }: { stored: RepeatView | null; seed: Repe
               <select
                 {...control}
                 className="input select"
-                value={queue?.id ?? DEFAULT_QUEUE_ID}
+                value={queueId}
                 onChange={(event) => set({ queueId: Number(event.target.value) })}
               >
                 {queues.map(({ id, name }) => (

@@ -4,7 +4,7 @@
  */
 // biome-ignore-all lint/a11y/useSemanticElements: cells are laid out over the whole width, which a table's layout does not take
 // biome-ignore-all lint/a11y/useFocusableInteractive: the grid keeps the focus and names the active cell (ARIA activedescendant)
-import { type KeyboardEvent, memo, type PointerEvent, useId, useState } from 'react'
+import { type KeyboardEvent, memo, type PointerEvent, useId, useRef, useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import { formatTime } from '../../../shared/windows.ts'
 import { weekdayName } from './queue-words.ts'
@@ -43,34 +43,38 @@ export function WeekGrid(props: {
   /** where the marked cells begin; the cursor ends them */
   const [anchor, setAnchor] = useState<Cell>(cursor)
   const [stroke, setStroke] = useState<Stroke | null>(null)
+  const drawn = useRef<Stroke | null>(null)
   const names = DAYS.map((day) => weekdayName(day, 'long'))
   const shown = stroke ? paint(week, stroke.from, stroke.to, stroke.open) : week
 
-  const cellAt = (event: PointerEvent): Cell | null => {
-    const element = document.elementFromPoint(event.clientX, event.clientY)?.closest<HTMLElement>('[data-half]')
-    return element && event.currentTarget.contains(element)
-      ? { day: Number(element.dataset.day), half: Number(element.dataset.half) }
-      : null
+  // What is drawn is known at once: the moves of a quick stroke are not rendered yet when it ends.
+  const draw = (next: Stroke | null): void => {
+    drawn.current = next
+    setStroke(next)
   }
   const onPointerDown = (event: PointerEvent): void => {
     const cell = cellAt(event)
-    if (cell === null || event.button !== 0) return
+    if (cell === null || event.button !== 0 || !event.isPrimary) return
     event.currentTarget.setPointerCapture(event.pointerId)
-    setStroke({ from: cell, to: cell, open: cellState(week, cell) !== 'open' })
+    draw({ from: cell, to: cell, open: cellState(week, cell) !== 'open' })
     setCursor(cell)
     setAnchor(cell)
   }
   const onPointerMove = (event: PointerEvent): void => {
-    const cell = stroke && cellAt(event)
-    if (!cell || (cell.day === stroke.to.day && cell.half === stroke.to.half)) return
-    setStroke({ ...stroke, to: cell })
+    const { current } = drawn
+    const cell = current && event.isPrimary && nearestCell(event)
+    if (!cell || (cell.day === current.to.day && cell.half === current.to.half)) return
+    draw({ ...current, to: cell })
     setCursor(cell)
   }
-  const onPointerUp = (): void => {
-    if (stroke === null) return
-    onPaint(shown)
-    setStroke(null)
-    setAnchor(cursor)
+  const onPointerUp = (event: PointerEvent): void => {
+    const { current } = drawn
+    if (current === null || !event.isPrimary) return
+    const to = nearestCell(event) ?? current.to
+    onPaint(paint(week, current.from, to, current.open))
+    draw(null)
+    setCursor(to)
+    setAnchor(to)
   }
 
   const onKeyDown = (event: KeyboardEvent): void => {
@@ -111,7 +115,7 @@ export function WeekGrid(props: {
         onPointerDown={onPointerDown}
         onPointerMove={onPointerMove}
         onPointerUp={onPointerUp}
-        onPointerCancel={() => setStroke(null)}
+        onPointerCancel={() => draw(null)}
       >
         {DAYS.map((day) => (
           <div key={day} className="week-day" role="row" aria-rowindex={day + 1}>
@@ -172,6 +176,21 @@ const WeekCell = memo(function WeekCell(props: {
     />
   )
 })
+
+function cellAt(event: PointerEvent, x = event.clientX, y = event.clientY): Cell | null {
+  const element = document.elementFromPoint(x, y)?.closest<HTMLElement>('[data-half]')
+  return element && event.currentTarget.contains(element)
+    ? { day: Number(element.dataset.day), half: Number(element.dataset.half) }
+    : null
+}
+
+/** Of a stroke that runs over an edge of the week, the cell at that edge. */
+function nearestCell(event: PointerEvent): Cell | null {
+  const first = event.currentTarget.querySelector('[data-half]')!.getBoundingClientRect()
+  const { right, bottom } = event.currentTarget.getBoundingClientRect()
+  const within = (value: number, from: number, to: number) => Math.min(Math.max(value, from + 1), to - 1)
+  return cellAt(event, within(event.clientX, first.left, right), within(event.clientY, first.top, bottom))
+}
 
 function movedTo({ key, ctrlKey }: KeyboardEvent, { day, half }: Cell): Cell | null {
   const last = CELLS_A_DAY - 1

@@ -1,26 +1,16 @@
 /** When a queue may work: the week to paint, the same as text, its zone, its limit meanwhile, and its deadline. */
-import { useId, useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import { MISSED } from '../../../shared/queues.ts'
 import { Choice } from '../../ui/choice.tsx'
 import { Field } from '../../ui/field.tsx'
+import { PaintedWeek } from './painted-week.tsx'
 import type { PartProps } from './queue-dialog.tsx'
-import { paintedText, readWindows } from './queue-form.ts'
-import { openHours, type WeekSpan } from './week.ts'
-import { WeekGrid } from './week-grid.tsx'
+import { readWindows } from './queue-form.ts'
+import { openHours } from './week.ts'
 
 export function WindowFields({ form, set, problems }: PartProps) {
   const { t } = useTranslation()
-  const hintId = useId()
   const read = readWindows(form.windows)
-  // While the text cannot be read, the grid keeps what was last said.
-  const [last, setLast] = useState<readonly WeekSpan[]>([])
-  const week = 'week' in read ? read.week : form.windows.trim() === '' ? [] : last
-  const take = (windows: string): void => {
-    const next = readWindows(windows)
-    if ('week' in next) setLast(next.week)
-    set({ windows })
-  }
   const here = Intl.DateTimeFormat().resolvedOptions().timeZone
   return (
     <fieldset className="settings-group">
@@ -36,20 +26,12 @@ export function WindowFields({ form, set, problems }: PartProps) {
           onChange={(key) => set({ scheduled: key === 'windows' })}
         />
         {form.scheduled && 'week' in read && (
-          <p className="field-hint number">{t('queue.hours', { count: Math.round(openHours(week) * 10) / 10 })}</p>
+          <p className="field-hint number">{t('queue.hours', { count: Math.round(openHours(read.week) * 10) / 10 })}</p>
         )}
       </div>
       {form.scheduled && (
         <>
-          <WeekGrid
-            label={t('queue.week')}
-            describedBy={hintId}
-            week={week}
-            onPaint={(spans) => take(paintedText(spans))}
-          />
-          <p id={hintId} className="field-hint">
-            {t('queue.weekHint')}
-          </p>
+          <PaintedWeek label={t('queue.week')} text={form.windows} onPaint={(windows) => set({ windows })} />
           <Field
             label={t('queue.windows')}
             hint={t('queue.windowsHint')}
@@ -69,7 +51,7 @@ export function WindowFields({ form, set, problems }: PartProps) {
                 spellCheck={false}
                 autoComplete="off"
                 maxLength={2000}
-                onChange={(event) => take(event.target.value)}
+                onChange={(event) => set({ windows: event.target.value })}
                 onBlur={() => 'text' in read && set({ windows: read.text })}
               />
             )}
