@@ -12,7 +12,8 @@ export async function preview(flags: PreviewFlags): Promise<number> {
   const start = flags.from ?? `${new Date().toISOString().slice(0, 16)}Z`
   const from = localInstant(start, zone)
   const to = localInstantAfter(start, flags.days, zone)
-  const begun = openSpans(windows, zone, from, to).filter((span) => span.from !== null && span.from >= from)
+  const spans = openSpans(windows, zone, from, to)
+  const begun = spans.filter((span) => span.from !== null && span.from >= from)
   if (flags.json) {
     for (const span of begun) {
       printJson({ at: new Date(span.from!).toISOString(), action: 'start' })
@@ -20,7 +21,12 @@ export async function preview(flags: PreviewFlags): Promise<number> {
     }
     return 0
   }
-  if (begun.length === 0) say('nighthaul: No window begins in that time')
+  if (begun.length === 0)
+    say(
+      spans.some((span) => span.from === null && span.to === null)
+        ? 'nighthaul: It is open all the time: nothing ever starts or stops'
+        : 'nighthaul: No window begins in that time',
+    )
   const local = new Intl.DateTimeFormat('en-GB', {
     ...{ weekday: 'short', day: '2-digit', month: 'short', year: 'numeric', hour: '2-digit', minute: '2-digit' },
     ...{ timeZone: zone, timeZoneName: 'short' },

@@ -29,6 +29,8 @@ test('tells when windows open and close, in a named zone, over both changes of t
   ])
   const people = await preview('--window', '23:00-07:00', '--tz', 'UTC', '--from', '2026-11-26', '--days', '1')
   expect(people.stdout).toMatch(/^Thu.*23:00 UTC {2}to {2}Fri.*07:00 UTC\n$/)
+  const always = await preview('--window', '00:00-24:00', '--tz', 'UTC', '--from', '2026-11-26', '--days', '2')
+  expect(always).toMatchObject({ code: 0, stdout: '', stderr: expect.stringContaining('open all the time') })
 
   for (const flags of [
     ['--window', 'whenever', '--tz', 'UTC'],
