@@ -288,9 +288,13 @@ const TROUBLE: Record<Scenario, MakesTrouble> = {
   mix(plan, random) {
     const [begin] = [random.pick([null, dstSpring, dstAutumn, deadlines, clockJumps])]
     begin?.(plan, random)
-    const may = [expiring, restarts, storm429, portal, flaps, engineEnds, battery, repeats, profiles]
-    // A clock that is set and a machine that sleeps look alike.
-    if (begin !== clockJumps) may.push(sleep)
+    const may = [expiring, restarts, storm429, portal, flaps, battery]
+    // A clock that is set and a machine that sleeps look alike, and instants of ends are the world's.
+    if (begin !== clockJumps) may.push(engineEnds)
+    // What sleeps through a window makes up for it, which leaves no time to be done by.
+    if (begin === null || begin === dstSpring || begin === dstAutumn) may.push(sleep)
+    // Their times are computed for winter.
+    if (begin !== dstSpring && begin !== dstAutumn) may.push(repeats, profiles)
     for (const trouble of may) if (random.chance(0.35)) trouble(plan, random)
     apart(plan)
   },
