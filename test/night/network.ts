@@ -115,6 +115,8 @@ export class NightNetwork {
 
   /** On battery nothing is wanted. */
   #judgePower({ file, host }: Asked, world: number): void {
+    // What somebody forced runs on battery as well.
+    if (file !== null && this.clock.now() >= (this.#forcedAt.get(file) ?? Number.POSITIVE_INFINITY)) return
     if (
       file === null ||
       !isWithin(
