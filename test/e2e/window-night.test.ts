@@ -140,3 +140,29 @@ test('ten thousand downloads go from queue to queue without being loaded', async
   expect(engine.calls.get('tasks.list')).toBeLessThan(12)
   expect(complaints).toEqual([])
 })
+
+test('what queues are doing is not worked out anew for each download that changes', async () => {
+  const complaints = complaintsOf(page)
+  // Time stands still, so that nothing is asked of it for its own sake.
+  await page.clock.setFixedTime(Date.now())
+  const { engine } = await open(60)
+  const [first, ...others] = await engine.handlers['queues.list'](undefined)
+  const closed = { ...first!, hold: 'window', changesAt: Date.now() + 3_600_000 } as const
+  engine.tell('queues.changed', [closed, ...others])
+  await page.locator('[data-queue]', { hasText: /Opens .*\d\d:\d\d/ }).waitFor()
+  await page.evaluate(() => {
+    const { toDateString } = Date.prototype
+    Object.assign(window, { asked: 0 })
+    Date.prototype.toDateString = function () {
+      ;(window as unknown as { asked: number }).asked += 1
+      return toDateString.call(this)
+    }
+  })
+  const paused = page.locator('.sidebar-item[data-filter=paused] .sidebar-count')
+  const before = Number(await paused.textContent())
+  const queued = engine.tasks.filter(({ state }) => state === 'queued').slice(0, 5)
+  for (const { id } of queued) await engine.handlers['tasks.pause']({ selection: { ids: [id] } })
+  await expect.poll(async () => Number(await paused.textContent())).toBe(before + 5)
+  expect(await page.evaluate(() => (window as unknown as { asked: number }).asked)).toBe(0)
+  expect(complaints).toEqual([])
+})

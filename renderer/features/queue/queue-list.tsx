@@ -3,7 +3,7 @@
  * go to it; the context menu, and keys, change it. Queues are put in order by dragging or with Alt and the arrows.
  */
 import { ContextMenu } from '@base-ui/react/context-menu'
-import { type DragEvent, type KeyboardEvent, useState } from 'react'
+import { type DragEvent, type KeyboardEvent, memo, useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import { formatCount } from '../../../shared/format.ts'
 import type { QueueView } from '../../../shared/queues.ts'
@@ -27,7 +27,8 @@ import { outlookTone } from '../schedule/outlook-words.ts'
 import { queueStatus } from '../schedule/queue-words.ts'
 import { draggedQueue, draggedTasks, dragQueue, isDraggingQueue, isDraggingTasks } from './dragging.ts'
 
-export function QueueList() {
+/** Memoized, and so are its items: the lists above it change with every download that does something. */
+export const QueueList = memo(function QueueList() {
   const { t } = useTranslation()
   const queues = useQueues((state) => state.queues)
   const current = taskList.store((state) => state.query.queueId)
@@ -58,12 +59,19 @@ export function QueueList() {
       ))}
     </section>
   )
+})
+
+interface QueueItemProps {
+  queue: QueueView
+  isCurrent: boolean
+  isFirst: boolean
+  isLast: boolean
 }
 
-function QueueItem(props: { queue: QueueView; isCurrent: boolean; isFirst: boolean; isLast: boolean }) {
+const QueueItem = memo(function QueueItem(props: QueueItemProps) {
   const { queue } = props
   const { t } = useTranslation()
-  const now = useNow()
+  const status = queueStatus(queue, useNow())
   const [over, setOver] = useState<'tasks' | 'queue' | null>(null)
   const what = (event: DragEvent) => (isDraggingTasks(event) ? 'tasks' : isDraggingQueue(event) ? 'queue' : null)
   const onDrop = (event: DragEvent): void => {
@@ -87,7 +95,7 @@ function QueueItem(props: { queue: QueueView; isCurrent: boolean; isFirst: boole
             data-hold={queue.hold ?? undefined}
             data-outlook={outlookTone(queue.outlook)}
             data-over={over ?? undefined}
-            title={queueStatus(queue, now)}
+            title={status}
             draggable
             onClick={() => showQueue(queue.id)}
             onKeyDown={(event) => onKey(event, queue)}
@@ -105,7 +113,7 @@ function QueueItem(props: { queue: QueueView; isCurrent: boolean; isFirst: boole
         <Icon name={iconOf(queue)} />
         <span className="sidebar-queue-text">
           <span className="sidebar-label">{queue.name}</span>
-          <span className="sidebar-status">{queueStatus(queue, now)}</span>
+          <span className="sidebar-status">{status}</span>
         </span>
         {queue.open > 0 && (
           <span
@@ -162,7 +170,7 @@ function QueueItem(props: { queue: QueueView; isCurrent: boolean; isFirst: boole
       </ContextMenu.Portal>
     </ContextMenu.Root>
   )
-}
+})
 
 function iconOf(queue: QueueView): IconName {
   if (queue.running > 0) return 'active'

@@ -4,15 +4,30 @@ import type { QueueView } from '../../../shared/queues.ts'
 import { texts } from '../../i18n/index.ts'
 import { outlookWords } from './outlook-words.ts'
 
+const MINUTE_MS = 60_000
 const DAY_MS = 86_400_000
+
+const FORMATS = {
+  time: { hour: '2-digit', minute: '2-digit', hourCycle: 'h23' },
+  weekday: { weekday: 'short' },
+  date: { day: 'numeric', month: 'short' },
+} as const satisfies Record<string, Intl.DateTimeFormatOptions>
+
+/** Kept: making one takes far longer than using it. All are of UTC, so that none goes stale when the zone changes. */
+const formats = new Map<string, Intl.DateTimeFormat>()
+
+function written(at: number, language: string, kind: keyof typeof FORMATS): string {
+  const key = `${language} ${kind}`
+  const format = formats.get(key) ?? new Intl.DateTimeFormat(language, { ...FORMATS[kind], timeZone: 'UTC' })
+  formats.set(key, format)
+  return format.format(at - new Date(at).getTimezoneOffset() * MINUTE_MS)
+}
 
 /** `23:00`, or with its day where that is not today: `Sat 23:00`. */
 export function clockText(at: number, now: number, language = texts.language): string {
-  const time = new Date(at).toLocaleTimeString(language, { hour: '2-digit', minute: '2-digit', hourCycle: 'h23' })
+  const time = written(at, language, 'time')
   if (new Date(at).toDateString() === new Date(now).toDateString()) return time
-  const day: Intl.DateTimeFormatOptions =
-    Math.abs(at - now) < 6 * DAY_MS ? { weekday: 'short' } : { day: 'numeric', month: 'short' }
-  return `${new Date(at).toLocaleDateString(language, day)} ${time}`
+  return `${written(at, language, Math.abs(at - now) < 6 * DAY_MS ? 'weekday' : 'date')} ${time}`
 }
 
 /** `2 running · closes 07:00 · finish by 07:00`: what decides most first. */
