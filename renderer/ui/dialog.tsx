@@ -1,6 +1,7 @@
 /** The frame of every dialog: title, body that scrolls, buttons. Focus, Escape and the backdrop are Base UI's. */
 import { Dialog as Base } from '@base-ui/react/dialog'
 import { type FormEvent, type ReactNode, type RefObject, useRef, useState } from 'react'
+import { flushSync } from 'react-dom'
 import { useTranslation } from 'react-i18next'
 import { closeDialog } from '../stores/window.ts'
 import { listElement } from './focus-list.ts'
@@ -23,9 +24,14 @@ export function Dialog(props: {
   const { t } = useTranslation()
   const submitButton = useRef<HTMLButtonElement>(null)
   const [cameFrom] = useState(() => document.activeElement)
-  const submit = (event: FormEvent): void => {
+  const submit = (event: FormEvent<HTMLFormElement>): void => {
     event.preventDefault()
-    if (!props.busy) props.onSubmit?.()
+    const form = event.currentTarget
+    // What is wrong may be out of sight, and is read aloud where the focus is.
+    flushSync(() => {
+      if (!props.busy) props.onSubmit?.()
+    })
+    form.querySelector<HTMLElement>('[aria-invalid="true"]')?.focus()
   }
   return (
     // A press beside it is easily made by accident, and would lose what was typed.

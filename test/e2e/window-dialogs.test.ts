@@ -138,3 +138,34 @@ test.each([320, 480, 1280])('in a window %i wide nothing lies beyond its edge', 
   await page.getByRole('dialog').getByText('In windows').click()
   expect(await beyond()).toEqual([])
 })
+
+test('what is wrong has the focus once somebody tries to save it, with its reason', async () => {
+  await openWindow()
+  await page.getByRole('button', { name: 'Add queue…' }).click()
+  const dialog = page.getByRole('dialog', { name: 'New queue' })
+  /** name and description of what has the focus */
+  const focused = () =>
+    page.evaluate(() => {
+      const element = document.activeElement as HTMLInputElement
+      const ids = element.getAttribute('aria-describedby')?.split(' ') ?? []
+      const name = element.getAttribute('aria-label') ?? element.labels?.[0]?.textContent
+      return [name, ids.map((id) => document.getElementById(id)?.textContent)[0]]
+    })
+  await dialog.getByRole('button', { name: 'Add action' }).click()
+  await dialog.getByLabel('What happens').selectOption('command')
+  await dialog.getByRole('button', { name: 'Add queue' }).click()
+  expect(await focused()).toEqual(['Name', 'Needed'])
+  await page.keyboard.type('Night')
+  await dialog.getByLabel('Finish by').fill('soon')
+  await dialog.getByLabel('Priority').focus()
+  await page.keyboard.press('Enter')
+  expect(await focused()).toEqual(['Finish by', 'Not a time of day: write one like 07:00'])
+  await page.keyboard.press('Control+a')
+  await page.keyboard.type('07:00')
+  await page.keyboard.press('Enter')
+  expect(await focused()).toEqual(['Program, then one argument a line', expect.stringContaining('needs a program')])
+  await page.keyboard.type('/bin/true')
+  await dialog.getByRole('button', { name: 'Add queue' }).click()
+  await dialog.waitFor({ state: 'hidden' })
+  expect((await queues()).map(({ name }) => name)).toContain('Night')
+})

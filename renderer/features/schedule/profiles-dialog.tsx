@@ -100,7 +100,7 @@ function Form({ view }: { view: ProfilesView }) {
           {(control) => (
             <span className="field-row">
               <select
-                {...control}
+                id={control.id}
                 className="input select"
                 value={form.limitKind}
                 onChange={(event) => set({ limitKind: event.target.value as ProfileForm['limitKind'] })}
@@ -116,7 +116,8 @@ function Form({ view }: { view: ProfilesView }) {
                   <input
                     className="input input-number"
                     aria-label={t('profiles.limit')}
-                    aria-invalid={problems.has('limit') || undefined}
+                    aria-invalid={control['aria-invalid']}
+                    aria-describedby={control['aria-describedby']}
                     inputMode="decimal"
                     value={form.limit}
                     onChange={(event) => set({ limit: event.target.value })}

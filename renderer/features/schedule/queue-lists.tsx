@@ -1,4 +1,5 @@
 /** The lists in a queue's settings: where files of a kind go, and what happens when all of it is done. */
+import { useId } from 'react'
 import { useTranslation } from 'react-i18next'
 import type { WhenDone } from '../../../shared/queues.ts'
 import { Icon } from '../../ui/icon.tsx'
@@ -14,6 +15,7 @@ function nextKey(rows: readonly { key: number }[]): number {
 
 export function CategoryFields({ form, set, problems, tried }: PartProps & { tried: boolean }) {
   const { t } = useTranslation()
+  const problemId = useId()
   const change = (draft: CategoryDraft, to: Partial<CategoryDraft>): void =>
     set({ categories: form.categories.map((other) => (other === draft ? { ...draft, ...to } : other)) })
   return (
@@ -30,6 +32,7 @@ export function CategoryFields({ form, set, problems, tried }: PartProps & { tri
               aria-invalid={
                 (tried && (field === 'name' || field === 'folder') && draft[field].trim() === '') || undefined
               }
+              aria-describedby={tried && problems.categories.includes(draft.key) ? problemId : undefined}
               value={draft[field]}
               spellCheck={false}
               autoComplete="off"
@@ -46,7 +49,11 @@ export function CategoryFields({ form, set, problems, tried }: PartProps & { tri
           </button>
         </div>
       ))}
-      {tried && problems.categories.length > 0 && <p className="field-problem">{t('queue.category.incomplete')}</p>}
+      {tried && problems.categories.length > 0 && (
+        <p id={problemId} className="field-problem">
+          {t('queue.category.incomplete')}
+        </p>
+      )}
       <div className="limit-add">
         <button
           type="button"
@@ -79,6 +86,7 @@ interface ActionProps {
 
 export function ActionFields({ form, set, problems, tried, legend }: ActionProps) {
   const { t } = useTranslation()
+  const problemId = useId()
   const change = (draft: ActionDraft, to: Partial<ActionDraft>): void =>
     set({ whenDone: form.whenDone.map((other) => (other === draft ? { ...draft, ...to } : other)) })
   return (
@@ -105,6 +113,7 @@ export function ActionFields({ form, set, problems, tried, legend }: ActionProps
               aria-label={t(`queue.action.${draft.kind}`)}
               placeholder={t(`queue.action.${draft.kind}`)}
               aria-invalid={(tried && problems.whenDone.includes(draft.key)) || undefined}
+              aria-describedby={tried && problems.whenDone.includes(draft.key) ? problemId : undefined}
               value={draft.text}
               spellCheck={false}
               onChange={(event) => change(draft, { text: event.target.value })}
@@ -120,7 +129,11 @@ export function ActionFields({ form, set, problems, tried, legend }: ActionProps
           </button>
         </div>
       ))}
-      {tried && problems.whenDone.length > 0 && <p className="field-problem">{t('queue.action.incomplete')}</p>}
+      {tried && problems.whenDone.length > 0 && (
+        <p id={problemId} className="field-problem">
+          {t('queue.action.incomplete')}
+        </p>
+      )}
       <div className="limit-add">
         <button
           type="button"
