@@ -142,19 +142,42 @@ const NEXT: Record<NextStep['code'], string> = {
   now: '{{downloads}} under way or next in turn.',
   battery: '{{downloads}} when the machine runs on mains power again.',
   window: '{{downloads}} when the window of “{{queue}}” opens.',
-  start: '{{downloads}} when their time comes.',
+  start: '{{downloads}} when {{their}} time comes.',
   retry: '{{downloads}} tried again.',
-  host: '{{downloads}} when their host allows it.',
-  disk: '{{downloads}} as soon as the disk takes them.',
+  host: '{{downloads}} when {{their}} host allows it.',
+  disk: '{{downloads}} as soon as the disk takes {{them}}.',
   stopped: '{{downloads}} in “{{queue}}”, which is stopped: start it.',
-  paused: '{{downloads}} paused: resume them.',
+  paused: '{{downloads}} paused: resume {{them}}.',
   decision: '{{downloads}} changed on the server: decide whether to start over.',
   repeat: '{{repeats}} asked for again, and downloaded where changed.',
-  failed: '{{downloads}} failed and are not tried again by themselves: see the next steps.',
+  failed: '{{downloads}} failed and {{are}} not tried again by {{themselves}}: see the next steps.',
 }
 
 export function nextSentence(code: NextStep['code'], params: ErrorParams): string {
-  return fill(NEXT[code], params)
+  const some =
+    params.downloads === 1
+      ? { their: 'its', them: 'it', are: 'is', themselves: 'itself' }
+      : { their: 'their', them: 'them', are: 'are', themselves: 'themselves' }
+  return fill(NEXT[code], { ...some, ...params })
+}
+
+const UNDONE: Record<Exclude<NextStep['code'], 'repeat'>, string> = {
+  now: 'It is under way or next in turn.',
+  battery: 'It goes on when the machine runs on mains power again.',
+  window: 'It goes on when the window of “{{queue}}” opens.',
+  start: 'It starts when its time comes.',
+  retry: 'It is tried again.',
+  host: 'It goes on when its host allows it.',
+  disk: 'It goes on as soon as the disk takes it.',
+  stopped: 'It is in “{{queue}}”, which is stopped: start that queue.',
+  paused: 'It is paused: resume it.',
+  decision: 'It changed on the server: decide whether to start over.',
+  failed: 'It failed and is not tried again by itself: see the next steps.',
+}
+
+/** The same of one download. */
+export function undoneSentence(code: keyof typeof UNDONE, params: ErrorParams): string {
+  return fill(UNDONE[code], params)
 }
 
 /** What the night was, in a few sentences. `quiet`: the reasons of the quiet time, the longest first. */

@@ -4,7 +4,7 @@ import { plainLink } from '../../shared/journal.ts'
 import type { QueueHold } from '../../shared/queues.ts'
 import type { TaskRecord } from '../../shared/records.ts'
 import type { NextStep, UndoneItem } from '../../shared/report.ts'
-import { nextSentence } from '../../shared/report-text.en.ts'
+import { nextSentence, undoneSentence } from '../../shared/report-text.en.ts'
 import type { QueueId } from '../../shared/schemas.ts'
 import { reasonOf } from './report-reason.ts'
 import { shownName } from './task-view.ts'
@@ -21,7 +21,11 @@ export interface OpenQueue {
 /** Its host is left alone until then: it asked for that, or refuses whatever it is asked for. */
 const HOST_RESTS: ReadonlySet<string> = new Set(['too_many_requests', 'host_refuses'])
 
-type Step = Pick<NextStep, 'code' | 'at'>
+/** Of one download. */
+interface Step {
+  code: Exclude<NextStep['code'], 'repeat'>
+  at: number | null
+}
 
 function stepOf(task: TaskRecord, queue: OpenQueue | undefined): Step {
   switch (task.state) {
@@ -54,7 +58,7 @@ export function undoneItems(tasks: readonly TaskRecord[], queues: readonly OpenQ
     return {
       ...{ id, name: shownName(task), url: plainLink(task.url), queueId, state, sizeBytes, writtenBytes, reason },
       nextAt: at,
-      text: nextSentence(code, { downloads: 1, queue: queue?.name ?? '' }),
+      text: undoneSentence(code, { queue: queue?.name ?? '' }),
     }
   })
 }
@@ -66,7 +70,7 @@ export function nextSteps(
   repeats: readonly { queueId: QueueId; nextAt: number | null }[],
 ): NextStep[] {
   const steps = new Map<string, Omit<NextStep, 'text'>>()
-  const add = ({ code, at }: Step, queueId: QueueId) => {
+  const add = ({ code, at }: Pick<NextStep, 'code' | 'at'>, queueId: QueueId) => {
     const key = `${code} ${queueId}`
     const known = steps.get(key) ?? { code, at, queueId, count: 0 }
     known.count++

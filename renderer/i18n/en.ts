@@ -112,7 +112,7 @@ export const en = {
     queue: 'When its queue works',
     hint: '“23:00”, “in 2 h”, “tomorrow at 7:00” or a date and time',
     unreadable: 'Not a time: write “23:00”, “in 2 h” or “2026-12-24 18:00”',
-    past: 'That is past already.',
+    past: 'That is past already: write a later time, or nothing.',
     at: 'At {{time}}',
     inHours_one: 'In {{count}} hour',
     inHours_other: 'In {{count}} hours',

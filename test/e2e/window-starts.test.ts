@@ -41,7 +41,7 @@ test('a start is said when adding, shown in the row, changed and cleared in the 
   await dialog.getByText('Not a time').waitFor()
   expect(await dialog.locator('button[type=submit]').isDisabled()).toBe(true)
   await start.fill('2026-01-01')
-  await dialog.getByText('That is past already.').waitFor()
+  await dialog.getByText('That is past already').waitFor()
   await start.fill('tomorrow at 07:05')
   await dialog.getByText(/^Starts \w+ 07:05$/).waitFor()
   await dialog.locator('button[type=submit]').click()

@@ -296,6 +296,7 @@ describe('what is left', () => {
       ],
     })
     expect(made.totals.undone).toBe(10)
+    expect(made.undone[0]!.text).not.toMatch(/\bthe(ir|m)\b|\bdownloads?\b/)
     expect(made.undone[0]).toMatchObject({ name: '1.bin', url: 'https://a.test/1.bin?…', nextAt: at('01:00') })
     expect(
       made.next.map(({ code, at: moment, queueId, count }) => [code, moment && time(moment), queueId, count]),
@@ -311,6 +312,7 @@ describe('what is left', () => {
       ['decision', null, 2, 1],
       ['paused', null, 2, 1],
     ])
+    for (const { count, text } of made.next) if (count === 1) expect(text).not.toMatch(/\bthe(ir|m|mselves)\b/)
     expect(made.next[5]!.text).toBe('1 download when the window of “Other” opens.')
   })
 })

@@ -131,14 +131,14 @@ export function Next({ steps, now }: { steps: NightReport['next']; now: number }
   )
 }
 
-export function Undone({ items, total }: Totalled<UndoneItem>) {
+export function Undone({ items, total, now }: Totalled<UndoneItem> & { now: number }) {
   const { t } = useTranslation()
   return (
     <Section
       title={t('report.undoneTitle')}
       items={items}
       total={total}
-      render={({ id, name, text, writtenBytes, sizeBytes }) => (
+      render={({ id, name, text, nextAt, writtenBytes, sizeBytes }) => (
         <Item
           key={id}
           id={id}
@@ -149,7 +149,9 @@ export function Undone({ items, total }: Totalled<UndoneItem>) {
               : t('report.part', { done: formatBytes(writtenBytes), total: formatBytes(sizeBytes) })
           }
         >
-          <p>{text}</p>
+          <p>
+            {text} {nextAt !== null && <span className="faint number">{clockText(nextAt, now)}</span>}
+          </p>
         </Item>
       )}
     />

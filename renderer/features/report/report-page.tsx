@@ -88,7 +88,7 @@ function Report({ report }: { report: NightReport }) {
       <Failed items={report.failed} total={report.totals.failed} />
       <Changed items={report.changed} total={report.totals.changed} />
       <Next steps={report.next} now={report.madeAt} />
-      <Undone items={report.undone} total={report.totals.undone} />
+      <Undone items={report.undone} total={report.totals.undone} now={report.madeAt} />
       <Quiet times={report.quiet} totalMs={report.totals.quietMs} />
       <Hosts hosts={report.hosts} />
       <Incidents incidents={report.incidents} />
