@@ -42,7 +42,6 @@ export function askRemoveQueue(queue: QueueView): void {
 
 export async function removeQueue(id: QueueId, name: string): Promise<void> {
   const { moved } = await call('queues.remove', { id })
-  if (taskList.store.getState().query.queueId === id) taskList.setQuery({ queueId: undefined })
   toasts.add({
     title: texts.t('queues.removed', { name }),
     description:

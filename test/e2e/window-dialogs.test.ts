@@ -5,6 +5,7 @@ import { connectLocal } from '../../electron/rpc/local-server.ts'
 import { complaintsOf } from '../helpers/chromium.ts'
 import { jsonLines } from '../helpers/cli.ts'
 import { home, openWindow, page, useHost } from '../helpers/hosted-window.ts'
+import { row } from '../helpers/window.ts'
 
 useHost()
 
@@ -168,4 +169,31 @@ test('what is wrong has the focus once somebody tries to save it, with its reaso
   await dialog.getByRole('button', { name: 'Add queue' }).click()
   await dialog.waitFor({ state: 'hidden' })
   expect((await queues()).map(({ name }) => name)).toContain('Night')
+})
+
+test('a queue that is removed elsewhere leaves neither an empty list nor a report of nothing behind', async () => {
+  const complaints = complaintsOf(page)
+  await openWindow()
+  await home.run('queue', 'add', 'Night', '--window', NIGHT)
+  await home.run('add', '--queue', 'Night', 'https://example.invalid/a.bin', '--start-in', '5h')
+  // A night in which nothing began has no report.
+  await home.run('add', 'http://127.0.0.1:1/b.bin')
+  await expect.poll(async () => (await home.run('report', 'nights', '--json')).stdout.trim()).not.toBe('')
+  await page.getByRole('button', { name: 'Report' }).click()
+  await page.getByLabel('Queue', { exact: true }).selectOption('Night')
+  await page.locator('[data-queue]', { hasText: 'Night' }).click()
+  await row(page, 'a.bin').waitFor()
+  await home.run('queue', 'remove', 'Night')
+  await expect.poll(() => page.locator('[data-queue]').count()).toBe(1)
+  await row(page, 'a.bin').waitFor()
+  await page.locator('.sidebar-item[aria-current=page]', { hasText: 'All' }).waitFor()
+  await page.getByRole('button', { name: 'Report' }).click()
+  const undone = page.getByRole('region', { name: /^Not done yet/ }).getByRole('button', { name: 'a.bin' })
+  await undone.waitFor()
+
+  // What the report leads to may be off the list by now.
+  await home.run('remove', '1')
+  await undone.click()
+  await page.getByRole('region', { name: 'This download is no longer in the list' }).waitFor()
+  expect(complaints).toEqual([])
 })

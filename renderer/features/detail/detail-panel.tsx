@@ -36,17 +36,18 @@ export function DetailPanel({ id }: { id: TaskId }) {
   const { t } = useTranslation()
   const { detail, error } = useTaskDetail(id)
   const shell = window.nighthaul
+  const gone = error?.code === 'task_not_found' ? errorWords(error, en.errors) : null
   if (detail === null && error === null) return <section className="detail" aria-busy="true" />
   return (
     <section
       className="detail"
-      aria-label={t('detail.label', { name: detail?.filename ?? '' })}
+      aria-label={detail ? t('detail.label', { name: detail.filename }) : (gone?.title ?? t('detail.loadFailed'))}
       onKeyDown={(event) => {
         if (event.key === 'Escape') close()
       }}
     >
       <header className="detail-header">
-        <h2 className="detail-title">{detail?.filename ?? t('detail.loadFailed')}</h2>
+        <h2 className="detail-title">{detail?.filename ?? gone?.title ?? t('detail.loadFailed')}</h2>
         {detail && <span className="detail-state">{t(`state.${detail.state}`)}</span>}
         {detail && shell && detail.state === 'done' && (
           <button type="button" className="button button-small" onClick={() => openFile(id)}>
@@ -64,7 +65,7 @@ export function DetailPanel({ id }: { id: TaskId }) {
       </header>
       <div className="detail-body">
         {detail === null ? (
-          <p className="detail-message">{error?.message}</p>
+          <p className="detail-message">{gone?.next ?? error?.message}</p>
         ) : (
           <>
             <Problem detail={detail} />

@@ -3,7 +3,7 @@
  * go to it; the context menu, and keys, change it. Queues are put in order by dragging or with Alt and the arrows.
  */
 import { ContextMenu } from '@base-ui/react/context-menu'
-import { type DragEvent, type KeyboardEvent, memo, useState } from 'react'
+import { type DragEvent, type KeyboardEvent, memo, useEffect, useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import { formatCount } from '../../../shared/format.ts'
 import type { QueueView } from '../../../shared/queues.ts'
@@ -33,6 +33,11 @@ export const QueueList = memo(function QueueList() {
   const queues = useQueues((state) => state.queues)
   const current = taskList.store((state) => state.query.queueId)
   const inView = useWindow((state) => state.page === 'downloads')
+  // The queue that is shown was removed, here or elsewhere: its downloads are among all.
+  const isGone = queues !== null && current !== undefined && !queues.some(({ id }) => id === current)
+  useEffect(() => {
+    if (isGone) taskList.setQuery({ queueId: undefined })
+  }, [isGone])
   if (queues === null) return null
   return (
     <section className="sidebar-queues" aria-labelledby="sidebar-queues">

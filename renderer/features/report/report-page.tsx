@@ -27,7 +27,7 @@ import {
   Retried,
   Undone,
 } from './report-lists.tsx'
-import { useReport } from './use-report.ts'
+import { useReport, useShownQueue } from './use-report.ts'
 import './report-page.css'
 
 export function ReportPage() {
@@ -104,7 +104,7 @@ function Report({ report }: { report: NightReport }) {
 function Choosing({ nights, shown }: { nights: readonly NightSummary[]; shown: string | null }) {
   const { t } = useTranslation()
   const queues = useQueues((state) => state.queues)
-  const queueId = useReportView((state) => state.queueId)
+  const queueId = useShownQueue()
   return (
     <div className="report-choosing">
       {queues !== null && queues.length > 1 && (

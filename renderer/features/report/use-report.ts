@@ -2,7 +2,9 @@
 import { useEffect, useState } from 'react'
 import { type ErrorInfo, toErrorInfo } from '../../../shared/errors.ts'
 import type { NightReport, NightSummary } from '../../../shared/report.ts'
+import type { QueueId } from '../../../shared/schemas.ts'
 import { call, useConnection, useReportReady } from '../../session.ts'
+import { useQueues } from '../../stores/queues.ts'
 import { useReportView } from '../../stores/window.ts'
 
 const REFRESH_MS = 30_000
@@ -13,9 +15,17 @@ interface Asked {
   report: NightReport | null
 }
 
+/** The queue that was chosen, as long as there is one: null, all of them. */
+export function useShownQueue(): QueueId | null {
+  const chosen = useReportView((state) => state.queueId)
+  const isThere = useQueues(({ queues }) => queues?.some(({ id }) => id === chosen) ?? false)
+  return isThere ? chosen : null
+}
+
 export function useReport(): { asked: Asked | null; error: ErrorInfo | null } {
   const [shown, setShown] = useState<{ asked: Asked | null; error: ErrorInfo | null }>({ asked: null, error: null })
-  const { night, queueId } = useReportView()
+  const night = useReportView((state) => state.night)
+  const queueId = useShownQueue()
   const connected = useConnection((state) => state.status.kind === 'open')
   const ready = useReportReady((state) => state.count)
   useEffect(() => {

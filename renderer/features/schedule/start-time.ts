@@ -64,7 +64,7 @@ function readDayAndTime(words: string, now: number): number | null {
   const match = /^(?:([a-z]+)\.?,?\s+)?(\d.*)$/.exec(words)
   if (match === null) return null
   const [, day, time = ''] = match
-  const minutes = readClock(time)
+  const minutes = readClock(day === 'tonight' && /^\d+$/.test(time) ? `${time}:00` : time)
   if (minutes === null) return null
   // Nobody means eleven in the morning by “tonight at 11:00”, nor noon by “tonight at 12:00”.
   const isHalfSaid = /[ap]\.?\s?m/.test(time)
