@@ -65,6 +65,8 @@ export interface TaskRecord {
   attempts: number
   /** how often it came again at the end of its queue since the last word of the user */
   secondChances: number
+  /** how often it came again besides, because its host or the network was away */
+  hostWaits: number
   /** the most connections that were open at once */
   connectionsUsed: number
   /** bytes that were there when the latest run began */

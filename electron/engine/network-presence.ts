@@ -4,6 +4,7 @@
  * answers for everybody. While it is away nothing is tried but one download now and then, and no download loses a try.
  * Decides; what follows from it is unattended.ts.
  */
+import { isIP } from 'node:net'
 import { ERROR_KINDS, type ErrorCode, type ErrorInfo } from '../../shared/errors.ts'
 import type { NetworkChange, TaskId } from '../../shared/schemas.ts'
 
@@ -64,6 +65,17 @@ export function evidenceOf({ code, params }: ErrorInfo, asked: string): Evidence
   if (!page) return null
   const { host } = params
   return typeof host === 'string' && host !== asked ? { kind: 'portal', via: host } : { kind: 'impostor' }
+}
+
+/** Whether two hosts are of one site, as far as their names tell: a site's own page is no portal. Pure. */
+export function isOfOneSite(one: string, other: string): boolean {
+  return siteOf(one) === siteOf(other)
+}
+
+/** Names by their last two labels; addresses and names of one label are sites of their own, port by port. */
+function siteOf(host: string): string {
+  const name = host.replace(/:\d+$/, '')
+  return isIP(name) !== 0 || name.startsWith('[') ? host : name.split('.').slice(-2).join('.')
 }
 
 /** Whether an error shows that the host itself answered. Pure. */

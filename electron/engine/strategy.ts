@@ -6,6 +6,7 @@ import type { QueueView } from '../../shared/queues.ts'
 import { BLOCK_BYTES, type TaskRecord } from '../../shared/records.ts'
 import type { TaskStrategyReason } from '../../shared/task-strategy.ts'
 import type { HostPlaces } from './host-controller.ts'
+import { timesAgain } from './second-chances.ts'
 
 export type LimitScope = 'task' | 'queue' | 'host' | 'all'
 
@@ -24,6 +25,7 @@ export interface StrategyFacts {
     | 'startAt'
     | 'attempts'
     | 'secondChances'
+    | 'hostWaits'
     | 'strategy'
     | 'acceptsRanges'
   >
@@ -118,8 +120,8 @@ function waitOf(facts: StrategyFacts): TaskStrategyReason {
   const waitMs = Math.max(0, (task.retryAt ?? now) - now)
   if (task.error === null && task.startAt !== null) return { code: 'waiting_for_start', params: { waitMs } }
   if (task.error?.code === 'network_away') return { code: 'waiting_for_network', params: { waitMs } }
-  if (task.secondChances > 0 && task.attempts === 0)
-    return { code: 'waiting_second_chance', params: { chance: task.secondChances, waitMs } }
+  if (timesAgain(task) > 0 && task.attempts === 0)
+    return { code: 'waiting_second_chance', params: { chance: timesAgain(task), waitMs } }
   if (task.error?.code === 'host_refuses')
     return { code: 'waiting_host_refuses', params: { host: hostOf(facts), waitMs } }
   const asked = task.error?.code === 'too_many_requests' || typeof task.error?.params.retryAfterMs === 'number'

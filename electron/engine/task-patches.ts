@@ -42,7 +42,7 @@ export function forgivesMirrors({ kind }: TaskEvent): boolean {
 /** Whoever pauses a task no longer wants it before all others; whoever lets it go on gives it all its chances. */
 export function withdrawn({ kind }: TaskEvent): TaskPatch {
   if (kind === 'pause') return { forced: false }
-  return kind === 'retry' || kind === 'resume' || kind === 'startOver' ? { secondChances: 0 } : {}
+  return kind === 'retry' || kind === 'resume' || kind === 'startOver' ? { secondChances: 0, hostWaits: 0 } : {}
 }
 
 /** What the user may change of a task at any time. */

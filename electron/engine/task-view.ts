@@ -9,6 +9,7 @@ import { expectationsOf } from './expectations.ts'
 import { filenameFrom } from './filename.ts'
 import { maskProxy } from './http/proxies.ts'
 import { partPathOf } from './place.ts'
+import { timesAgain } from './second-chances.ts'
 
 /** What a running download knows better than the store. */
 export interface LiveProgress {
@@ -83,7 +84,7 @@ export function detailOf(
     httpVersion: task.httpVersion,
     segments: live ? live.segmentViews() : done ? wholeFile(task) : others.segments(),
     attempts: task.attempts,
-    secondChances: task.secondChances,
+    secondChances: timesAgain(task),
     startedAt: task.startedAt,
     connectionsUsed: live?.connectionsUsed ?? task.connectionsUsed,
     strategy: others.strategy,

@@ -3,7 +3,7 @@
  * good comes once more at the end of its queue.
  * Acts; network-presence.ts and second-chances.ts decide.
  */
-import { NighthaulError, toErrorInfo } from '../../shared/errors.ts'
+import { ERROR_KINDS, NighthaulError, toErrorInfo } from '../../shared/errors.ts'
 import type { NetworkChange, Settings, TaskId } from '../../shared/schemas.ts'
 import type { HostController } from './host-controller.ts'
 import type { Ending } from './mirrors.ts'
@@ -11,7 +11,7 @@ import { waitsForTheNetwork } from './network.ts'
 import { type AwayReason, isAnswer, NetworkPresence } from './network-presence.ts'
 import type { EngineDeps } from './ports.ts'
 import type { Runner } from './runner.ts'
-import { secondChanceAt } from './second-chances.ts'
+import { isHostAway, onceMore } from './second-chances.ts'
 
 export interface UnattendedDeps extends Pick<EngineDeps, 'store' | 'clock' | 'logger' | 'lease' | 'judgesNetwork'> {
   settings: () => Settings
@@ -112,18 +112,20 @@ export class Unattended {
     if (event.kind !== 'failed' || event.retryAt !== null) return ending
     const { store, clock, settings, logger } = this.#deps
     const task = store.getTask(id)
-    const used = task?.secondChances ?? 0
-    // A link may lead to a host that never was there, and be there itself.
-    const { host: failing } = event.error.params
-    const wasReached = this.presence.hasAnswered(typeof failing === 'string' ? failing : host)
-    const answered = wasReached || (task?.acceptsRanges ?? null) !== null
-    const retryAt = secondChanceAt(event.error, { used, answered }, settings(), clock.now())
-    if (retryAt === null) return ending
-    logger.info({ task: id, code: event.error.code, used }, 'the download comes once more at the end of its queue')
+    if (!task) return ending
+    const { error } = event
+    // A link may lead to a host that never was there, and be there itself; who answers for it in its place says nothing.
+    const { host: failing } = error.params
+    const byAnother = ERROR_KINDS[error.code] !== 'network' && isHostAway(error, host)
+    const wasReached = this.presence.hasAnswered(typeof failing === 'string' && !byAnother ? failing : host)
+    const answered = wasReached || task.acceptsRanges !== null
+    const again = onceMore(error, task, { asked: host, answered }, settings(), clock.now())
+    if (again === null) return ending
+    logger.info({ task: id, code: error.code, ...again.patch }, 'the download comes once more at the end of its queue')
     store.reorder([id], null)
     return {
-      event: { kind: 'secondChance', error: event.error, retryAt },
-      patch: { ...ending.patch, secondChances: used + 1 },
+      event: { kind: 'secondChance', error, retryAt: again.at },
+      patch: { ...ending.patch, ...again.patch },
     }
   }
 }

@@ -37,6 +37,7 @@ export const TASK_COLUMNS = {
   retryAt: 'retry_at',
   attempts: 'attempts',
   secondChances: 'second_chances',
+  hostWaits: 'host_waits',
   connectionsUsed: 'connections_used',
   resumedFromBytes: 'resumed_from_bytes',
   checksum: 'checksum',

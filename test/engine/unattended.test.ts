@@ -135,6 +135,36 @@ it('a host that was there and is away for hours is waited for, though it is the 
   for (const [n, id] of ids.entries()) await isDone(engine, id, n + 2)
 })
 
+it('with one host in use, neither its silence nor a portal after it uses up a second chance, and the login ends the wait', () =>
+  withServers(2, async ([server, portal]) => {
+    const clock = clockAt('2026-11-26T23:00:00Z')
+    await using engine = await startEngine({ clock, random: () => 0, settings: { secondChances: 1, retries: 1 } })
+    for (const n of [1, 2]) server!.add(`/${n}.bin`, { size: SIZE, seed: n })
+    portal!.add('/login', { size: 900, seed: 9, contentType: 'text/html' })
+    await isDone(engine, await engine.add(server!.url('/1.bin')), 1)
+    server!.fault('/2.bin', () => faults.closeImmediately('reset'))
+    const id = await engine.add(server!.url('/2.bin'))
+    const spend = async (minutes: number) => {
+      for (let n = 0; n < minutes / 10; n++) {
+        clock.jump(10 * 60_000)
+        await engine.ticks(1)
+        expect((await engine.get(id)).state).not.toBe('failed')
+      }
+    }
+    await spend(60)
+    await engine.untilTask(id, ({ state, error }) => state === 'waiting' && error?.code === 'connection_reset')
+    server!.fault('/2.bin', () => faults.redirect(portal!.url('/login')))
+    await spend(60)
+    await engine.untilTask(id, ({ state, error }) => state === 'waiting' && error?.code === 'html_instead_of_file')
+    // What the host itself then says still has its second chance.
+    server!.fault('/2.bin', () => faults.status(404))
+    clock.jump(30 * 60_000)
+    await engine.untilTask(id, ({ state, error }) => state === 'waiting' && error?.code === 'not_found')
+    server!.fault('/2.bin', null)
+    clock.jump(30 * 60_000)
+    await isDone(engine, id, 2)
+  }))
+
 it('a host that forbids one download after the other is left alone, and the others are had meanwhile', async () => {
   await using server = await startFaultServer()
   await using other = await startFaultServer()

@@ -11,7 +11,7 @@ export const HOURS = 4
 export const PATIENCE_MS = 120_000
 
 export async function expectGoodNight(scenario: Scenario): Promise<void> {
-  const verdict = judge(await spendNight(planNight(scenario, 1, scenario === 'everything' ? 2 * FILES : FILES, HOURS)))
+  const verdict = judge(await spendNight(planNight(scenario, 1, FILES, HOURS)))
   const { violations, complaints, wrong } = verdict
   expect({ violations, complaints, wrong }).toEqual({ violations: [], complaints: [], wrong: 0 })
   expect(verdict.had).toBe(verdict.possible)

@@ -1,7 +1,7 @@
 /** Whether the network is there, from what hosts did and did not answer; and which failures come back later. */
 import { describe, expect, test } from 'vitest'
 import { NetworkPresence } from '../../electron/engine/network-presence.ts'
-import { secondChanceAt } from '../../electron/engine/second-chances.ts'
+import { onceMore } from '../../electron/engine/second-chances.ts'
 import type { ErrorCode, ErrorInfo, ErrorParams } from '../../shared/errors.ts'
 
 const failure = (code: ErrorCode, params: ErrorParams = {}): ErrorInfo => ({ code, message: code, params })
@@ -106,27 +106,45 @@ describe('the network is away', () => {
   })
 })
 
+const settings = { secondChances: 2, secondChanceMinutes: 10 }
+
 test('what time may mend comes again, later each time, a set number of times', () => {
-  const settings = { secondChances: 2, secondChanceMinutes: 10 }
-  const at = (code: ErrorCode, used: number) => secondChanceAt(failure(code), { used, answered: false }, settings, 0)
-  expect([at('not_found', 0), at('not_found', 1), at('not_found', 2)]).toEqual([600_000, 1_200_000, null])
-  expect(at('stalled', 0)).toBe(600_000)
+  const again = (code: ErrorCode, secondChances: number) =>
+    onceMore(failure(code), { secondChances, hostWaits: 0 }, { asked: 'a', answered: false }, settings, 0)
+  expect([again('not_found', 0), again('not_found', 1), again('not_found', 2)]).toEqual([
+    { at: 600_000, patch: { secondChances: 1 } },
+    { at: 1_200_000, patch: { secondChances: 2 } },
+    null,
+  ])
+  expect(again('stalled', 0)?.at).toBe(600_000)
   for (const code of ['unauthorized', 'disk_full', 'invalid_url', 'checksum_mismatch', 'file_exists'] as const)
-    expect(at(code, 0), code).toBeNull()
+    expect(again(code, 0), code).toBeNull()
 })
 
-test('a host that was reached before is waited for through the night, and not longer', () => {
-  const settings = { secondChances: 2, secondChanceMinutes: 10 }
-  const chances = (code: ErrorCode, of: typeof settings) => {
-    let [now, used] = [0, 0]
-    for (let at: number | null = 0; at !== null && used < 1000; used++) {
-      now = at
-      at = secondChanceAt(failure(code), { used, answered: true }, of, now)
-      if (at !== null) expect(at - now).toBeLessThanOrEqual(1_800_000)
-    }
-    return now / 3_600_000
+/** Hours until it is given up, and what it cost. */
+function untilGivenUp(error: ErrorInfo, of = settings) {
+  let now = 0
+  let counts = { secondChances: 0, hostWaits: 0 }
+  for (;;) {
+    const next = onceMore(error, counts, { asked: 'files.example', answered: true }, of, now)
+    if (next === null) return { hours: now / 3_600_000, ...counts }
+    expect(next.at - now).toBeLessThanOrEqual(1_800_000)
+    expect(next.at).toBeGreaterThan(now)
+    now = next.at
+    counts = { ...counts, ...next.patch }
   }
-  expect(chances('connect_refused', settings)).toBe(12)
-  expect(chances('not_found', settings)).toBe(0.5)
-  expect(chances('connect_refused', { ...settings, secondChances: 0 })).toBe(0)
+}
+
+test('a host that was reached before is waited for through the night and not longer, which costs no second chance', () => {
+  expect(untilGivenUp(failure('connect_refused'))).toMatchObject({ hours: 12, secondChances: 0 })
+  expect(untilGivenUp(failure('not_found'))).toEqual({ hours: 0.5, secondChances: 2, hostWaits: 0 })
+  expect(untilGivenUp(failure('connect_refused'), { ...settings, secondChances: 0 }).hours).toBe(0)
+})
+
+test('a page of another site in place of a file is waited out as a portal would be, one of the same site is not', () => {
+  const page = (host: string) => failure('html_instead_of_file', { html: true, host })
+  expect(untilGivenUp(page('login.portal.net'))).toMatchObject({ hours: 12, secondChances: 0 })
+  expect(untilGivenUp(page('192.0.2.1:8080'))).toMatchObject({ hours: 12 })
+  for (const host of ['files.example', 'www.files.example', 'login.files.example:8443'])
+    expect(untilGivenUp(page(host)), host).toMatchObject({ hours: 0.5, secondChances: 2 })
 })

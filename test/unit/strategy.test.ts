@@ -23,6 +23,7 @@ function facts(change: Partial<StrategyFacts> = {}, task: Partial<StrategyFacts[
       startAt: null,
       attempts: 0,
       secondChances: 0,
+      hostWaits: 0,
       strategy: [],
       acceptsRanges: true,
       ...task,

@@ -15,6 +15,7 @@ import { migration0130 } from './0130-journal.ts'
 import { migration0140 } from './0140-unattended.ts'
 import { migration0150 } from './0150-bad-tries.ts'
 import { migration0170 } from './0170-list-by-queue.ts'
+import { migration0180 } from './0180-host-waits.ts'
 
 export const MIGRATIONS: readonly Migration[] = [
   migration0010,
@@ -32,4 +33,5 @@ export const MIGRATIONS: readonly Migration[] = [
   migration0140,
   migration0150,
   migration0170,
+  migration0180,
 ]
