@@ -166,3 +166,23 @@ test('what queues are doing is not worked out anew for each download that change
   expect(await page.evaluate(() => (window as unknown as { asked: number }).asked)).toBe(0)
   expect(complaints).toEqual([])
 })
+
+test('with reduced motion the graph shows at once what is known', async () => {
+  await page.emulateMedia({ reducedMotion: 'reduce' })
+  // The page never gets old enough for a second picture.
+  await page.addInitScript(() => {
+    performance.now = () => 1000
+  })
+  await open(60)
+  const drawnColumns = () =>
+    page.locator('.chart canvas').evaluate((canvas: HTMLCanvasElement) => {
+      const { width, height } = canvas
+      const { data } = canvas.getContext('2d')!.getImageData(0, 0, width, height)
+      const columns = new Set<number>()
+      // Of the accent colour, which the line is drawn in: far more blue than red.
+      for (let at = 0; at < data.length; at += 4)
+        if (data[at + 2]! - data[at]! > 100 && data[at + 3]! > 200) columns.add((at / 4) % width)
+      return columns.size / width
+    })
+  await expect.poll(drawnColumns).toBeGreaterThan(0.5)
+})

@@ -36,7 +36,8 @@ export function ThroughputChart(props: { label: string; onPoint: (sample: Throug
     )
 
     const reduced = matchMedia('(prefers-reduced-motion: reduce)')
-    let drawnAt = 0
+    // What is known already is drawn at once, however young the page is.
+    let drawnAt = Number.NEGATIVE_INFINITY
     const draw = (): void => {
       const now = performance.now()
       if (document.hidden || (reduced.matches && now - drawnAt < CALM_REDRAW_MS)) return
