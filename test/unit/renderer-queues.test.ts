@@ -120,6 +120,7 @@ test.each([
   [{ changesAt: NOW + HOUR, open: 1, running: 1 }, '1 running · closes 21:00'],
   [{ hold: 'window' as const, changesAt: null }, 'Never opens'],
   [{ changesAt: NOW + HOUR }, 'Open until 21:00'],
+  [{ open: 1, finishBy: '07:00', timeZone: 'Pacific/Auckland' }, 'Waiting · finish by 07:00 Pacific/Auckland'],
   [{ open: 9, running: 1, finishBy: '07:00', outlook: OUTLOOK }, '1 running · 2 of 9 late for Fri 07:00'],
   [{ open: 9, running: 1, outlook: { ...OUTLOOK, kind: 'fits' as const } }, '1 running · done before Fri 07:00'],
   [

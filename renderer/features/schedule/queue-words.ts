@@ -49,7 +49,8 @@ export function queueStatus(queue: QueueView, now: number): string {
     parts.push(t(parts.length > 0 ? 'queues.closes' : 'queues.openUntil', { time: clockText(queue.changesAt, now) }))
   if (queue.outlook !== null && queue.hold !== 'stopped') parts.push(outlookWords(queue.outlook, now))
   else if (queue.finishBy !== null && queue.hold !== 'stopped' && queue.open > 0)
-    parts.push(t('queues.finishBy', { time: queue.finishBy }))
+    // All other times here are of this window's clock.
+    parts.push(t('queues.finishBy', { time: [queue.finishBy, queue.timeZone].filter(Boolean).join(' ') }))
   if (queue.lends !== null) parts.push(t('queues.lends'))
   return parts.length === 0 ? t('queues.idle') : parts.join(' · ')
 }
