@@ -54,7 +54,7 @@ export class Machine {
     this.whenDone = new WhenDone({
       ...deps,
       queues: { of: (id) => deps.queues().of(id) },
-      isBusy: () => this.#isWorking() || this.#isAwaited(),
+      isBusy: () => this.#isWorking() || this.#isAwaited() || deps.filesAtWork() > 0,
     })
   }
 
@@ -100,8 +100,8 @@ export class Machine {
     }
     this.whenDone.step()
     const working = this.#isWorking() || this.whenDone.isCounting
-    const keepAwake = working && settings().inhibitSleep
     const files = this.#deps.filesAtWork()
+    const keepAwake = (working || files > 0) && settings().inhibitSleep
     const before = this.#activity
     if (working !== before.working || keepAwake !== before.keepAwake || files !== before.files) {
       this.#activity = { working, keepAwake, files }

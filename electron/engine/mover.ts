@@ -33,6 +33,8 @@ export interface MoverDeps extends Pick<EngineDeps, 'fs' | 'store' | 'logger'> {
 
 const QUITTING = new NighthaulError('engine_stopped', 'Nighthaul quits. The move goes on at the next start.')
 
+const NOT_BEGUN = new NighthaulError('engine_stopped', 'Nighthaul quits. This file was not moved: ask for it again.')
+
 /** Where a download is to be. `filename`: null while nobody has named it. */
 interface Target {
   folder: string
@@ -44,6 +46,7 @@ export class Mover {
   readonly #moving = new Map<TaskId, { abort: AbortController; ended: Promise<unknown> }>()
   /** asked for, behind another one */
   #waiting = 0
+  #isDraining = false
 
   constructor(deps: MoverDeps) {
     this.#deps = deps
@@ -90,6 +93,7 @@ export class Mover {
 
   /** Ends what is under way; the next start goes on with it. */
   async drain(): Promise<void> {
+    this.#isDraining = true
     for (const { abort } of this.#moving.values()) abort.abort(QUITTING)
     await this.#settled([...this.#moving.keys()])
   }
@@ -147,6 +151,7 @@ export class Mover {
         `Download ${id} is being moved already. Wait for it, or pause it to call that off.`,
         { id },
       )
+    if (this.#isDraining) throw NOT_BEGUN
     const abort = new AbortController()
     const ended = this.#idle(id).then(() => work(abort.signal))
     this.#moving.set(id, { abort, ended })

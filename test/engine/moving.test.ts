@@ -262,6 +262,38 @@ describe('moving', () => {
     expect(await engine.call('activity.get')).toMatchObject({ files: 0 })
   })
 
+  it('ends with the engine: what is under way goes on at the next start, what waited stays where it is', async () => {
+    await using server = await oneFile()
+    server.add('/other.bin', { size: SIZE, seed: 2 })
+    const real = createSpyFileSystem()
+    const begun = Promise.withResolvers<void>()
+    const held = Promise.withResolvers<void>()
+    const moved: string[] = []
+    const fs: FileSystem = {
+      ...real,
+      async renameExclusive(from, to) {
+        if (to.includes('shelf')) {
+          moved.push(to)
+          begun.resolve()
+          await held.promise
+        }
+        return real.renameExclusive(from, to)
+      },
+    }
+    await using engine = await startEngine({ fs })
+    const ids = [await engine.add(server.url('/file.bin')), await engine.add(server.url('/other.bin'))]
+    for (const id of ids) await engine.until(id, 'done')
+    const moving = engine.call('tasks.move', { ids, to: join(engine.profile, 'shelf'), alreadyThere: false })
+    await begun.promise
+    const stopped = engine.stop()
+    held.resolve()
+    const { failed } = await moving
+    await stopped
+    expect(failed).toContainEqual({ id: ids[1], error: expect.objectContaining({ code: 'engine_stopped' }) })
+    expect(moved).toEqual([join(engine.profile, 'shelf', 'file.bin')])
+    expect(await readdir(engine.folder)).toContain('other.bin')
+  })
+
   it('a paused download stays paused, one that has not begun will be there', async () => {
     await using server = await oneFile()
     await using engine = await startEngine()

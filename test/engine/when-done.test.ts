@@ -2,8 +2,9 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { join } from 'node:path'
+import { join, sep } from 'node:path'
 import { expect, it } from 'vitest'
+import type { FileSystem } from '../../electron/engine/ports.ts'
 import { saveReport } from '../../electron/report-files.ts'
 import type { Contract } from '../../shared/contract.ts'
 import { NightReport } from '../../shared/report.ts'
@@ -11,6 +12,7 @@ import type { EventNames, PayloadOf } from '../../shared/rpc.ts'
 import { clockOfHaste, startEngine, type TestEngine } from '../helpers/engine.ts'
 import { faults, startFaultServer } from '../helpers/fault-server.ts'
 import { clockAt } from '../helpers/jumping-clock.ts'
+import { createSpyFileSystem } from '../helpers/spy-fs.ts'
 
 const SIZE = 300_000
 /** A busy machine must not look like a silent server. */
@@ -130,6 +132,49 @@ it('a command or a webhook that fails is told, without what its address may hold
     ['webhook', false],
   ])
   expect(JSON.stringify(done)).not.toContain('secret')
+})
+
+it('the machine is not turned off while files are moved', async () => {
+  await using server = await startFaultServer()
+  for (const n of [1, 2]) server.add(`/${n}.bin`, { size: SIZE, seed: n })
+  const real = createSpyFileSystem()
+  const begun = Promise.withResolvers<void>()
+  const held = Promise.withResolvers<void>()
+  const fs: FileSystem = {
+    ...real,
+    async renameExclusive(from, to) {
+      if (to.includes('shelf')) {
+        begun.resolve()
+        await held.promise
+      }
+      return real.renameExclusive(from, to)
+    },
+  }
+  await using engine = await startEngine({
+    clock: clockOfHaste(10),
+    fs,
+    settings: { inhibitSleep: true, countdownSeconds: 5 },
+  })
+  const acts = hear(engine, 'machine.act')
+  const done = hear(engine, 'work.done')
+  const night = await engine.call('queues.add', { name: 'Night', whenDone: [{ kind: 'notify' }, { kind: 'sleep' }] })
+  const first = await engine.add(server.url('/1.bin'))
+  await engine.until(first, 'done')
+  const moving = engine.call('tasks.move', {
+    ids: [first],
+    to: join(engine.profile, 'shelf') + sep,
+    alreadyThere: false,
+  })
+  await begun.promise
+  const { items } = await engine.call('tasks.add', { items: [{ url: server.url('/2.bin') }], queueId: night.id })
+  await engine.until(items[0]!.id, 'done')
+  await until(() => done.some(({ queue }) => queue === 'Night'))
+  await until(async () => (await engine.call('activity.get')).keepAwake)
+  expect(await engine.call('countdown.get')).toBeNull()
+  held.resolve()
+  expect((await moving).failed).toEqual([])
+  await until(() => acts.length > 0)
+  expect(acts).toEqual([{ action: 'sleep' }])
 })
 
 it('the machine is turned off after a countdown that can be called off, and never under other downloads', async () => {
