@@ -1,6 +1,6 @@
 /** Profiles as they are stored, chosen and told of. Which one holds is profile-choice.ts's to say. */
 import type { Contract } from '../../shared/contract.ts'
-import { PROFILE_NAMES, type ProfilesView } from '../../shared/profiles.ts'
+import { PROFILE_NAMES, type ProfileLimits, type ProfilesView } from '../../shared/profiles.ts'
 import type { Handlers } from '../../shared/rpc.ts'
 import type { Settings } from '../../shared/schemas.ts'
 import type { EngineDeps } from './ports.ts'
@@ -9,6 +9,7 @@ import {
   currentProfile,
   effectiveSettings,
   type Profiles as ProfileTable,
+  profilesAhead,
   profilesOf,
   scheduledProfile,
 } from './profile-choice.ts'
@@ -42,6 +43,11 @@ export class Profiles {
     return effectiveSettings(settings, this.#profiles[this.#current.name])
   }
 
+  /** What the one that holds says itself. */
+  get limits(): ProfileLimits {
+    return this.#profiles[this.#current.name]
+  }
+
   /** of the one that holds */
   get name(): string {
     return this.#current.name
@@ -49,13 +55,10 @@ export class Profiles {
 
   /** Settings as they will hold, as far as the times and choices made so far say: from when each, ascending. */
   ahead(settings: Settings, now: number, until: number): { from: number; settings: Settings }[] {
-    const steps: { from: number; settings: Settings }[] = []
-    for (let at: number | null = now; at !== null && at < until; ) {
-      const { name, until: next }: CurrentProfile = this.at(at)
-      steps.push({ from: at, settings: effectiveSettings(settings, this.#profiles[name]) })
-      at = next
-    }
-    return steps
+    const { profileChoice } = this.#deps.store.scheduleState()
+    return profilesAhead(this.#profiles, profileChoice, systemTimeZone, now, until).map(({ from, name }) => ({
+      ...{ from, settings: effectiveSettings(settings, this.#profiles[name]) },
+    }))
   }
 
   /** A step of the clockwork: another one may hold by now. */

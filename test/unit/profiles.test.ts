@@ -3,6 +3,7 @@ import { expect, test } from 'vitest'
 import {
   currentProfile,
   effectiveSettings,
+  profilesAhead,
   profilesOf,
   scheduledProfile,
 } from '../../electron/engine/profile-choice.ts'
@@ -59,6 +60,28 @@ test('between now and the next change, the times say the same at every moment', 
         expect(change).toBeGreaterThan(now)
         expect(scheduledProfile(some, BERLIN, change).name).not.toBe(name)
       }
+    }),
+    { numRuns: 60 },
+  )
+})
+
+test('what lies ahead is what each moment says by itself, chosen by hand or not', () => {
+  const chosen = fc.option(
+    fc.record({ name: fc.constantFrom(...PROFILE_NAMES), forMs: fc.integer({ min: -1e8, max: 1e9 }) }),
+  )
+  fc.assert(
+    fc.property(someProfiles, instants, chosen, fc.array(fc.integer({ min: 0, max: 1e9 })), (some, now, by, after) => {
+      const choice: ProfileChoice | null = by && { name: by.name, kind: 'time', until: Math.max(1, now + by.forMs) }
+      const until = now + 1_000_000_000
+      const steps = profilesAhead(some, choice, BERLIN, now, until)
+      expect(steps[0]!.from).toBe(now)
+      for (const [n, { from, name }] of steps.entries()) {
+        if (n > 0) expect(from).toBeGreaterThan(steps[n - 1]!.from)
+        if (n > 0) expect(name).not.toBe(steps[n - 1]!.name)
+        expect(from).toBeLessThan(until)
+      }
+      for (const at of [now, ...steps.map(({ from }) => from), ...after.map((ms) => Math.min(now + ms, until - 1))])
+        expect(steps.findLast(({ from }) => from <= at)!.name).toBe(currentProfile(some, choice, BERLIN, at).name)
     }),
     { numRuns: 60 },
   )
