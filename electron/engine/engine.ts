@@ -90,7 +90,10 @@ export function createEngine(deps: EngineDeps): EngineApi {
   const appliedSettings = () => (deps.lease === null ? profiles.applied(stored) : stored)
   const profiles = new Profiles({ ...deps, settings: () => stored, changed: () => settingsApplied() })
   let settings = appliedSettings()
-  const hosts = new Hosts({ store, clock, settings: () => settings, changed: () => limitsChanged() })
+  const hosts = new Hosts({
+    ...{ store, clock, settings: () => settings, changed: () => limitsChanged() },
+    mostConnections: () => (deps.lease === null ? profiles.limits.connectionsPerHost : null),
+  })
   const queues = new Queues({
     ...deps,
     changed: () => limitsChanged(),

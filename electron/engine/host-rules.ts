@@ -73,11 +73,16 @@ export interface HostLimits {
 
 type LimitSettings = Pick<Settings, 'connectionsPerHost' | 'requestsPerSecondPerHost' | 'requestSpacingMsPerHost'>
 
-/** `host` as in a URL. */
-export function limitsFor(host: string, rules: HostRules, settings: LimitSettings): HostLimits {
+/** `host` as in a URL. `most`: connections that the profile that holds leaves every host, whatever is said of it. */
+export function limitsFor(
+  host: string,
+  rules: HostRules,
+  settings: LimitSettings,
+  most = Number.POSITIVE_INFINITY,
+): HostLimits {
   const rule = ruleFor(host, rules)
   return {
-    connections: rule.connections ?? settings.connectionsPerHost,
+    connections: Math.min(rule.connections ?? settings.connectionsPerHost, most),
     requestsPerSecond: rule.requestsPerSecond ?? settings.requestsPerSecondPerHost,
     spacingMs: rule.spacingMs ?? settings.requestSpacingMsPerHost,
     limitBytesPerSecond: rule.limitBytesPerSecond ?? null,

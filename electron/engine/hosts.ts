@@ -26,6 +26,8 @@ type HostHandlers = Pick<
 
 export interface HostsDeps extends Pick<EngineDeps, 'store' | 'clock'> {
   settings: () => Settings
+  /** connections that the profile that holds leaves a host; null: it says nothing of that */
+  mostConnections: () => number | null
   /** rules are others now */
   changed: () => void
 }
@@ -53,7 +55,7 @@ export class Hosts {
   }
 
   limits(host: string): HostLimits {
-    return limitsFor(host, this.#rules, this.#deps.settings())
+    return limitsFor(host, this.#rules, this.#deps.settings(), this.#deps.mostConnections() ?? undefined)
   }
 
   /** Stores what was learned since the last time. */

@@ -226,3 +226,16 @@ it('a clock that is set back puts off no retry, running or not, and no start com
   expect((await next.until(second, 'done', 'failed')).state).toBe('done')
   expect(await next.get(starts)).toMatchObject({ state: 'waiting', retryAt: startAt })
 })
+
+it('a profile bounds the connections to hosts with a rule of their own as well', async () => {
+  await using server = await startFaultServer()
+  await using engine = await startEngine()
+  await engine.call('hostRules.set', { pattern: '127.0.0.1', patch: { connections: 5 } })
+  server.add('/a.bin', { size: 300_000, seed: 1 })
+  server.fault('/a.bin', () => faults.slow(10_000))
+  await engine.untilTask(await engine.add(server.url('/a.bin')), ({ state }) => state === 'active')
+  const most = async () => (await engine.call('hosts.list')).map((host) => host.most)
+  await expect.poll(most).toEqual([5])
+  await engine.call('profiles.use', { name: 'calls' })
+  expect(await most()).toEqual([2])
+})

@@ -81,6 +81,12 @@ describe('of several rules', () => {
     expect(limitsFor('b.cdn.example.org', rules, DEFAULT_SETTINGS).connections).toBe(2)
   })
 
+  it('gives no host more connections than the profile that holds leaves each', () => {
+    const connections = (host: string, most?: number) => limitsFor(host, rules, DEFAULT_SETTINGS, most).connections
+    expect([connections('a.cdn.example.org:8080', 2), connections('a.cdn.example.org:8080', 9)]).toEqual([2, 3])
+    expect(connections('example.net', 1)).toBe(1)
+  })
+
   it('none says anything about other hosts, for which the settings do', () => {
     const other = { ...DEFAULT_SETTINGS, requestsPerSecondPerHost: 7, requestSpacingMsPerHost: 30 }
     expect(limitsFor('example.org', rules, other)).toEqual({
