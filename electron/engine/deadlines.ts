@@ -93,7 +93,7 @@ export class Deadlines {
     if (!queues.records.some(({ finishBy }) => finishBy !== null)) this.#forget()
     else if (passed >= Math.max(this.#dirty ? SOON_MS : LOOK_MS, this.#costMs * REST)) this.#lookNow()
     this.#tellIfFelt()
-    if (this.#look && this.#deps.settings().probeSizes && !this.#deps.waitsFor().includes('network'))
+    if (this.#look && this.#deps.settings().probeSizes && this.#deps.waitsFor().length === 0)
       this.#deps.probes.step(this.#sizesWanted(this.#look))
   }
 

@@ -558,7 +558,7 @@ export function createEngine(deps: EngineDeps): EngineApi {
     hosts: hosts.controller,
     addTasks: (input) => add({ ...input, queueId: input.queueId && queues.resolve(input.queueId) }),
     retry,
-    ...{ removal, notices, journal, queueOf: (id) => queues.resolve(id) },
+    ...{ removal, notices, journal, queueOf: (id) => queues.resolve(id), held: () => machine.hold !== null },
   })
 
   const handlers: Handlers<Contract> = {

@@ -43,6 +43,8 @@ export interface RepeatsDeps extends Pick<EngineDeps, 'store' | 'clock' | 'fs' |
   journal: Pick<Journal, 'note'>
   /** the queue that downloads for this one are in */
   queueOf: (id: QueueId) => QueueId
+  /** nothing is begun now that nobody forces: the machine runs on battery */
+  held: () => boolean
 }
 
 /** A run that could not even be begun is tried again after so long. */
@@ -84,6 +86,8 @@ export class Repeats {
       const known = this.#next.get(id)
       if (settings.paused || this.#work.has(id) || (known && now >= known.from && now < known.at)) continue
       const { what, nextAt } = dueOf(settings, state, systemTimeZone(), now)
+      // Even the question whether the file has changed waits for the mains.
+      if (what === 'run' && this.#deps.held()) continue
       this.#next.set(id, { at: nextAt, from: now })
       if (what === 'run') this.#begin(id)
       else if (what === 'skip') this.#settle(id, { settledAt: now, last: this.#run('skipped', { at: now }) })

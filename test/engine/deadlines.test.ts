@@ -85,6 +85,21 @@ it('says at once that a deadline will be missed, with how much, and again when i
   expect(await engine.call('notices.list')).toEqual([])
 })
 
+it('on battery no sizes are asked for while downloads wait for the mains', async () => {
+  await using server = await startFaultServer()
+  const clock = clockAt('2026-11-26T22:30:00Z')
+  await using engine = await startEngine({ clock, settings: { onBattery: 'pause' } })
+  await engine.call('power.changed', { source: 'battery' })
+  const night = await addQueue(engine, 'Night', { windows: '23:00-07:00', finishBy: '06:00' })
+  server.add('/a.bin', { size: MB, seed: 1 })
+  const [id] = await addTo(engine, night.id, server.url('/a.bin'))
+  await engine.ticks(5)
+  expect(server.requests).toEqual([])
+  await engine.call('power.changed', { source: 'ac' })
+  const sizeOf = async () => (await engine.call('schedule.forecast', {})).queues[1]!.tasks[0]!
+  await expect.poll(sizeOf, { timeout: 20_000 }).toMatchObject({ id, sizeKnown: true })
+})
+
 it('asks for sizes beforehand, each once, and takes the shortest first where not all can be there', async () => {
   await using server = await startFaultServer()
   const clock = clockAt('2026-11-26T22:30:00Z')

@@ -85,6 +85,22 @@ it('each night one file, called by its date; none where the server says it is th
   expect(await readFile(edited)).toEqual(Buffer.alloc(SIZE, 7))
 })
 
+it('on battery a run that is due asks for nothing, and is made up for with the mains', async () => {
+  await using server = await startFaultServer()
+  const clock = clockAt('2026-11-26T20:00:00Z')
+  await using engine = await startEngine({ clock, settings: { onBattery: 'pause' } })
+  server.add('/dump.tar.gz', { size: SIZE, seed: 1 })
+  const { id, nextAt } = await engine.call('repeats.add', {
+    ...{ url: server.url('/dump.tar.gz'), when: 'daily 02:00', timeZone: 'UTC', options: PATIENT },
+  })
+  await engine.call('power.changed', { source: 'battery' })
+  clock.jump(nextAt! - clock.now())
+  await engine.ticks(3)
+  expect(server.requests).toEqual([])
+  await engine.call('power.changed', { source: 'ac' })
+  expect(await ended(engine, id, nextAt!)).toMatchObject({ result: 'downloaded' })
+})
+
 it('where a server has no validators, the bytes decide, and the double goes', async () => {
   await using server = await startFaultServer()
   const clock = clockAt('2026-11-26T20:00:00Z')
