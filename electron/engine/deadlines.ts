@@ -140,7 +140,7 @@ export class Deadlines {
 
   #lookNow(): Look {
     const { clock, settings } = this.#deps
-    const began = performance.now()
+    const began = clock.monotonic()
     const facts = this.#facts.gather()
     const before: Changes = this.#look?.decision ?? UNCHANGED
     const { deadlineOrder: order, deadlineMayBorrow } = settings()
@@ -154,7 +154,7 @@ export class Deadlines {
     const look: Look = { facts, decision, outlooks: this.#outlooks(facts, decision) }
     this.#look = look
     this.#lookedAt = clock.monotonic()
-    this.#costMs = performance.now() - began
+    this.#costMs = clock.monotonic() - began
     this.#dirty = false
     if (this.#ticking) {
       this.#noteAdaptations(look)
