@@ -1,6 +1,7 @@
 /**
  * Asks a host about a file as its downloads do: with a place of its own, in its turn, not while the host wants to be left
- * alone, and telling what it complains about. It may take long: not for questions that somebody waits for.
+ * alone, and telling what it complains about, after which it asks again. It may take long: not for questions that
+ * somebody waits for.
  */
 import type { HostController } from './host-controller.ts'
 import { HostQuiet } from './host-refusals.ts'
@@ -15,11 +16,14 @@ export interface PoliteDeps {
   clock: Clock
 }
 
+/** A host that refused so often answers no question. */
+const MOST_REFUSALS = 3
+
 /** Rejects as `ask` does, and with the signal's reason. */
 export function politely({ ask, hosts, clock }: PoliteDeps, signal: AbortSignal): Ask {
   return async (request) => {
     const { host } = new URL(request.url)
-    for (;;) {
+    for (let refusals = 0; ; ) {
       // Without a place: others need not wait for that.
       await sleep(clock, hosts.quietMs(host), signal)
       const slot = await hosts.acquire(host, { shed: () => false }, signal)
@@ -29,6 +33,10 @@ export function politely({ ask, hosts, clock }: PoliteDeps, signal: AbortSignal)
         if (reply.status === 429 || reply.status === 503) {
           const { retryAfterMs } = parseReply(reply.status, reply.headers)
           hosts.slowDown(new URL(reply.finalUrl).host, retryAfterMs(clock.now()), reply.status)
+          if (++refusals < MOST_REFUSALS) {
+            reply.abort()
+            continue
+          }
         }
         return reply
       } catch (error) {

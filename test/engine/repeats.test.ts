@@ -178,6 +178,25 @@ it('a question whether a file has changed takes one of the places of its host, a
   await ended(engine, id, 0)
 })
 
+it('a host that refuses the question is asked again, rather than for the whole file', async () => {
+  await using server = await startFaultServer()
+  await using engine = await startEngine()
+  server.add('/dump.bin', { size: SIZE, seed: 1 })
+  const { id } = await engine.call('repeats.add', {
+    url: server.url('/dump.bin'),
+    when: 'daily 02:00',
+    options: PATIENT,
+  })
+  const result = async () => (await viewOf(engine, id)).last?.result
+  await engine.call('repeats.run', { id })
+  await expect.poll(result, { timeout: 20_000, interval: 5 }).toBe('downloaded')
+  const asked = server.requests.length
+  server.fault('/dump.bin', (_request, index) => (index === asked ? faults.status(429, { 'retry-after': '20' }) : null))
+  await engine.call('repeats.run', { id })
+  await expect.poll(result, { timeout: 20_000, interval: 5 }).toBe('unchanged')
+  expect(server.requests).toHaveLength(asked + 2)
+})
+
 it('is called by its link where a login page answers in place of its server', async () => {
   await using server = await startFaultServer()
   await using engine = await startEngine()
