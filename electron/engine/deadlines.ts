@@ -21,12 +21,13 @@ import { type Facts, type FactsDeps, ForecastFacts } from './forecast-facts.ts'
 import type { Journal } from './journal.ts'
 import type { Notices } from './notices.ts'
 import { HOLDS_MS, outlookOf, type Word, worded } from './outlook.ts'
+import type { EngineDeps } from './ports.ts'
 import type { Runner } from './runner.ts'
 import type { SizeProbes } from './size-probes.ts'
 import { shownName } from './task-view.ts'
 import { systemTimeZone } from './window-times.ts'
 
-export interface DeadlinesDeps extends FactsDeps {
+export interface DeadlinesDeps extends FactsDeps, Pick<EngineDeps, 'stopwatch'> {
   settings: () => Settings
   runner: Pick<Runner, 'live' | 'runs'>
   notices: Pick<Notices, 'replaceAbout'>
@@ -139,8 +140,8 @@ export class Deadlines {
   }
 
   #lookNow(): Look {
-    const { clock, settings } = this.#deps
-    const began = clock.monotonic()
+    const { clock, settings, stopwatch = () => performance.now() } = this.#deps
+    const began = stopwatch()
     const facts = this.#facts.gather()
     const before: Changes = this.#look?.decision ?? UNCHANGED
     const { deadlineOrder: order, deadlineMayBorrow } = settings()
@@ -154,7 +155,7 @@ export class Deadlines {
     const look: Look = { facts, decision, outlooks: this.#outlooks(facts, decision) }
     this.#look = look
     this.#lookedAt = clock.monotonic()
-    this.#costMs = clock.monotonic() - began
+    this.#costMs = stopwatch() - began
     this.#dirty = false
     if (this.#ticking) {
       this.#noteAdaptations(look)
@@ -214,7 +215,14 @@ export class Deadlines {
     const codes = ['deadline_tight', 'deadline_misses'] as const
     if (!outlook) {
       // All is there, or nothing has to be any more.
+      const last = this.#words.get(queue.id)
       if (this.#words.delete(queue.id)) notices.replaceAbout(codes, ['queueId', queue.id], null)
+      // It was quicker than anybody could take back what was feared.
+      if (last && last.said !== 'fits' && last.said !== null && queue.finishBy !== null && clock.now() <= last.deadline)
+        this.#deps.journal.note('deadline', {
+          ...{ queueId: queue.id, queue: queue.name, outlook: 'fits', by: queue.finishBy },
+          ...{ files: 0, late: 0, lateBytes: formatBytes(0) },
+        })
       return
     }
     const known = this.#words.get(queue.id)

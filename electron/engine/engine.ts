@@ -254,6 +254,7 @@ export function createEngine(deps: EngineDeps): EngineApi {
   })
   const deadlines: Deadlines = new Deadlines({
     ...{ store, clock, queues, hosts, runner, notices, rates: new MeasuredRates(deps) },
+    ...(deps.stopwatch && { stopwatch: deps.stopwatch }),
     settings: () => settings,
     ahead: (now, until) =>
       profiles.ahead(stored, now, until).map((step) => ({ ...step, settings: machine.onPower(step.settings) })),

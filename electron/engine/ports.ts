@@ -118,6 +118,8 @@ export interface EngineDeps {
   lease: string | null
   /** tasks that the disk stopped go on by themselves; otherwise whoever asked is told, and that is the end of it */
   watchesDisk: boolean
+  /** by which the engine measures what its own work costs (ms); left out: the time that really passes */
+  stopwatch?: () => number
   /** false: many hosts that fail at once are many that fail, and never the network's absence; true when left out */
   judgesNetwork?: boolean
   /** runs a program of the user's without a shell; rejects where it cannot be started or took too long */

@@ -176,3 +176,21 @@ it('forecasts of very many downloads count all of them, and take a moment', asyn
   expect(found).toMatchObject({ files: 26_000, sizesEstimated: 26_000, leftBytes: 26_000 * 100 * MB })
   expect(found.tasks.map(({ name }) => name)).toEqual(['0.bin', '1.bin', '2.bin'])
 })
+
+it('what was feared and came in time after all is taken back, however quickly it came', async () => {
+  await using server = await startFaultServer()
+  const clock = clockAt('2026-11-26T22:30:00Z')
+  await using engine = await startEngine({ clock, settings: { downloadsAtOnce: 1 } })
+  const night = await addQueue(engine, 'Night', { finishBy: '23:30' })
+  server.add('/big.bin', { size: 200 * MB, seed: 1 })
+  server.fault('/big.bin', () => faults.slow(1_000))
+  const [id] = await addTo(engine, night.id, server.url('/big.bin'))
+  await untilQueue(engine, night.id, ({ outlook }) => outlook?.kind === 'misses')
+  const said = async () => {
+    const { incidents } = await engine.call('report.get', { from: clock.now() - HOUR, to: clock.now() + HOUR })
+    return incidents.filter(({ code }) => code === 'deadline').map(({ params }) => params.outlook)
+  }
+  await expect.poll(said, { timeout: 20_000 }).toEqual(['misses'])
+  await engine.call('tasks.remove', { selection: { ids: [id!] } })
+  await expect.poll(said, { timeout: 20_000 }).toEqual(['misses', 'fits'])
+})
