@@ -12,9 +12,18 @@ const WORK_MS = HOUR
 /** Numbers of files that repeat. */
 const REPEATED = 100_000
 
-/** Of an instant in Berlin in winter. */
+/** When summer ends and begins in Berlin, around the nights there are. */
+const WINTER = [Date.parse('2026-10-25T01:00Z'), Date.parse('2027-03-28T01:00Z')] as const
+
+/** What the clocks of Berlin show. */
 function wallTime(at: number): string {
-  return new Date(at + HOUR).toISOString().slice(11, 16)
+  const ahead = at >= WINTER[0] && at < WINTER[1] ? HOUR : 2 * HOUR
+  return new Date(at + ahead).toISOString().slice(11, 16)
+}
+
+/** What is shown twice is the first of both. */
+function firstOf(at: number): number {
+  return at >= WINTER[0] && at < WINTER[0] + HOUR ? at - HOUR : at
 }
 
 /**
@@ -67,7 +76,7 @@ export function profiles(plan: NightPlan): void {
 export function repeats(plan: NightPlan, random: Random): void {
   const [opens, closes] = within(plan)
   const step = Math.floor((closes - opens) / 4 / MINUTE) * MINUTE
-  const times = [1, 2, 3].map((n) => opens + n * step)
+  const times = [1, 2, 3].map((n) => firstOf(opens + n * step)).sort((a, b) => a - b)
   const queue = plan.queues[0]!.name
   const planned = (n: number, fate: FilePlan['fate']): RepeatPlan => {
     const results =

@@ -4,9 +4,10 @@ import type { ErrorCode } from '../../shared/errors.ts'
 import type { UndoneItem } from '../../shared/report.ts'
 import { judgeFigures } from './judge-figures.ts'
 import { judgeTimes } from './judge-times.ts'
+import { workSpans } from './made-up.ts'
 import type { Morning } from './night.ts'
 import { isWithin, nameOf, type Span } from './night-plan.ts'
-import { type FileTruth, meets, truthOf } from './truth.ts'
+import { byTheWall, type FileTruth, meets, naps, truthOf } from './truth.ts'
 
 const SECOND = 1_000
 const HOUR = 3_600_000
@@ -110,6 +111,8 @@ function judgeRetried(morning: Morning, truth: readonly FileTruth[]): string[] {
   })
 }
 
+const isSoon = (at: number, after: number) => at >= after && at <= after + 60 * SECOND
+
 /** What the network did where a download fails by a code. */
 const FAILURES: Readonly<Record<string, readonly string[]>> = {
   connect_refused: ['ECONNREFUSED'],
@@ -127,11 +130,16 @@ const STATUSES: Readonly<Record<string, readonly number[]>> = {
   not_found: [404],
 }
 
-function hasCause(code: string, { file, asked }: FileTruth, { journal, plan }: Morning): boolean {
+function hasCause(code: string, { file, asked, moves }: FileTruth, morning: Morning): boolean {
+  const { journal, plan } = morning
   const { outages, sleeps, ends, hosts } = plan
   const isTroubled =
     outages.length + sleeps.length + ends.length > 0 || hosts.some(({ troubles }) => troubles.length > 0)
   const atHost = journal.asked.filter(({ host }) => host === file.host || host.startsWith('links.'))
+  // After a look around, on wake or with another network, what hears nothing is given up and made again.
+  const looks = [...naps(morning), ...outages.map(({ span }) => byTheWall(morning, span))].map(([, to]) => to)
+  if (code === 'connection_reset' && moves.some((one) => one.code === code && looks.some((at) => isSoon(one.at, at))))
+    return true
   // A connection that nobody answers on any more is given up before any of it fails.
   if (code === 'stalled') return isTroubled || asked.some(({ failure }) => failure === 'UND_ERR_BODY_TIMEOUT')
   if (code in FAILURES)
@@ -168,7 +176,8 @@ function judgeUndone({ plan, tasks, report }: Morning): string[] {
     const about = `${item.name} (${task.state})`
     const complaints: string[] = []
     const queue = plan.queues.find(({ name }) => name === file.queue)!
-    const expected = expectedNext(task.state, queue.open === null || isWithin(report.madeAt, queue.open))
+    const spans = workSpans(plan, queue)
+    const expected = expectedNext(task.state, spans === null || isWithin(report.madeAt, spans))
     if (item.state !== task.state) complaints.push(`${about} is told as ${item.state}`)
     if (!item.text.includes(expected)) complaints.push(`${about} is told to go on so: ${item.text}`)
     const at =
@@ -240,10 +249,8 @@ function judgeRepeats(morning: Morning): string[] {
       if (is !== said) complaints.push(`${nameOf(file)} repeated so: ${is}; told is: ${said}`)
     }
     for (const { at, nextAt, text, name } of lines) {
-      if (
-        !runs.some((run) => at >= run.at && at <= run.at + 5 * 60 * SECOND) &&
-        plan.sleeps.length + plan.ends.length === 0
-      )
+      const run = runs.findLast((one) => one.at <= at)
+      if (!run || (at > run.at + RUN_BEGINS_MS && !isHeldUp(morning, file.host, [run.at, at])))
         complaints.push(`${name} is told to have run at ${at}`)
       if (nextAt !== opensNext(runs[0]!.at, report.madeAt)) complaints.push(`${name} is told to run next at ${nextAt}`)
       if (!isFilled(text)) complaints.push(`the line of ${name} reads “${text}”`)
@@ -255,6 +262,23 @@ function judgeRepeats(morning: Morning): string[] {
 /** What was planned to the minute may have come otherwise. */
 const RUN_BEGINS_MS = 5 * 60 * SECOND
 const RUN_TAKES_MS = 30 * 60 * SECOND
+
+/** Something keeps a run from its time: the machine, its network, or the host that wants to be left alone. */
+function isHeldUp(morning: Morning, host: string, span: Span): boolean {
+  const { outages, sleeps, ends, battery, clockSets } = morning.plan
+  const world = [
+    ...outages.map((outage) => outage.span),
+    ...sleeps.map(({ at, ms }): Span => [at, at + ms]),
+    ...ends.map(({ at, downMs }): Span => [at, at + downMs]),
+    ...battery,
+    ...clockSets.map(({ at }): Span => [at, at]),
+  ]
+  const refused = morning.journal.asked.some(
+    (one) =>
+      one.host === host && (one.status === 429 || one.status === 503) && meets([one.at, one.at], span, 60 * SECOND),
+  )
+  return refused || world.some((one) => meets(byTheWall(morning, one), span, RUN_BEGINS_MS))
+}
 
 function isTroubled({ plan }: Morning): boolean {
   const { outages, sleeps, ends, battery, clockSets, hosts, repeats, queues } = plan

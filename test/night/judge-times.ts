@@ -1,7 +1,7 @@
 /** Times that a report tells of: when nothing came and why, what hosts did, what happened to the machine. */
 import type { Incident, NightReport, QuietTime } from '../../shared/report.ts'
 import type { Morning } from './night.ts'
-import type { Span } from './night-plan.ts'
+import { isWithin, type Span } from './night-plan.ts'
 import { byTheWall, clockText, type FileTruth, meets, naps, statesOfRuns, twice, wanted } from './truth.ts'
 
 const SECOND = 1_000
@@ -187,12 +187,28 @@ function judgeIncidents(morning: Morning): string[] {
     wall(plan.ends.filter((end) => end.how === how).map(({ at, downMs }): Span => [at, at + downMs]))
   const troubles = plan.hosts.flatMap((host) => host.troubles)
   const back = plan.clockSets.filter(({ ms }) => ms < 0).map(({ at }): Span => byTheWall(morning, [at, at]))
-  const switches = plan.profiles.flatMap(({ open }) =>
-    open.flatMap(([from, to]): Span[] => [
-      [from, from],
-      [to, to],
-    ]),
-  )
+  const profileAt = (at: number) =>
+    plan.profiles
+      .filter(({ open }) => isWithin(at, open))
+      .map(({ name }) => name)
+      .join()
+  const down = [...ends('kill'), ...ends('quit'), ...naps(morning)]
+  // Where the clock leaps, or nobody is there to see, it shows afterwards.
+  const leaps = [
+    ...down,
+    ...plan.clockSets.map(
+      ({ at, ms }): Span => [byTheWall(morning, [at, at])[0] - ms, byTheWall(morning, [at, at])[0]],
+    ),
+  ]
+  const switches = [
+    ...plan.profiles.flatMap(({ open }) =>
+      open.flatMap(([from, to]): Span[] => [
+        [from, from],
+        [to, to],
+      ]),
+    ),
+    ...leaps.filter(([from, to]) => profileAt(from) !== profileAt(to)).map(([, to]): Span => [to, to]),
+  ]
   /** `must`: each of these is to be told of */
   const happened: Partial<Record<Incident['code'], { spans: Span[]; must: boolean }>> = {
     slept: { spans: naps(morning), must: true },
@@ -230,8 +246,15 @@ function judgeIncidents(morning: Morning): string[] {
   })
 }
 
+const OPEN: ReadonlySet<string> = new Set(['queued', 'waiting', 'active', 'finishing', 'changed'])
+
+function isOpen(states: FileTruth['states'], at: number): boolean {
+  return states.some(({ from, to, state }) => from <= at && at < to && OPEN.has(state))
+}
+
 /** That not all can be done by a time is said at once and acted on; that it can is not denied. */
-function judgeDeadlines({ plan, report, tasks }: Morning, truth: readonly FileTruth[]): string[] {
+function judgeDeadlines(morning: Morning, truth: readonly FileTruth[]): string[] {
+  const { plan, report, tasks } = morning
   return plan.queues.flatMap(({ name, due, open }) => {
     const said = report.incidents.filter(({ code, params }) => code === 'deadline' && params.queue === name)
     if (due === null) return said.map(({ text }) => `“${name}” has no time to be done by: ${text}`)
@@ -239,9 +262,15 @@ function judgeDeadlines({ plan, report, tasks }: Morning, truth: readonly FileTr
     const opens = open![0]![0]
     const complaints: string[] = []
     if (due.feasible) {
-      // It may look bad for a while; what was said is taken back before.
+      // It may look bad for a while; what was said is taken back before, unless it came so: with what others have of it.
       const last = said.at(-1)
-      if (last?.params.outlook === 'misses') complaints.push(`it can be done, and told in the end is: ${last.text}`)
+      const states = [
+        ...truth.filter(({ file }) => file.queue === name).map((one) => one.states),
+        ...(plan.repeats.some(({ file }) => file.queue === name) ? statesOfRuns(morning) : []),
+      ]
+      const late = states.filter((one) => isOpen(one, due.at)).length
+      if (last?.params.outlook === 'misses' && late === 0)
+        complaints.push(`all was done in time, and told in the end is: ${last.text}`)
       for (const { file } of own) {
         const at = tasks.get(file.number)?.finishedAt ?? Number.POSITIVE_INFINITY
         if (at > due.at && plan.scenario !== 'mix')

@@ -3,8 +3,9 @@ import type { TaskRecord } from '../../shared/records.ts'
 import { firstDifference } from './content.ts'
 import type { Asked, Violation } from './journal.ts'
 import { judgeReport } from './judge-report.ts'
+import { workSpans } from './made-up.ts'
 import { type Morning, pathIn, pathOfRun } from './night.ts'
-import { contentOf, type FilePlan } from './night-plan.ts'
+import { contentOf, type FilePlan, isWithin } from './night-plan.ts'
 
 export interface Verdict {
   scenario: string
@@ -40,6 +41,19 @@ export function judge(morning: Morning): Verdict {
   const { plan, journal, tasks, stats } = morning
   const complaints: string[] = []
   const reasons: Record<string, number> = {}
+  const madeUp = new Set(
+    plan.queues
+      .filter((queue) => (workSpans(plan, queue)?.length ?? 0) > (queue.open?.length ?? 0))
+      .map(({ name }) => name),
+  )
+  const closed = new Set(
+    plan.queues
+      .filter((queue) => {
+        const spans = workSpans(plan, queue)
+        return spans !== null && !isWithin(plan.endsAt, spans)
+      })
+      .map(({ name }) => name),
+  )
   let [had, wrong] = [0, 0]
   for (const file of plan.files) {
     const task = tasks.get(file.number)
@@ -51,7 +65,12 @@ export function judge(morning: Morning): Verdict {
     if (there === 'right') had++
     if (there === 'wrong') wrong++
     complaints.push(
-      ...judgeTask(file, task, there, bytesOf(journal.asked.filter((asked) => asked.file === file.number))),
+      ...judgeTask(file, task, there, {
+        asked: journal.asked.filter((asked) => asked.file === file.number).length,
+        cameBytes: bytesOf(journal.asked.filter((asked) => asked.file === file.number)),
+        madeUp: madeUp.has(file.queue),
+        isClosed: closed.has(file.queue),
+      }),
     )
     if (there === 'absent') {
       const reason = `${task.state}${task.error ? ` ${task.error.code}` : ''}`
@@ -101,8 +120,13 @@ function lookAt(file: FilePlan, task: TaskRecord, { files, plan }: Morning): The
   return [...versions].some(isVersion) ? 'right' : 'wrong'
 }
 
-/** `cameBytes`: that the network brought of it. */
-function judgeTask(file: FilePlan, task: TaskRecord, there: There, cameBytes: number): string[] {
+/** `asked`: how often it was. `cameBytes`: that the network brought of it. `madeUp`: its queue made up for a window that it lost. `isClosed`: none is open in the morning. */
+function judgeTask(
+  file: FilePlan,
+  task: TaskRecord,
+  there: There,
+  { asked, cameBytes, madeUp, isClosed }: { asked: number; cameBytes: number; madeUp: boolean; isClosed: boolean },
+): string[] {
   const { state, error } = task
   const about = `file ${file.number} (${file.fate}, ${file.host}): ${state}${error ? ` ${error.code}` : ''}`
   if (state === 'active' || state === 'finishing') return [`${about}, although the night is over`]
@@ -113,11 +137,14 @@ function judgeTask(file: FilePlan, task: TaskRecord, there: There, cameBytes: nu
     return [`${about}, but ${Math.round((task.finishedAt! - file.thereBy) / 1000)} s later than need be`]
   }
   if (file.fate === 'late') {
+    if (madeUp && state === 'done' && there === 'right') return []
     // Its window closed: it waits with what it has for the next one.
     const waits = state === 'queued' && there === 'absent' && (task.writtenBytes > 0 || cameBytes === 0)
     return waits ? [] : [`${about} with ${task.writtenBytes} bytes, although its window closed over it`]
   }
   if (there === 'right' || state === 'done') return [`${about}, although it could not be had`]
+  // Its window closed before it was given up: that is no verdict yet, and the report says when it goes on.
+  if (state === 'queued' && isClosed && asked > 0 && (error === null || error.code === 'network_away')) return []
   if (error === null || !TRUE_REASONS[file.fate].has(error.code)) return [`${about}, which is not why`]
   return []
 }

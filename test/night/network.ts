@@ -8,8 +8,17 @@ import type { Connection, Connections, RequestProfile } from '../../electron/eng
 import type { Interfaces } from '../../electron/engine/network-watch.ts'
 import type { Clock } from '../../electron/engine/ports.ts'
 import { type Asked, Journal } from './journal.ts'
+import { workSpans } from './made-up.ts'
 import type { NightClock } from './night-clock.ts'
-import { type FilePlan, type HostPlan, isWithin, type NightPlan, type Outage, type QueuePlan } from './night-plan.ts'
+import {
+  type FilePlan,
+  type HostPlan,
+  isWithin,
+  type NightPlan,
+  type Outage,
+  type QueuePlan,
+  type Span,
+} from './night-plan.ts'
 import { Server } from './servers.ts'
 import { SimulatedRequest } from './simulated-request.ts'
 
@@ -34,6 +43,7 @@ export class NightNetwork {
   #address = 10
   #wokeAt = Number.NEGATIVE_INFINITY
   readonly #queueOf: ReadonlyMap<number, QueuePlan>
+  readonly #workSpans: ReadonlyMap<string, readonly Span[] | null>
   readonly #forcedAt: ReadonlyMap<number, number>
   readonly #startAt: ReadonlyMap<number, number>
   /** when the line has carried all that was promised */
@@ -43,6 +53,7 @@ export class NightNetwork {
     this.plan = plan
     this.clock = clock
     const queues = new Map(plan.queues.map((queue) => [queue.name, queue]))
+    this.#workSpans = new Map(plan.queues.map((queue) => [queue.name, workSpans(plan, queue)]))
     const files = [...plan.files, ...plan.repeats.map(({ file }) => file)]
     this.#queueOf = new Map(files.map((file: FilePlan) => [file.number, queues.get(file.queue)!]))
     this.#startAt = new Map(plan.files.map(({ number, startAt }) => [number, startAt ?? Number.NEGATIVE_INFINITY]))
@@ -132,11 +143,12 @@ export class NightNetwork {
     // Sizes are asked for before one goes to bed.
     if (probe) return
     const queue = file === null ? undefined : this.#queueOf.get(file)
-    if (!queue?.open || now < this.#wokeAt + WAKING_MS || now >= this.#forcedAt.get(file!)!) return
+    const spans = queue && this.#workSpans.get(queue.name)
+    if (!queue || !spans || now < this.#wokeAt + WAKING_MS || now >= this.#forcedAt.get(file!)!) return
     if (
       !isWithin(
         now,
-        queue.open.map(([from, to]) => [from, to + CLOSING_MS] as const),
+        spans.map(([from, to]) => [from, to + CLOSING_MS] as const),
       )
     )
       this.journal.violated(

@@ -164,6 +164,8 @@ class Night {
         createInlineLane({ settings, clock: ownClock, onRequest, openConnections: network.openConnections }),
       random: seeded(this.#plan.seed + this.#lives.length - 1),
       bootId: 'boot',
+      // Nothing takes time in a night that repeats.
+      stopwatch: () => 0,
       defaultDownloadFolder: FOLDER,
       version: '0.0.0-night',
       host: 'headless',

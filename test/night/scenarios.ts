@@ -288,20 +288,28 @@ const TROUBLE: Record<Scenario, MakesTrouble> = {
   mix(plan, random) {
     const [begin] = [random.pick([null, dstSpring, dstAutumn, deadlines, clockJumps])]
     begin?.(plan, random)
-    const may = [expiring, restarts, storm429, portal, flaps, battery]
-    // A clock that is set and a machine that sleeps look alike, and instants of ends are the world's.
-    if (begin !== clockJumps) may.push(engineEnds)
-    // What sleeps through a window makes up for it, which leaves no time to be done by.
-    if (begin === null || begin === dstSpring || begin === dstAutumn) may.push(sleep)
-    // Their times are computed for winter.
-    if (begin !== dstSpring && begin !== dstAutumn) may.push(repeats, profiles)
+    const may = [expiring, restarts, storm429, portal, flaps, battery, engineEnds, sleep, repeats, profiles]
     for (const trouble of may) if (random.chance(0.35)) trouble(plan, random)
     apart(plan)
   },
 }
 
-/** The network has one trouble at a time: of outages that meet, the later one begins when the earlier one is over. */
+/**
+ * The network has one trouble at a time, and so has the machine: of outages that meet, the later one begins when the
+ * earlier one is over. Nobody sets the clock of a machine that sleeps, nor ends what does not run.
+ */
 function apart(plan: NightPlan): void {
+  const machine = [
+    ...plan.sleeps.map((one) => ({ one, ms: one.ms })),
+    ...plan.ends.map((one) => ({ one, ms: one.downMs })),
+    ...plan.clockSets.map((one) => ({ one, ms: 0 })),
+  ].sort((a, b) => a.one.at - b.one.at)
+  let awake = 0
+  for (const { one, ms } of machine) {
+    one.at = Math.max(one.at, awake)
+    awake = one.at + ms + 2 * MINUTE
+  }
+  plan.endsAt = Math.max(plan.endsAt, awake + 10 * MINUTE)
   plan.outages.sort((a, b) => a.span[0] - b.span[0])
   let free = 0
   for (const outage of plan.outages) {

@@ -76,7 +76,7 @@ export function wanted({ states }: FileTruth, from: number, to: number): boolean
 export const meets = (a: Span, b: Span, slackMs = 0): boolean => a[0] <= b[1] + slackMs && a[1] >= b[0] - slackMs
 
 /** Spans of the world by the machine's clock. */
-export function byTheWall({ plan }: Morning, [from, to]: Span): Span {
+export function byTheWall({ plan }: Pick<Morning, 'plan'>, [from, to]: Span): Span {
   const ahead = (at: number) => plan.clockSets.reduce((ms, set) => ms + (set.at <= at ? set.ms : 0), 0)
   return [from + ahead(from), to + ahead(to)]
 }
