@@ -555,7 +555,7 @@ export function createEngine(deps: EngineDeps): EngineApi {
   const starts = { clock, runner, retry }
   const repeats = new Repeats({
     ...deps,
-    ask: (request) => lane.request({ ...request, buckets: [] }),
+    lane,
     hosts: hosts.controller,
     addTasks: (input) => add({ ...input, queueId: input.queueId && queues.resolve(input.queueId) }),
     retry,

@@ -17,14 +17,15 @@ import {
 } from '../../shared/repeats.ts'
 import type { Handlers } from '../../shared/rpc.ts'
 import type { AddTasksInput, AddTasksResult, ProbeResult, QueueId, TaskId } from '../../shared/schemas.ts'
+import { type AskingDeps, patiently } from './asking.ts'
 import { digestFile } from './checksum.ts'
 import type { ComingRun } from './forecast-facts.ts'
 import { isPlainGet } from './http/redirects.ts'
 import type { Journal } from './journal.ts'
+import type { Lane } from './lane/lane.ts'
 import type { Notices } from './notices.ts'
-import { type PoliteDeps, politely } from './polite-ask.ts'
 import type { EngineDeps } from './ports.ts'
-import { type Ask, probeUnless } from './probe.ts'
+import { probeUnless } from './probe.ts'
 import type { Removal } from './removal.ts'
 import { ASK_MS, dueOf, isUnchanged, nameOfLink, pruned, repeated, repeatName, soundRepeat } from './repeat-plan.ts'
 import { RepeatsAhead } from './repeats-ahead.ts'
@@ -34,8 +35,8 @@ import { withoutSecrets } from './task-view.ts'
 import { systemTimeZone } from './window-times.ts'
 
 export interface RepeatsDeps extends Pick<EngineDeps, 'store' | 'clock' | 'fs' | 'logger'> {
-  ask: Ask
-  hosts: PoliteDeps['hosts']
+  lane: Pick<Lane, 'request' | 'forget'>
+  hosts: AskingDeps['hosts']
   addTasks: (input: AddTasksInput) => AddTasksResult
   retry: (tasks: readonly TaskRecord[]) => number
   removal: Pick<Removal, 'remove'>
@@ -168,15 +169,18 @@ export class Repeats {
     // Asking is sending it: once is enough.
     if (!isPlainGet(settings.options)) return undefined
     const known = state.results[0] ?? { etag: null, lastModified: null }
+    // A conversation of its own.
+    const options = { ...settings.options }
     try {
-      const { signal } = this.#abort
-      const reply = await probeUnless(settings.url, settings.options, known, politely(this.#deps, signal), signal)
+      const reply = await probeUnless(settings.url, options, known, patiently(this.#deps), this.#abort.signal)
       // A page where a file should be is of a network that wants a login, or an error: it says nothing of the file.
       return reply && isHtml(reply.contentType) && !settings.options.acceptHtml ? undefined : reply
     } catch (error) {
       this.#abort.signal.throwIfAborted()
       this.#deps.logger.info({ repeat: id, error: toErrorInfo(error).message }, 'a server did not say what it has')
       return undefined
+    } finally {
+      this.#deps.lane.forget(options)
     }
   }
 

@@ -8,7 +8,7 @@ import type { OpenTask } from '../../shared/open-tasks.ts'
 import type { TaskRecord } from '../../shared/records.ts'
 import type { TaskId } from '../../shared/schemas.ts'
 import { hostOf } from './admission.ts'
-import { inPassing } from './asking.ts'
+import { type AskingDeps, inPassing, NoRoom } from './asking.ts'
 import type { HostController } from './host-controller.ts'
 import type { Lane } from './lane/lane.ts'
 import type { EngineDeps } from './ports.ts'
@@ -16,7 +16,7 @@ import { isHtml, parseReply, type ReplyFacts } from './reply.ts'
 
 export interface SizeProbesDeps extends Pick<EngineDeps, 'store' | 'clock' | 'logger'> {
   lane: Pick<Lane, 'request' | 'forget'>
-  hosts: Pick<HostController, 'places' | 'tryAcquire' | 'turn' | 'slowDown'>
+  hosts: AskingDeps['hosts'] & Pick<HostController, 'places'>
   /** a size was learned */
   learned: () => void
 }
@@ -92,11 +92,7 @@ export class SizeProbes {
     const options = { ...task.options }
     const url = task.sourceUrl ?? task.url
     try {
-      const ask = inPassing({ lane, hosts, clock }, async (at) => {
-        const slot = hosts.tryAcquire(at, { shed: () => false })
-        if (!slot) throw new NoRoom()
-        return slot
-      })
+      const ask = inPassing({ lane, hosts, clock })
       const headers = { range: 'bytes=0-0' }
       const reply = await ask({ url, home: task.url, headers, options, multiplex: false, signal: abort.signal })
       reply.abort()
@@ -118,9 +114,6 @@ export class SizeProbes {
     }
   }
 }
-
-/** A host has no place now. */
-class NoRoom extends Error {}
 
 /** null: it does not say, or what came is no file. */
 function sizeIn({ status, contentRange, contentLength, contentEncoding, contentType }: ReplyFacts): number | null {
