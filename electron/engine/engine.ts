@@ -307,7 +307,10 @@ export function createEngine(deps: EngineDeps): EngineApi {
   function pump(): void {
     if (draining) return
     // First: after a sleep it is to be known what may work now.
-    if (deps.lease === null) guard('missed windows', () => missedWindows.look())
+    if (deps.lease === null) {
+      guard('missed windows', () => missedWindows.look())
+      guard('profiles', () => profiles.look())
+    }
     for (const task of queue.dueRetries(clock.now())) runner.applyTo(task, { kind: 'retryDue' })
     const look = deps.lease === null ? admission.fill() : fillLeased()
     armRetryTimer(look)
@@ -773,6 +776,7 @@ export function createEngine(deps: EngineDeps): EngineApi {
       started = true
       if (deps.lease === null) {
         guard('missed windows', () => missedWindows.look())
+        guard('profiles', () => profiles.look())
         repeats.recover()
       }
       if (deps.lease === null) guard('journal', () => journalWatch.started())

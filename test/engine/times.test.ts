@@ -1,7 +1,7 @@
 /** What time decides: starts of single downloads, and which profile holds. */
 import { expect, it } from 'vitest'
 import type { ProfilesView } from '../../shared/profiles.ts'
-import { startEngine } from '../helpers/engine.ts'
+import { clockOfHaste, startEngine } from '../helpers/engine.ts'
 import { faults, startFaultServer } from '../helpers/fault-server.ts'
 import { clockAt } from '../helpers/jumping-clock.ts'
 
@@ -238,4 +238,17 @@ it('a profile bounds the connections to hosts with a rule of their own as well',
   await expect.poll(most).toEqual([5])
   await engine.call('profiles.use', { name: 'calls' })
   expect(await most()).toEqual([2])
+})
+
+it('on wake the profile that holds by then holds before anything goes on', async () => {
+  // No step of the clockwork comes meanwhile.
+  const own = clockOfHaste(0.001)
+  let offset = Date.parse('2026-11-26T22:30:00Z') - own.now()
+  await using engine = await startEngine({ clock: { ...own, now: () => Math.floor(own.now() + offset) } })
+  await engine.call('profiles.set', { name: 'calls', patch: { windows: '23:00-23:30', timeZone: 'UTC' } })
+  const holds = async () => (await engine.call('profiles.list')).current.name
+  expect(await holds()).toBe('full')
+  offset += 35 * 60_000
+  await engine.call('network.changed', { reason: 'wake' })
+  await expect.poll(holds).toBe('calls')
 })
