@@ -54,14 +54,16 @@ export function downTimes(entries: readonly JournalEntry[], until: number, alive
   const times: DownTime[] = []
   /** since when it has been down; null: it runs */
   let down: Omit<DownTime, 'to'> | null = { code: 'not_running', from: Number.NEGATIVE_INFINITY }
-  let aliveAt = 0
-  for (const entry of entries) {
+  /** as the engine itself keeps it, and by what it wrote last */
+  let [keptAt, wroteAt] = [0, 0]
+  // As they were written: where the clock was set back, what came later has an earlier time.
+  for (const entry of entries.toSorted((a, b) => a.id - b.id)) {
     switch (entry.kind) {
       case 'engine_started':
-        down ??= { code: 'crashed', from: aliveAt }
+        down ??= { code: 'crashed', from: Math.max(keptAt, wroteAt) }
         times.push({ ...down, to: entry.at })
         down = null
-        aliveAt = Math.max(entry.at, entry.params.aliveAt)
+        keptAt = entry.params.aliveAt
         break
       case 'engine_stopped':
         down = { code: 'not_running', from: entry.at }
@@ -69,11 +71,12 @@ export function downTimes(entries: readonly JournalEntry[], until: number, alive
       case 'slept':
         times.push({ code: 'asleep', from: entry.at - entry.params.ms, to: entry.at })
     }
-    aliveAt = Math.max(aliveAt, entry.at)
+    wroteAt = entry.at
   }
+  const aliveAt = Math.max(keptAt, wroteAt)
   if (down === null && !alive && aliveAt < until) down = { code: 'crashed', from: aliveAt }
   if (down !== null && down.from < until) times.push({ ...down, to: until })
-  return times
+  return times.sort((a, b) => a.from - b.from)
 }
 
 /** The state of things after the entries that it was told. */

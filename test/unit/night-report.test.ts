@@ -1,5 +1,7 @@
 /** Each line of a report against the journal it was made of. */
 import { describe, expect, test } from 'vitest'
+import { downTimes } from '../../electron/engine/night-situation.ts'
+import type { JournalEntry } from '../../shared/journal.ts'
 import type { TaskRecord } from '../../shared/records.ts'
 import type { NightReport } from '../../shared/report.ts'
 import { about, at, FAILURE, MINUTE, minutes, QUEUE, RANGE, report, Script } from '../helpers/journal-script.ts'
@@ -315,4 +317,20 @@ describe('what is left', () => {
     for (const { count, text } of made.next) if (count === 1) expect(text).not.toMatch(/\bthe(ir|m|mselves)\b/)
     expect(made.next[5]!.text).toBe('1 download when the window of “Other” opens.')
   })
+})
+
+test('a crash after the clock was set back is told from then, not from the later times before', () => {
+  const entry = (id: number, clock: string, kind: string, params: object) =>
+    ({ id, at: at(clock), kind, params, taskId: null, code: null }) as unknown as JournalEntry
+  const entries = [
+    entry(1, '22:00', 'engine_started', { version: '1', aliveAt: at('22:40') }),
+    entry(2, '23:30', 'resumed', {}),
+    entry(3, '22:35', 'clock_set_back', { ms: 3_600_000 }),
+    entry(4, '22:50', 'engine_started', { version: '1', aliveAt: at('23:40') }),
+  ]
+  const byTime = entries.toSorted((a, b) => a.at - b.at)
+  expect(downTimes(byTime, at('23:40'), true)).toEqual([
+    { code: 'not_running', from: Number.NEGATIVE_INFINITY, to: at('22:00') },
+    { code: 'crashed', from: at('22:40'), to: at('22:50') },
+  ])
 })
