@@ -7,7 +7,7 @@ import { judgeTimes } from './judge-times.ts'
 import { workSpans } from './made-up.ts'
 import type { Morning } from './night.ts'
 import { isWithin, nameOf, type Span } from './night-plan.ts'
-import { byTheWall, type FileTruth, meets, naps, truthOf } from './truth.ts'
+import { byTheWall, type FileTruth, meets, naps, statesOfRuns, truthOf } from './truth.ts'
 
 const SECOND = 1_000
 const HOUR = 3_600_000
@@ -259,6 +259,9 @@ function judgeRepeats(morning: Morning): string[] {
   })
 }
 
+/** A run that is not over when the next one is due goes on as that. */
+const STILL_OPEN: ReadonlySet<string> = new Set(['queued', 'waiting', 'active', 'finishing'])
+
 /** What was planned to the minute may have come otherwise. */
 const RUN_BEGINS_MS = 5 * 60 * SECOND
 const RUN_TAKES_MS = 30 * 60 * SECOND
@@ -280,7 +283,8 @@ function isHeldUp(morning: Morning, host: string, span: Span): boolean {
   return refused || world.some((one) => meets(byTheWall(morning, one), span, RUN_BEGINS_MS))
 }
 
-function isTroubled({ plan }: Morning): boolean {
+function isTroubled(morning: Morning): boolean {
+  const { plan } = morning
   const { outages, sleeps, ends, battery, clockSets, hosts, repeats, queues } = plan
   const used = new Set(repeats.map(({ file }) => file.host))
   const troubles = [
@@ -292,7 +296,13 @@ function isTroubled({ plan }: Morning): boolean {
     ...battery,
   ]
   const runs = repeats.flatMap(({ file, runs }) => runs.map(({ at }) => ({ at, file })))
+  const isLong = runs.some(({ at }) =>
+    statesOfRuns(morning).some((states) =>
+      states.some(({ from, to, state }) => meets([from, to], [at - SECOND, at - SECOND]) && STILL_OPEN.has(state)),
+    ),
+  )
   return (
+    isLong ||
     clockSets.length > 0 ||
     runs.some(({ at, file }) => {
       const { open } = queues.find(({ name }) => name === file.queue)!

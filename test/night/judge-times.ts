@@ -145,7 +145,7 @@ function judgeSilence(morning: Morning, truth: readonly FileTruth[]): string[] {
 const DENIED_IN_A_ROW = 5
 
 /** Hosts that refused are named, and no others; when it began, and how often. */
-function judgeHosts({ journal, report }: Morning): string[] {
+function judgeHosts({ journal, plan, report }: Morning): string[] {
   const refusals = Map.groupBy(
     journal.asked.filter(({ status }) => status === 429 || status === 503),
     ({ host }) => host,
@@ -167,10 +167,14 @@ function judgeHosts({ journal, report }: Morning): string[] {
     if (!all.some((asked) => asked.status === status)) complaints.push(`${host} is said to have answered ${status}`)
     if (count > all.length || count < 1 || times > count)
       complaints.push(`${host} refused ${all.length} times, and told are ${count} in ${times}`)
-    const first = Math.min(...all.map((asked) => asked.at))
-    if (from < first || (refused.length > 0 && denied.length < DENIED_IN_A_ROW && from > first + MINUTE))
+    // As it happened: where the clock was set back, what came later has an earlier time.
+    const first = all[0]!.at
+    const isBack = plan.clockSets.some(({ ms }) => ms < 0)
+    if (isBack && !all.some((asked) => Math.abs(asked.at - from) <= MINUTE))
+      complaints.push(`${host} refused nothing at ${clockText(from)}`)
+    if ((from < first && !isBack) || (refused.length > 0 && denied.length < DENIED_IN_A_ROW && from > first + MINUTE))
       complaints.push(`${host} refused from ${clockText(first)}, not ${clockText(from)}`)
-    if (until !== null && until < from) complaints.push(`${host} is said to be over it before it began`)
+    if (until !== null && until < from && !isBack) complaints.push(`${host} is said to be over it before it began`)
     if ((status === 403) !== text.includes('refused one download after the other'))
       complaints.push(`${host} answered ${status}, and the line reads “${text}”`)
   }
