@@ -347,13 +347,19 @@ export function createEngine(deps: EngineDeps): EngineApi {
 
   // ── the clockwork ──
 
+  /** At times that the clock shows in full: what a minute brought is collected when it ends. */
   function every(what: string, ms: number, work: () => void): void {
     const slot = tickers.length
     const arm = () => {
-      tickers[slot] = clock.setTimeout(() => {
-        guard(what, work)
-        if (!draining) arm()
-      }, ms)
+      const leftMs = ms - (clock.now() % ms)
+      tickers[slot] = clock.setTimeout(
+        () => {
+          guard(what, work)
+          if (!draining) arm()
+        },
+        // Timers are sometimes a little early.
+        leftMs < ms / 2 ? leftMs + ms : leftMs,
+      )
     }
     arm()
   }

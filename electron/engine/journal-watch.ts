@@ -8,6 +8,7 @@ import type { QueueId } from '../../shared/schemas.ts'
 import type { HostState } from './host-controller.ts'
 import type { Journal } from './journal.ts'
 import type { Clock } from './ports.ts'
+import { collectedAt } from './statistics.ts'
 
 export interface JournalWatchDeps {
   store: Pick<TaskStore, 'openByQueue' | 'stillAlive' | 'addQueueBytes' | 'pruneJournal'>
@@ -58,12 +59,15 @@ export class JournalWatch {
   #aliveAt = 0
   #prunedAt = 0
   #profile: string
+  /** monotonic ms */
+  #flushedAt: number
   #last: { at: number; monotonicMs: number } | null = null
   #isAway = false
   #onBattery = false
 
   constructor(deps: JournalWatchDeps) {
     this.#deps = deps
+    this.#flushedAt = deps.clock.monotonic()
     this.#profile = deps.profile()
   }
 
@@ -113,13 +117,15 @@ export class JournalWatch {
 
   /** Stores the bytes that came since the last call. */
   flush(): void {
+    const at = collectedAt(this.#deps.clock, this.#flushedAt)
+    this.#flushedAt = this.#deps.clock.monotonic()
     if (this.#bytes.size === 0) return
     const bytes = new Map<QueueId, number>()
     for (const [id, count] of this.#bytes) {
       const queueId = this.#deps.queues.resolve(id)
       bytes.set(queueId, (bytes.get(queueId) ?? 0) + count)
     }
-    this.#deps.store.addQueueBytes(this.#deps.clock.now(), bytes)
+    this.#deps.store.addQueueBytes(at, bytes)
     this.#bytes = new Map()
   }
 

@@ -23,6 +23,8 @@ import type {
 } from '../../shared/schemas.ts'
 import type { Clock } from './ports.ts'
 
+/** What was collected for longer came lately, as when the machine slept meanwhile. */
+const COLLECTED_MS = 1_000
 const MINUTE_MS = 60_000
 const HOUR_MS = 60 * MINUTE_MS
 const DAY_MS = 24 * HOUR_MS
@@ -36,11 +38,21 @@ type Store = Pick<
   'addStatistics' | 'clearStatistics' | 'requestTallies' | 'statisticsBegin' | 'requestTotals' | 'receivedBytes'
 >
 
+/**
+ * When what was collected from `since` (monotonic ms) until now came, on the whole: what is collected as a minute ends is
+ * of that minute.
+ */
+export function collectedAt(clock: Pick<Clock, 'now' | 'monotonic'>, since: number): number {
+  return Math.floor(clock.now() - Math.min(clock.monotonic() - since, COLLECTED_MS) / 2)
+}
+
 export class Statistics {
   readonly #store: Store
   readonly #clock: Clock
   #hosts = new Map<string, Tally>()
   #receivedBytes = 0
+  /** monotonic ms */
+  #flushedAt: number
   #keepDays: number
 
   /** `keepDays`: how long they are kept; 0: not at all */
@@ -48,6 +60,7 @@ export class Statistics {
     this.#store = store
     this.#clock = clock
     this.#keepDays = keepDays
+    this.#flushedAt = clock.monotonic()
   }
 
   /** 0 also forgets at once what there is. */
@@ -73,9 +86,11 @@ export class Statistics {
 
   /** Stores what came since the last call, if anything. Throws what the store throws, and keeps everything then. */
   flush(): void {
+    const at = collectedAt(this.#clock, this.#flushedAt)
+    this.#flushedAt = this.#clock.monotonic()
     if (this.#hosts.size === 0 && this.#receivedBytes === 0) return
     const batch: StatisticsBatch = {
-      at: this.#clock.now(),
+      at,
       receivedBytes: this.#receivedBytes,
       hosts: this.#hosts,
       keepDays: this.#keepDays,

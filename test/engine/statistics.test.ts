@@ -165,6 +165,28 @@ describe('statistics', () => {
     expect(store.receivedBytes({ from: 0, to: clock.now() + 1, stepMs: 60_000 })).toMatchObject([{ bytes: 500 }])
   })
 
+  test('count for the minute in which they came, also when it ended as they were collected', () => {
+    const store = openTestStore()
+    const clock = createManualClock()
+    const begin = clock.now()
+    const statistics = new Statistics(store, clock, 730)
+    const collect = (afterMs: number, bytes: number) => {
+      clock.advance(afterMs)
+      statistics.received(bytes)
+      statistics.flush()
+    }
+    collect(59_000, 1)
+    collect(1_000, 10)
+    collect(1_000, 100)
+    // The machine slept; this came when it woke.
+    collect(10 * 60_000, 1_000)
+    expect(store.receivedBytes({ from: 0, to: clock.now(), stepMs: 60_000 })).toEqual([
+      { at: begin, bytes: 11 },
+      { at: begin + 60_000, bytes: 100 },
+      { at: begin + 11 * 60_000, bytes: 1_000 },
+    ])
+  })
+
   test('of more hosts than memory should hold count together', () => {
     const store = openTestStore()
     const statistics = new Statistics(store, createManualClock(), 730)
@@ -180,10 +202,11 @@ describe('statistics', () => {
     const statistics = new Statistics(store, clock, 730)
     const begin = clock.now()
     for (let hour = 0; hour < 72; hour += 6) {
+      clock.advance(60_000)
       statistics.ended(sample())
       statistics.ended(sample({ host: hour < 36 ? 'b.test' : 'c.test', status: null, errorCode: 'stalled' }))
       statistics.flush()
-      clock.advance(6 * HOUR_MS)
+      clock.advance(6 * HOUR_MS - 60_000)
     }
     const whole = await statistics.summary({})
     expect(whole).toMatchObject({
