@@ -246,9 +246,13 @@ it('on wake the profile that holds by then holds before anything goes on', async
   let offset = Date.parse('2026-11-26T22:30:00Z') - own.now()
   await using engine = await startEngine({ clock: { ...own, now: () => Math.floor(own.now() + offset) } })
   await engine.call('profiles.set', { name: 'calls', patch: { windows: '23:00-23:30', timeZone: 'UTC' } })
-  const holds = async () => (await engine.call('profiles.list')).current.name
-  expect(await holds()).toBe('full')
+  await using server = await startFaultServer()
+  server.add('/a.bin', { size: 300_000, seed: 1 })
+  server.fault('/a.bin', () => faults.stallAt(1_000))
+  await engine.untilTask(await engine.add(server.url('/a.bin')), ({ state }) => state === 'active')
+  const most = async () => (await engine.call('hosts.list')).map((host) => host.most)
+  await expect.poll(most).toEqual([6])
   offset += 35 * 60_000
   await engine.call('network.changed', { reason: 'wake' })
-  await expect.poll(holds).toBe('calls')
+  await expect.poll(most).toEqual([2])
 })
