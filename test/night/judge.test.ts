@@ -5,9 +5,11 @@ import { isGood, judge } from './judge.ts'
 import { type Morning, spendNight } from './night.ts'
 import type { NightPlan } from './night-plan.ts'
 import { planNight } from './scenarios.ts'
-import { FILES, HOURS, PATIENCE_MS } from './spent.ts'
+import { FILES, PATIENCE_MS } from './spent.ts'
 
 const MINUTE = 60_000
+/** Long enough for all that happens in it. */
+const HOURS = 4
 
 /** A calm night with whatever a report may have to tell. */
 function eventful(): NightPlan {

@@ -29,7 +29,7 @@ it.each([
 it(
   'a seed repeats its night to the last request',
   async () => {
-    const night = async () => judge(await spendNight(planNight('mix', 7, 20, HOURS)))
+    const night = async () => judge(await spendNight(planNight('mix', 7, 12, HOURS)))
     const [first, second] = [await night(), await night()]
     expect({ ...second, realSeconds: 0 }).toEqual({ ...first, realSeconds: 0 })
   },

@@ -6,7 +6,7 @@ import { planNight, type Scenario } from './scenarios.ts'
 
 export const FILES = 30
 /** How long a window is open, where the scenario does not say. */
-export const HOURS = 4
+export const HOURS = 3
 /** A limit for what hangs: a night takes seconds of a machine that has nothing else to do. */
 export const PATIENCE_MS = 120_000
 
