@@ -148,8 +148,14 @@ test('what queues are doing is not worked out anew for each download that change
   const { engine } = await open(60)
   const [first, ...others] = await engine.handlers['queues.list'](undefined)
   const closed = { ...first!, hold: 'window', changesAt: Date.now() + 3_600_000 } as const
-  engine.tell('queues.changed', [closed, ...others])
-  await page.locator('[data-queue]', { hasText: /Opens .*\d\d:\d\d/ }).waitFor()
+  const opens = page.locator('[data-queue]', { hasText: /Opens .*\d\d:\d\d/ })
+  // What is told before the window has heard of its queues is lost.
+  await expect
+    .poll(() => {
+      engine.tell('queues.changed', [closed, ...others])
+      return opens.count()
+    })
+    .toBe(1)
   await page.evaluate(() => {
     const { toDateString } = Date.prototype
     Object.assign(window, { asked: 0 })
