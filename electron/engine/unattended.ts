@@ -51,7 +51,11 @@ export class Unattended {
 
   #instead(id: TaskId, host: string, ending: Ending, elsewhere: (ending: Ending) => Ending): Ending {
     if (this.#deps.lease !== null) return elsewhere(ending)
-    if (ending.event.kind === 'failed' && ending.event.error.code === 'forbidden') this.#deps.hosts.forbade(host, id)
+    if (ending.event.kind === 'failed' && ending.event.error.code === 'forbidden') {
+      // Of the host that said so: the link's own may only have led there, and to others that hand out everything.
+      const { host: answered } = ending.event.error.params
+      this.#deps.hosts.forbade(typeof answered === 'string' ? answered : host, id)
+    }
     return this.#withoutNetwork(id, host, ending) ?? this.#onceMore(id, host, elsewhere(ending))
   }
 

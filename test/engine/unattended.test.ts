@@ -206,6 +206,22 @@ it('a file that changed while nobody answered is fetched under another name, and
   expect(rows).toHaveLength(2)
 })
 
+it('a host whose links lead to one that forbids is not left alone for it: what it leads to elsewhere comes', () =>
+  withServers(3, async ([links, forbids, gives]) => {
+    await using engine = await startEngine({ settings: { secondChances: 0 } })
+    for (let n = 0; n < 7; n++) {
+      links!.fault(`/${n}.bin`, () => faults.redirect(forbids!.url(`/${n}.bin`)))
+      forbids!.fault(`/${n}.bin`, () => faults.status(403))
+      const id = await engine.add(links!.url(`/${n}.bin`), { retries: 0 })
+      const left = await engine.until(id, 'failed', 'waiting')
+      // From the fifth on it is the host that forbids which is left alone.
+      expect(left.error).toMatchObject({ params: { host: new URL(forbids!.origin).host } })
+    }
+    gives!.add('/good.bin', { size: SIZE, seed: 7 })
+    links!.fault('/good.bin', () => faults.redirect(gives!.url('/good.bin')))
+    await isDone(engine, await engine.add(links!.url('/good.bin')), 7)
+  }))
+
 it.each([401, 403, 404, 410])(
   'a link that expired overnight (%i) is resolved again through its original',
   async (code) => {
