@@ -1,5 +1,5 @@
 /** A labelled control with its hint and its problem, tied together for screen readers. */
-import { type ReactNode, useId } from 'react'
+import { type ReactNode, type Ref, useId } from 'react'
 
 export interface ControlProps {
   id: string
@@ -38,6 +38,35 @@ export function Field(props: {
         </p>
       )}
     </div>
+  )
+}
+
+/** One of a few, each with what it is called. */
+export function SelectField<V extends string | number>(props: {
+  label: string
+  value: V
+  options: readonly (readonly [V, string])[]
+  selectRef?: Ref<HTMLSelectElement>
+  onChange: (value: V) => void
+}) {
+  return (
+    <Field label={props.label}>
+      {(control) => (
+        <select
+          {...control}
+          ref={props.selectRef}
+          className="input select"
+          value={props.value}
+          onChange={(event) => props.onChange(props.options[event.target.selectedIndex]![0])}
+        >
+          {props.options.map(([value, label]) => (
+            <option key={value} value={value}>
+              {label}
+            </option>
+          ))}
+        </select>
+      )}
+    </Field>
   )
 }
 

@@ -12,7 +12,7 @@ import { taskList, useSettings } from '../../session.ts'
 import { useQueues } from '../../stores/queues.ts'
 import { type AddDraft, closeDialog, EMPTY_ACCESS, useWindow } from '../../stores/window.ts'
 import { Dialog } from '../../ui/dialog.tsx'
-import { Field, FolderInput } from '../../ui/field.tsx'
+import { Field, FolderInput, SelectField } from '../../ui/field.tsx'
 import { Icon } from '../../ui/icon.tsx'
 import { useNow } from '../../ui/use-now.ts'
 import { StartField } from '../schedule/start-field.tsx'
@@ -186,22 +186,12 @@ export function AddDialog() {
       </Field>
       <div className="field-columns">
         {queues.length > 1 && (
-          <Field label={t('detail.queue')}>
-            {(control) => (
-              <select
-                {...control}
-                className="input select"
-                value={queueId}
-                onChange={(event) => set({ queueId: Number(event.target.value) })}
-              >
-                {queues.map(({ id, name }) => (
-                  <option key={id} value={id}>
-                    {name}
-                  </option>
-                ))}
-              </select>
-            )}
-          </Field>
+          <SelectField
+            label={t('detail.queue')}
+            value={queueId}
+            options={queues.map(({ id, name }) => [id, name])}
+            onChange={(id) => set({ queueId: id })}
+          />
         )}
         <StartField
           label={t('start.label')}

@@ -3,14 +3,14 @@ import { useRef, useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import { formatCount } from '../../../shared/format.ts'
 import type { QueueId, Selection } from '../../../shared/schemas.ts'
-import { tellError } from '../../actions.ts'
 import { editTasks } from '../../queue-actions.ts'
 import { useQueues } from '../../stores/queues.ts'
-import { closeDialog, START_CHOICES, type StartChoice } from '../../stores/window.ts'
+import { START_CHOICES, type StartChoice } from '../../stores/window.ts'
 import { Dialog } from '../../ui/dialog.tsx'
-import { Field } from '../../ui/field.tsx'
+import { SelectField } from '../../ui/field.tsx'
 import { toasts } from '../../ui/toasts.tsx'
 import { useNow } from '../../ui/use-now.ts'
+import { useSaving } from '../../use-saving.ts'
 import { StartField } from '../schedule/start-field.tsx'
 import { readStart } from '../schedule/start-time.ts'
 
@@ -24,7 +24,7 @@ export function EditDialog(props: { selection: Selection; count: number; name: s
   const [time, setTime] = useState('23:00')
   const [queueId, setQueueId] = useState<QueueId | null>(null)
   const [place, setPlace] = useState<(typeof PLACES)[number]>('stay')
-  const [busy, setBusy] = useState(false)
+  const [busy, save] = useSaving()
   const first = useRef<HTMLSelectElement>(null)
   const read = readStart(time, useNow())
   const isWrong = choice === 'at' && 'problem' in read
@@ -32,8 +32,7 @@ export function EditDialog(props: { selection: Selection; count: number; name: s
 
   const submit = async (): Promise<void> => {
     if (isWrong || isSame) return
-    setBusy(true)
-    try {
+    await save(async () => {
       const changed = await editTasks(selection, {
         ...(choice === 'queue' && { start: null }),
         ...(choice === 'force' && { start: 'force' as const }),
@@ -42,11 +41,7 @@ export function EditDialog(props: { selection: Selection; count: number; name: s
         ...(place !== 'stay' && { place }),
       })
       toasts.add({ title: t('edit.changed', { count: changed, formatted: formatCount(changed) }) })
-      closeDialog()
-    } catch (error) {
-      tellError(error)
-      setBusy(false)
-    }
+    })
   }
 
   return (
@@ -61,61 +56,30 @@ export function EditDialog(props: { selection: Selection; count: number; name: s
       onSubmit={submit}
     >
       <div className="field-columns">
-        <Field label={t('start.label')}>
-          {(control) => (
-            <select
-              {...control}
-              ref={first}
-              className="input select"
-              value={choice}
-              onChange={(event) => setChoice(event.target.value as StartChoice)}
-            >
-              {START_CHOICES.map((value) => (
-                <option key={value} value={value}>
-                  {t(`edit.starts.${value}`)}
-                </option>
-              ))}
-            </select>
-          )}
-        </Field>
+        <SelectField
+          label={t('start.label')}
+          value={choice}
+          options={START_CHOICES.map((value) => [value, t(`edit.starts.${value}`)])}
+          selectRef={first}
+          onChange={setChoice}
+        />
         {choice === 'at' && (
           <StartField label={t('edit.time')} value={time} placeholder={t('start.queue')} onChange={setTime} />
         )}
         {queues.length > 1 && (
-          <Field label={t('detail.queue')}>
-            {(control) => (
-              <select
-                {...control}
-                className="input select"
-                value={queueId ?? ''}
-                onChange={(event) => setQueueId(Number(event.target.value) || null)}
-              >
-                <option value="">{t('edit.stay')}</option>
-                {queues.map((queue) => (
-                  <option key={queue.id} value={queue.id}>
-                    {queue.name}
-                  </option>
-                ))}
-              </select>
-            )}
-          </Field>
+          <SelectField<QueueId | ''>
+            label={t('detail.queue')}
+            value={queueId ?? ''}
+            options={[['', t('edit.stay')], ...queues.map((queue) => [queue.id, queue.name] as const)]}
+            onChange={(id) => setQueueId(id || null)}
+          />
         )}
-        <Field label={t('menu.order')}>
-          {(control) => (
-            <select
-              {...control}
-              className="input select"
-              value={place}
-              onChange={(event) => setPlace(event.target.value as (typeof PLACES)[number])}
-            >
-              {PLACES.map((value) => (
-                <option key={value} value={value}>
-                  {t(`edit.places.${value}`)}
-                </option>
-              ))}
-            </select>
-          )}
-        </Field>
+        <SelectField
+          label={t('menu.order')}
+          value={place}
+          options={PLACES.map((value) => [value, t(`edit.places.${value}`)])}
+          onChange={setPlace}
+        />
       </div>
     </Dialog>
   )

@@ -3,23 +3,18 @@ import { useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import { formatCount } from '../../../shared/format.ts'
 import type { Selection } from '../../../shared/schemas.ts'
-import { remove, tellError } from '../../actions.ts'
-import { closeDialog } from '../../stores/window.ts'
+import { remove } from '../../actions.ts'
 import { Dialog } from '../../ui/dialog.tsx'
+import { useSaving } from '../../use-saving.ts'
 
 export function RemoveDialog({ selection, count, name }: { selection: Selection; count: number; name: string | null }) {
   const { t } = useTranslation()
   const [deleteFiles, setDeleteFiles] = useState(false)
-  const [busy, setBusy] = useState(false)
+  const [busy, save] = useSaving()
   const submit = async (): Promise<void> => {
-    setBusy(true)
-    try {
+    await save(async () => {
       await remove(selection, deleteFiles)
-      closeDialog()
-    } catch (error) {
-      tellError(error)
-      setBusy(false)
-    }
+    })
   }
   return (
     <Dialog

@@ -2,13 +2,12 @@
 import { useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import { PROFILE_NAMES, type ProfileName, type ProfilesView } from '../../../shared/profiles.ts'
-import { tellError } from '../../actions.ts'
 import { call } from '../../session.ts'
 import { useProfiles } from '../../stores/profiles.ts'
-import { closeDialog } from '../../stores/window.ts'
 import { Choice } from '../../ui/choice.tsx'
 import { Dialog } from '../../ui/dialog.tsx'
 import { Field } from '../../ui/field.tsx'
+import { useSaving } from '../../use-saving.ts'
 import { PaintedWeek } from './painted-week.tsx'
 import {
   LIMIT_KINDS,
@@ -31,7 +30,7 @@ function Form({ view }: { view: ProfilesView }) {
   const { t } = useTranslation()
   const [forms, setForms] = useState(() => toProfileForms(view))
   const [name, setName] = useState<ProfileName>(view.current.name)
-  const [busy, setBusy] = useState(false)
+  const [busy, save] = useSaving()
   const storedOf = (one: ProfileName) => view.profiles.find((profile) => profile.name === one)!
   const form = forms[name]
   const { problems } = readProfile(form, storedOf(name))
@@ -46,17 +45,12 @@ function Form({ view }: { view: ProfilesView }) {
       setName(first)
       return
     }
-    setBusy(true)
-    try {
+    await save(async () => {
       for (const one of PROFILE_NAMES) {
         const { patch } = readProfile(forms[one], storedOf(one))
         if (Object.keys(patch).length > 0) await call('profiles.set', { name: one, patch })
       }
-      closeDialog()
-    } catch (error) {
-      tellError(error)
-      setBusy(false)
-    }
+    })
   }
 
   const number = (key: ProfileNumber) => (

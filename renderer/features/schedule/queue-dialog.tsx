@@ -3,13 +3,12 @@ import { type Dispatch, type SetStateAction, useRef, useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import type { QueueView } from '../../../shared/queues.ts'
 import { DEFAULT_QUEUE_ID, type QueueId } from '../../../shared/schemas.ts'
-import { tellError } from '../../actions.ts'
 import { removeQueue } from '../../queue-actions.ts'
 import { call } from '../../session.ts'
 import { useQueues } from '../../stores/queues.ts'
-import { closeDialog } from '../../stores/window.ts'
 import { Dialog } from '../../ui/dialog.tsx'
 import { Field, FolderInput } from '../../ui/field.tsx'
+import { useSaving } from '../../use-saving.ts'
 import {
   NUMBERS,
   type NumberKey,
@@ -43,7 +42,7 @@ function Form(props: { opened: QueueView | null; isGone: boolean; others: readon
   const stored = isGone ? null : opened
   const { t } = useTranslation()
   const [form, setForm]: [QueueForm, Dispatch<SetStateAction<QueueForm>>] = useState(() => toQueueForm(opened))
-  const [busy, setBusy] = useState(false)
+  const [busy, save] = useSaving()
   const [tried, setTried] = useState(false)
   const nameRef = useRef<HTMLInputElement>(null)
   const { patch, problems, hasProblems } = readQueueForm(form, stored, others)
@@ -53,14 +52,9 @@ function Form(props: { opened: QueueView | null; isGone: boolean; others: readon
   const submit = async (): Promise<void> => {
     setTried(true)
     if (hasProblems) return
-    setBusy(true)
-    try {
+    await save(async () => {
       await (stored ? call('queues.update', { id: stored.id, patch }) : call('queues.add', patch))
-      closeDialog()
-    } catch (error) {
-      tellError(error)
-      setBusy(false)
-    }
+    })
   }
 
   const number = (key: NumberKey, hint?: string) => (
@@ -145,17 +139,12 @@ function Form(props: { opened: QueueView | null; isGone: boolean; others: readon
 /** Its downloads stay: it only asks because the windows and rules of the queue are gone with it. */
 export function RemoveQueueDialog({ id, name }: { id: QueueId; name: string }) {
   const { t } = useTranslation()
-  const [busy, setBusy] = useState(false)
+  const [busy, save] = useSaving()
   const toDefault = useQueues((state) => state.queues?.find((queue) => queue.id === DEFAULT_QUEUE_ID)?.name ?? '')
   const submit = async (): Promise<void> => {
-    setBusy(true)
-    try {
+    await save(async () => {
       await removeQueue(id, name)
-      closeDialog()
-    } catch (error) {
-      tellError(error)
-      setBusy(false)
-    }
+    })
   }
   return (
     <Dialog

@@ -4,14 +4,14 @@ import { useTranslation } from 'react-i18next'
 import { MISSED } from '../../../shared/queues.ts'
 import type { RepeatId, RepeatView } from '../../../shared/repeats.ts'
 import { DEFAULT_QUEUE_ID } from '../../../shared/schemas.ts'
-import { tellError } from '../../actions.ts'
 import { call, useSettings } from '../../session.ts'
 import { useQueues } from '../../stores/queues.ts'
 import { useRepeats } from '../../stores/repeats.ts'
-import { closeDialog, EMPTY_ACCESS, useWindow } from '../../stores/window.ts'
+import { EMPTY_ACCESS, useWindow } from '../../stores/window.ts'
 import { Dialog } from '../../ui/dialog.tsx'
-import { type ControlProps, Field, FolderInput } from '../../ui/field.tsx'
+import { type ControlProps, Field, FolderInput, SelectField } from '../../ui/field.tsx'
 import { toasts } from '../../ui/toasts.tsx'
+import { useSaving } from '../../use-saving.ts'
 import { MOST_KEPT, type RepeatForm, type RepeatSeed, readRepeatForm, toRepeatForm } from './repeat-form.ts'
 
 export function RepeatDialog(props: { id: RepeatId | null; seed: RepeatSeed | null; fromAdd: boolean }) {
@@ -31,7 +31,7 @@ function Form(props: { opened: RepeatView | null; isGone: boolean; seed: RepeatS
   const queues = useQueues((state) => state.queues) ?? []
   const settings = useSettings((state) => state.settings)
   const [form, setForm] = useState(() => toRepeatForm(opened, seed))
-  const [busy, setBusy] = useState(false)
+  const [busy, save] = useSaving()
   const [tried, setTried] = useState(false)
   const urlRef = useRef<HTMLInputElement>(null)
   const whenRef = useRef<HTMLInputElement>(null)
@@ -45,19 +45,14 @@ function Form(props: { opened: RepeatView | null; isGone: boolean; seed: RepeatS
   const submit = async (): Promise<void> => {
     setTried(true)
     if (hasProblems) return
-    setBusy(true)
-    try {
+    await save(async () => {
       if (stored) await call('repeats.update', { id: stored.id, patch })
       else {
         await call('repeats.add', { ...said, ...(seed && { options: seed.options }) })
         toasts.add({ title: t('repeats.added') })
       }
       if (fromAdd) useWindow.setState(({ addDraft }) => ({ addDraft: { ...addDraft, links: '', ...EMPTY_ACCESS } }))
-      closeDialog()
-    } catch (error) {
-      tellError(error)
-      setBusy(false)
-    }
+    })
   }
 
   const text =
@@ -136,39 +131,19 @@ function Form(props: { opened: RepeatView | null; isGone: boolean; seed: RepeatS
             />
           )}
         </Field>
-        <Field label={t('repeats.missed')}>
-          {(control) => (
-            <select
-              {...control}
-              className="input select"
-              value={form.missed}
-              onChange={(event) => set({ missed: event.target.value as RepeatForm['missed'] })}
-            >
-              {MISSED.map((value) => (
-                <option key={value} value={value}>
-                  {t(`queue.missedOptions.${value}`)}
-                </option>
-              ))}
-            </select>
-          )}
-        </Field>
+        <SelectField
+          label={t('repeats.missed')}
+          value={form.missed}
+          options={MISSED.map((value) => [value, t(`queue.missedOptions.${value}`)])}
+          onChange={(missed) => set({ missed })}
+        />
         {queues.length > 1 && (
-          <Field label={t('detail.queue')}>
-            {(control) => (
-              <select
-                {...control}
-                className="input select"
-                value={queueId}
-                onChange={(event) => set({ queueId: Number(event.target.value) })}
-              >
-                {queues.map(({ id, name }) => (
-                  <option key={id} value={id}>
-                    {name}
-                  </option>
-                ))}
-              </select>
-            )}
-          </Field>
+          <SelectField
+            label={t('detail.queue')}
+            value={queueId}
+            options={queues.map(({ id, name }) => [id, name])}
+            onChange={(id) => set({ queueId: id })}
+          />
         )}
         <Field label={t('queue.timeZone')} problem={problems.timeZone ? t('queue.timeZoneInvalid') : null}>
           {text('timeZone', t('queue.none.timeZone', { zone: Intl.DateTimeFormat().resolvedOptions().timeZone }))}
@@ -197,16 +172,11 @@ function Form(props: { opened: RepeatView | null; isGone: boolean; seed: RepeatS
 /** What it brought stays: it only asks because its times and its name are gone with it. */
 export function RemoveRepeatDialog({ id, name }: { id: RepeatId; name: string }) {
   const { t } = useTranslation()
-  const [busy, setBusy] = useState(false)
+  const [busy, save] = useSaving()
   const submit = async (): Promise<void> => {
-    setBusy(true)
-    try {
+    await save(async () => {
       await call('repeats.remove', { id })
-      closeDialog()
-    } catch (error) {
-      tellError(error)
-      setBusy(false)
-    }
+    })
   }
   return (
     <Dialog

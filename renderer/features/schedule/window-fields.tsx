@@ -2,7 +2,7 @@
 import { useTranslation } from 'react-i18next'
 import { MISSED } from '../../../shared/queues.ts'
 import { Choice } from '../../ui/choice.tsx'
-import { Field } from '../../ui/field.tsx'
+import { Field, SelectField } from '../../ui/field.tsx'
 import { PaintedWeek } from './painted-week.tsx'
 import type { PartProps } from './queue-dialog.tsx'
 import { readWindows } from './queue-form.ts'
@@ -117,22 +117,12 @@ export function WindowFields({ form, set, problems }: PartProps) {
           </Field>
         )}
         {form.scheduled && (
-          <Field label={t('queue.missed')}>
-            {(control) => (
-              <select
-                {...control}
-                className="input select"
-                value={form.missed}
-                onChange={(event) => set({ missed: event.target.value as typeof form.missed })}
-              >
-                {MISSED.map((value) => (
-                  <option key={value} value={value}>
-                    {t(`queue.missedOptions.${value}`)}
-                  </option>
-                ))}
-              </select>
-            )}
-          </Field>
+          <SelectField
+            label={t('queue.missed')}
+            value={form.missed}
+            options={MISSED.map((value) => [value, t(`queue.missedOptions.${value}`)])}
+            onChange={(missed) => set({ missed })}
+          />
         )}
       </div>
     </fieldset>

@@ -2,7 +2,7 @@
 import { useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import { ON_BATTERY } from '../../../shared/unattended.ts'
-import { Field } from '../../ui/field.tsx'
+import { SelectField } from '../../ui/field.tsx'
 import { ActionFields } from '../schedule/queue-lists.tsx'
 import type { NumberField, OptionalField, SettingsForm } from './settings-form.ts'
 
@@ -28,22 +28,12 @@ export function AwayFields({ form, set, number, wrongActions }: AwayProps) {
           {t('settings.inhibitSleep')}
         </label>
         <div className="field-columns">
-          <Field label={t('settings.onBattery')}>
-            {(control) => (
-              <select
-                {...control}
-                className="input select"
-                value={form.onBattery}
-                onChange={(event) => set({ onBattery: event.target.value as SettingsForm['onBattery'] })}
-              >
-                {ON_BATTERY.map((value) => (
-                  <option key={value} value={value}>
-                    {t(`settings.onBatteryOptions.${value}`)}
-                  </option>
-                ))}
-              </select>
-            )}
-          </Field>
+          <SelectField
+            label={t('settings.onBattery')}
+            value={form.onBattery}
+            options={ON_BATTERY.map((value) => [value, t(`settings.onBatteryOptions.${value}`)])}
+            onChange={(onBattery) => set({ onBattery })}
+          />
           {form.onBattery === 'limit' && number('batteryLimitBytesPerSecond', t('settings.limitUnit'))}
           {number('secondChances', undefined, t('settings.secondChancesHint'))}
           {number('secondChanceMinutes', t('settings.minutes'))}

@@ -10,12 +10,11 @@ import {
   type Settings,
   WHEN_CLOSED,
 } from '../../../shared/schemas.ts'
-import { tellError } from '../../actions.ts'
 import { call, useConnection, useSettings } from '../../session.ts'
-import { closeDialog } from '../../stores/window.ts'
 import { Dialog } from '../../ui/dialog.tsx'
-import { type ControlProps, Field, FolderInput } from '../../ui/field.tsx'
+import { type ControlProps, Field, FolderInput, SelectField } from '../../ui/field.tsx'
 import { toasts } from '../../ui/toasts.tsx'
+import { useSaving } from '../../use-saving.ts'
 import { AwayFields } from './away-fields.tsx'
 import { RuleFields } from './limits-fields.tsx'
 import {
@@ -40,7 +39,7 @@ export function SettingsDialog() {
 function Form({ settings }: { settings: Settings }) {
   const { t } = useTranslation()
   const [form, setForm] = useState(() => toForm(settings))
-  const [busy, setBusy] = useState(false)
+  const [busy, save] = useSaving()
   const about = useConnection((state) => (state.status.kind === 'open' ? state.status.info : null))
   const { patch, problems, wrongActions } = readForm(form, settings)
   const set = (change: Partial<SettingsForm>): void => setForm((before) => ({ ...before, ...change }))
@@ -49,16 +48,11 @@ function Form({ settings }: { settings: Settings }) {
 
   const submit = async (): Promise<void> => {
     if (hasProblems) return
-    setBusy(true)
-    try {
+    await save(async () => {
       const changed = Object.keys(patch).length > 0
       if (changed) await call('settings.set', patch)
       if ((await limits.save()) || changed) toasts.add({ title: t('settings.saved') })
-      closeDialog()
-    } catch (error) {
-      tellError(error)
-      setBusy(false)
-    }
+    })
   }
 
   const problemOf = (key: keyof SettingsForm): string | null => {
@@ -118,13 +112,13 @@ function Form({ settings }: { settings: Settings }) {
           )}
         </Field>
         <div className="field-columns">
-          <Choice
+          <SelectField
             label={t('settings.onConflict')}
             value={form.onConflict}
             options={ON_CONFLICT.map((value) => [value, t(`settings.onConflictOptions.${value}`)])}
             onChange={(onConflict) => set({ onConflict })}
           />
-          <Choice
+          <SelectField
             label={t('settings.durability')}
             value={form.durability}
             options={DURABILITY.map((value) => [value, t(`settings.durabilityOptions.${value}`)])}
@@ -149,7 +143,7 @@ function Form({ settings }: { settings: Settings }) {
         </Field>
         <div className="field-columns">
           {number('keepFreeBytes', t('settings.mebibytes'), t('settings.keepFreeBytesHint'))}
-          <Choice
+          <SelectField
             label={t('settings.preallocate')}
             value={form.preallocate}
             options={PREALLOCATE.map((value) => [value, t(`settings.preallocateOptions.${value}`)])}
@@ -199,7 +193,7 @@ function Form({ settings }: { settings: Settings }) {
       <fieldset className="settings-group">
         <legend>{t('settings.groups.network')}</legend>
         <div className="field-columns">
-          <Choice
+          <SelectField
             label={t('settings.proxyChoice')}
             value={form.proxyChoice}
             options={PROXY_CHOICES.map((value) => [value, t(`settings.proxyOptions.${value}`)])}
@@ -235,7 +229,7 @@ function Form({ settings }: { settings: Settings }) {
       <fieldset className="settings-group">
         <legend>{t('settings.groups.trouble')}</legend>
         <div className="field-columns">
-          <Choice
+          <SelectField
             label={t('settings.onChange')}
             value={form.onChange}
             options={ON_CHANGE.map((value) => [value, t(`settings.onChangeOptions.${value}`)])}
@@ -251,13 +245,13 @@ function Form({ settings }: { settings: Settings }) {
       <fieldset className="settings-group">
         <legend>{t('settings.groups.night')}</legend>
         <div className="field-columns">
-          <Choice
+          <SelectField
             label={t('settings.deadlineOrder')}
             value={form.deadlineOrder}
             options={DEADLINE_ORDERS.map((value) => [value, t(`settings.deadlineOrderOptions.${value}`)])}
             onChange={(deadlineOrder) => set({ deadlineOrder })}
           />
-          <Choice
+          <SelectField
             label={t('settings.reports')}
             value={form.reports}
             options={REPORT_TIMES.map((value) => [value, t(`settings.reportsOptions.${value}`)])}
@@ -290,14 +284,14 @@ function Form({ settings }: { settings: Settings }) {
       <fieldset className="settings-group">
         <legend>{t('settings.groups.look')}</legend>
         <div className="field-columns">
-          <Choice
+          <SelectField
             label={t('settings.theme')}
             value={form.theme}
             options={THEMES.map((value) => [value, t(`settings.themeOptions.${value}`)])}
             onChange={(theme) => set({ theme })}
           />
           {window.nighthaul && (
-            <Choice
+            <SelectField
               label={t('settings.whenClosed')}
               value={form.whenClosed}
               options={WHEN_CLOSED.map((value) => [value, t(`settings.whenClosedOptions.${value}`)])}
@@ -313,31 +307,5 @@ function Form({ settings }: { settings: Settings }) {
         </p>
       )}
     </Dialog>
-  )
-}
-
-function Choice<V extends string>(props: {
-  label: string
-  value: V
-  options: readonly (readonly [V, string])[]
-  onChange: (value: V) => void
-}) {
-  return (
-    <Field label={props.label}>
-      {(control) => (
-        <select
-          {...control}
-          className="input select"
-          value={props.value}
-          onChange={(event) => props.onChange(event.target.value as V)}
-        >
-          {props.options.map(([value, label]) => (
-            <option key={value} value={value}>
-              {label}
-            </option>
-          ))}
-        </select>
-      )}
-    </Field>
   )
 }
