@@ -5,6 +5,7 @@ import type { Worker } from './assignment.ts'
 import { ByteHistory } from './byte-history.ts'
 import type { HostController, Slot } from './host-controller.ts'
 import type { LaneTransfer } from './lane/lane.ts'
+import type { Phase } from './measured-rates.ts'
 import { SpeedMeter } from './metrics.ts'
 import type { EngineDeps } from './ports.ts'
 import type { Progress } from './progress.ts'
@@ -34,6 +35,8 @@ export interface Connection {
   history: ByteHistory
   /** when its request was sent */
   askedAtMs: number
+  /** it was: before that it waits for its turn at the host */
+  hadTurn: boolean
   /** when its body began; null: not yet */
   answeredAtMs: number | null
   /** when its first body ever began */
@@ -84,6 +87,7 @@ export function createConnection(slot: Slot | null, host: string, nowMs: number)
     meter: new SpeedMeter(nowMs),
     history: new ByteHistory(nowMs),
     askedAtMs: nowMs,
+    hadTurn: false,
     answeredAtMs: null,
     deliversSinceMs: null,
     abort: new AbortController(),
@@ -108,10 +112,24 @@ export function segmentOf({ segment, racesFor }: Connection): number {
   return (segment ?? racesFor)!
 }
 
+/** Its turn at the host came, and its request is sent. */
+export function asks(connection: Connection, nowMs: number): void {
+  connection.askedAtMs = nowMs
+  connection.hadTurn = true
+}
+
+/** What a download with these connections does. */
+export function phaseOf(connections: Iterable<Connection>): Phase {
+  const all = [...connections]
+  if (all.some(({ transfer }) => transfer !== null)) return 'reads'
+  return all.some(({ hadTurn }) => hadTurn) ? 'asks' : 'waits'
+}
+
 /** It turns to another request. */
 export function begins(connection: Connection, nowMs: number): void {
   connection.meter = new SpeedMeter(nowMs)
   connection.askedAtMs = nowMs
+  connection.hadTurn = false
   connection.answeredAtMs = null
   connection.proven = false
 }

@@ -86,7 +86,7 @@ export class Deadlines {
         .filter(({ closing }) => !closing)
         .map((run) => ({
           host: this.#deps.targetOf(run.host),
-          bytesPerSecond: run.download.bytesPerSecond,
+          phase: run.download.phase,
           limited: this.#isLimited(run),
         })),
     )

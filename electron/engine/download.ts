@@ -7,7 +7,7 @@ import { dirname } from 'node:path'
 import type { BlockChecksum, TaskCheckpoint, TaskRecord } from '../../shared/records.ts'
 import type { SegmentView, TaskOptions } from '../../shared/schemas.ts'
 import type { StrategyReason } from '../../shared/strategy.ts'
-import { type Connection, liveViews, STOPPED, segmentOf } from './connection.ts'
+import { asks, type Connection, liveViews, phaseOf, STOPPED, segmentOf } from './connection.ts'
 import { Connections } from './connections.ts'
 import { toDiskError } from './disk-errors.ts'
 import type { DownloadContext, DownloadOutcome } from './download-context.ts'
@@ -85,6 +85,10 @@ export class Download {
 
   get openConnections(): number {
     return this.#connections.size
+  }
+
+  get phase() {
+    return phaseOf(this.#connections)
   }
 
   /** why it is fetched the way it is, the weightiest reason first */
@@ -261,7 +265,7 @@ export class Download {
   async #pace(connection: Connection, host: string): Promise<void> {
     await this.#moveSlot(connection, host)
     await this.#context.hosts.turn(host, connection.abort.signal)
-    connection.askedAtMs = this.#context.clock.monotonic()
+    asks(connection, this.#context.clock.monotonic())
   }
 
   /** What is here came from another URL: it is compared with this one before anything is added. */
@@ -366,13 +370,9 @@ export class Download {
 
   /** Ladder step 5: the whole file comes again; compare what is here, write what is not. */
   async #compareWhole(reply: LaneReply, connection: Connection): Promise<void> {
+    const { segments } = this.#progress
     const transfer = reply.compare(
-      {
-        part: this.#place!.part,
-        segments: this.#progress.segments,
-        size: this.#remote.size,
-        buckets: connection.draw!.buckets,
-      },
+      { part: this.#place!.part, segments, size: this.#remote.size, buckets: connection.draw!.buckets },
       {
         advanced: (start, position) => {
           connection.segment = start

@@ -138,6 +138,7 @@ export function createEngine(deps: EngineDeps): EngineApi {
     isKept: () => settings.journalDays > 0,
     queueOf: (id) => queues.resolve(id),
   })
+  const rates = new MeasuredRates(deps)
   const journalWatch = new JournalWatch({
     ...{ store, clock, journal, queues, version: deps.version },
     hosts: () => hosts.controller.states(),
@@ -200,8 +201,9 @@ export function createEngine(deps: EngineDeps): EngineApi {
     heard: (...what) => machine.heard(...what),
     add: (input) => void handlers['tasks.add'](input),
     journal,
-    received: (queueId, bytes) => {
+    received: (queueId, bytes, host) => {
       history.add(bytes)
+      if (deps.lease === null) rates.received(admission.targetOf(host), bytes)
       statistics.received(bytes)
       if (settings.journalDays > 0) journalWatch.received(queueId, bytes)
     },
@@ -253,7 +255,7 @@ export function createEngine(deps: EngineDeps): EngineApi {
     ...{ store, clock, logger, lane, hosts: hosts.controller, learned: () => deadlines.touched() },
   })
   const deadlines: Deadlines = new Deadlines({
-    ...{ store, clock, queues, hosts, runner, notices, rates: new MeasuredRates(deps) },
+    ...{ store, clock, queues, hosts, runner, notices, rates },
     ...(deps.stopwatch && { stopwatch: deps.stopwatch }),
     settings: () => settings,
     ahead: (now, until) =>

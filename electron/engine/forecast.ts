@@ -38,7 +38,7 @@ export interface PlannedQueue extends Omit<Contender, 'running'> {
 export interface PlannedHost {
   /** downloads at once */
   downloads: number
-  /** Infinity: as much as the line brings */
+  /** Infinity: as much as the line brings; 0: it does not answer, and is given up for others after a while */
   bytesPerSecond: number
   /** epoch ms before which it is left alone */
   quietUntil: number
@@ -115,6 +115,8 @@ interface Lane {
   deadlineSeen: boolean
 }
 
+/** What nobody answers holds its place so long. */
+const PATIENCE_MS = 30_000
 /** A work span goes on over breaks shorter than this. */
 const BREAK_MS = 60_000
 
@@ -132,6 +134,8 @@ class Player {
   readonly #later: Job[] = []
   readonly #quiets: number[]
   #running: Job[] = []
+  /** at hosts that do not answer; when they might, nobody knows */
+  readonly #givenUp: Job[] = []
   #step = 0
   #now: number
 
@@ -295,9 +299,10 @@ class Player {
   /** The moment at which something changes next. */
   #next(): number {
     let next = this.#plan.steps[this.#step + 1]?.from ?? Infinity
-    for (const { readyAt, leftBytes, bytesPerSecond } of this.#running) {
+    for (const { task, readyAt, leftBytes, bytesPerSecond } of this.#running) {
       if (readyAt > this.#now) next = Math.min(next, readyAt)
       else if (bytesPerSecond > 0) next = Math.min(next, this.#now + (leftBytes / bytesPerSecond) * 1000)
+      else if (this.#isMute(task.host)) next = Math.min(next, readyAt + PATIENCE_MS)
     }
     next = Math.min(next, this.#later.at(-1)?.task.notBefore ?? Infinity, this.#quiets.at(-1) ?? Infinity)
     let unfinished = this.#running.length > 0
@@ -324,6 +329,7 @@ class Player {
     }
     for (const [lane, got] of bytes) addWork(lane.outcome.work, this.#now, to, got)
     this.#now = to
+    this.#giveUp()
     if (ended.length === 0) return
     this.#running = this.#running.filter((job) => !ended.includes(job))
     for (const job of ended) {
@@ -337,12 +343,26 @@ class Player {
     }
   }
 
+  #isMute(host: string): boolean {
+    return this.#host(host).planned.bytesPerSecond === 0
+  }
+
+  #giveUp(): void {
+    const vain = this.#running.filter(
+      ({ task, readyAt }) => this.#isMute(task.host) && readyAt + PATIENCE_MS <= this.#now,
+    )
+    if (vain.length === 0) return
+    this.#running = this.#running.filter((job) => !vain.includes(job))
+    this.#givenUp.push(...vain)
+    for (const job of vain) this.#leave(job)
+  }
+
   /** What of a queue is there by now, once: at its deadline or at the end. */
   #lookAt(lane: Lane): void {
     if (lane.deadlineSeen) return
     lane.deadlineSeen = true
     const left = new Map<TaskOutcome, number>()
-    for (const { outcome, leftBytes } of [...this.#running, ...this.#later, ...lane.waiting.items])
+    for (const { outcome, leftBytes } of [...this.#running, ...this.#givenUp, ...this.#later, ...lane.waiting.items])
       left.set(outcome, leftBytes)
     lane.planned.tasks.forEach(({ leftBytes, files }, index) => {
       const outcome = lane.outcome.tasks[index]!

@@ -233,7 +233,7 @@ export class Runner {
       forget: () => store.clearProgress(id),
       began: (reply, size) => this.#serverMirrors.heard(task, reply, size),
       received: (bytes) => {
-        this.#deps.received(run.queueId, bytes)
+        this.#deps.received(run.queueId, bytes, run.host)
         this.#deps.unattended.came(run.host)
       },
     })

@@ -256,6 +256,9 @@ function isOpen(states: FileTruth['states'], at: number): boolean {
   return states.some(({ from, to, state }) => from <= at && at < to && OPEN.has(state))
 }
 
+/** Scenarios in which line and hosts bring all the time what they can. */
+const UNTROUBLED: ReadonlySet<string> = new Set(['deadlines', 'clockJumps'])
+
 /** That not all can be done by a time is said at once and acted on; that it can is not denied. */
 function judgeDeadlines(morning: Morning, truth: readonly FileTruth[]): string[] {
   const { plan, report, tasks } = morning
@@ -280,6 +283,12 @@ function judgeDeadlines(morning: Morning, truth: readonly FileTruth[]): string[]
       )
       if (last?.params.outlook === 'misses' && late === 0 && !isTakenBack)
         complaints.push(`all was done in time, and told in the end is: ${last.text}`)
+      // Where nothing else is in the way, only what is not to be had at all may be feared for.
+      const vain = plan.files.filter(({ queue, fate }) => queue === name && fate === 'down').length
+      if (UNTROUBLED.has(plan.scenario))
+        for (const { params, text } of said)
+          if (params.outlook === 'misses' && Number(params.late) > vain)
+            complaints.push(`it can be done but for ${vain}, and told is: ${text}`)
       for (const { file } of own) {
         const at = tasks.get(file.number)?.finishedAt ?? Number.POSITIVE_INFINITY
         if (at > due.at && plan.scenario !== 'mix')

@@ -120,6 +120,20 @@ describe('a forecast', () => {
     expect(found.tasks.map((t) => seconds(t.endsAt)?.toFixed())).toEqual(['10', '20', '61', '10'])
   })
 
+  it('gives up a host that does not answer, so that others have the places', () => {
+    const host = (name: string): PlannedHost => (name === 'down' ? { ...HOST, bytesPerSecond: 0 } : HOST)
+    const vain = [1, 2, 3].map((id) => task(id, MB, { host: 'down', running: id < 3 }))
+    const several = task(0, 4 * MB, { host: 'down', files: 4 })
+    const tasks = [...vain, several, task(5, 10 * MB)]
+    const found = forecast(plan([queue(1, tasks, { deadline: NOW + HOUR })], { host })).get(1)!
+    expect(found.endsAt).toBeNull()
+    expect(found.tasks.map(({ endsAt }) => seconds(endsAt))).toEqual([null, null, null, null, 70])
+    expect(found.tasks.map(({ bytesInTime, filesInTime }) => [bytesInTime, filesInTime])).toEqual([
+      ...[...vain, several].map(() => [0, 0]),
+      [10 * MB, 1],
+    ])
+  })
+
   it('heeds starts, forced downloads, limits and what changes with the hour', () => {
     const later = task(2, MB, { notBefore: NOW + 50_000 })
     const forced = task(3, MB, { forced: true, limitBytesPerSecond: MB / 10 })
