@@ -100,10 +100,15 @@ export async function lastWindowClosed(deps: ClosingDeps): Promise<void> {
   else if (platform !== 'darwin') tellOnce(pending, deps)
 }
 
-function tellOnce(pending: Pending, { toldPath, notify, showWindow }: ClosingDeps): void {
+function tellOnce(pending: Pending, { toldPath, notify, showWindow, logger }: ClosingDeps): void {
   if (existsSync(toldPath)) return
   const notification = notify(stayNotification(pending))
   notification.on('click', showWindow)
   notification.show()
-  writeFileSync(toldPath, '')
+  try {
+    writeFileSync(toldPath, '')
+  } catch (error) {
+    // A full disk, say: it is said again the next time, and the app goes on.
+    logger.warn({ error: String(error) }, 'that the app stays in the tray was said, and could not be noted')
+  }
 }

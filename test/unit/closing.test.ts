@@ -72,6 +72,15 @@ describe('the last window', () => {
     expect(seen).toEqual(['Nighthaul goes on in the tray'])
   })
 
+  test('goes on where it cannot be noted that it was said, and says it again', async () => {
+    const { seen, close } = app(6)
+    await rm(folder, { recursive: true })
+    await close()
+    await close()
+    const words = ['Nighthaul goes on in the tray', 'that the app stays in the tray was said, and could not be noted']
+    expect(seen).toEqual([...words, ...words])
+  })
+
   test('ends the app where nothing is left or counts down, where the settings say so, and where nobody answers', async () => {
     const idle = app(0)
     for (const { id } of await idle.client.call('repeats.list')) await idle.client.call('repeats.remove', { id })
