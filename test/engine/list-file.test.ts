@@ -1,7 +1,6 @@
 /** The list as a file: out of one profile and into another, with progress, without secrets, nothing twice. */
 import { copyFile, mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { fromRuns, toRuns } from '../../electron/engine/list-export.ts'
 import { importFormat, type ListedTask, listFileText } from '../../shared/list-file.ts'
@@ -9,6 +8,7 @@ import { BLOCK_BYTES } from '../../shared/records.ts'
 import { contentBytes } from '../helpers/bytes.ts'
 import { startEngine, type TestEngine } from '../helpers/engine.ts'
 import { faults, startFaultServer } from '../helpers/fault-server.ts'
+import fc from '../helpers/property.ts'
 
 const MIB = 1024 * 1024
 

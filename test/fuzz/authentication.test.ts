@@ -1,9 +1,10 @@
 /** WWW-Authenticate, what answers it, and netrc files: no password in the open, no line break into a request. */
-import fc from 'fast-check'
+
 import { expect } from 'vitest'
 import { parseChallenges } from '../../electron/engine/http/challenges.ts'
 import { digestAuthorization, digestChallenge } from '../../electron/engine/http/digest-auth.ts'
 import { netrcLogin, parseNetrc } from '../../electron/engine/http/netrc.ts'
+import fc from '../helpers/property.ts'
 import { answerOrRefusal, fuzz, headerOf, listOf, nearly, sequence, staysLinear, token } from './fuzz.ts'
 
 const quoted = fc

@@ -1,9 +1,10 @@
 /** Files of checksums, as servers have them and people paste them: a line is one or it is passed over. */
-import fc from 'fast-check'
+
 import { expect } from 'vitest'
 import { sumsLinks } from '../../electron/engine/sums-links.ts'
 import { checksumOf, readChecksumLines } from '../../shared/checksum-lines.ts'
 import { CHECKSUM_ALGORITHMS, DIGEST_BYTES } from '../../shared/integrity.ts'
+import fc from '../helpers/property.ts'
 import { fuzz, listOf, nearly, sequence, staysLinear, token } from './fuzz.ts'
 
 const hex = fc

@@ -1,9 +1,10 @@
 /** Content-Range and the rest of a reply's head: what it says is believed only where it can be true. */
-import fc from 'fast-check'
+
 import { expect } from 'vitest'
 import { parseContentRange, parseReply } from '../../electron/engine/reply.ts'
 import { buildRequest, judgeReply, type KnownFile, learn, rangeHeaders } from '../../electron/engine/resume-ladder.ts'
 import { isErrorCode } from '../../shared/errors.ts'
+import fc from '../helpers/property.ts'
 import { digits, fuzz, headerOf, listOf, sequence, staysLinear, token } from './fuzz.ts'
 
 const span = fc.oneof(

@@ -1,9 +1,10 @@
 /** Cookies: the file that a user gives and what servers set; they go where they belong, and to nobody else. */
-import fc from 'fast-check'
+
 import { expect, it } from 'vitest'
 import { optionsFor } from '../../electron/engine/host-rules.ts'
 import { createTaskCookies, parseNetscapeCookies } from '../../electron/engine/http/cookies.ts'
 import { headersFor } from '../../electron/engine/http/credentials.ts'
+import fc from '../helpers/property.ts'
 import { answerOrRefusal, digits, fuzzAsync, headerOf, listOf, nearly, sequence, staysLinear, token } from './fuzz.ts'
 
 const HOSTS = ['example.com', 'www.example.com', 'evil.test', 'example.com.evil.test', '127.0.0.1', 'com']

@@ -1,8 +1,9 @@
 /** Headers with digests: each that is taken is one, of the right length, and of the whole file. */
-import fc from 'fast-check'
+
 import { expect } from 'vitest'
 import { digestsFrom } from '../../electron/engine/digests.ts'
 import { CHECKSUM_ALGORITHMS, DIGEST_BYTES } from '../../shared/integrity.ts'
+import fc from '../helpers/property.ts'
 import { fuzz, headerOf, listOf, sequence, staysLinear, token } from './fuzz.ts'
 
 const algorithm = fc.constantFrom(

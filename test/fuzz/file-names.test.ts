@@ -1,6 +1,5 @@
 /** Names of files: from Content-Disposition, from links, from users, and whatever else is one by name alone. */
 import { join, resolve } from 'node:path'
-import fc from 'fast-check'
 import { expect, it } from 'vitest'
 import {
   type FilenameSources,
@@ -9,6 +8,7 @@ import {
   numberedName,
   sanitizeFilename,
 } from '../../electron/engine/filename.ts'
+import fc from '../helpers/property.ts'
 import { fuzz, headerOf, listOf, nearly, sequence, staysLinear, token } from './fuzz.ts'
 
 const FOLDER = resolve('/downloads')

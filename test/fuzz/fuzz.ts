@@ -1,13 +1,11 @@
 /**
  * Input that is nearly right: written by a grammar, then damaged. Each input's test states what holds whatever comes.
- * NIGHTHAUL_FUZZ_RUNS=N runs N times as many cases; a failure names its seed and path, which repeat it.
  */
-import fc from 'fast-check'
 import { expect, it } from 'vitest'
 import { isErrorCode, NighthaulError } from '../../shared/errors.ts'
+import fc, { TIMES } from '../helpers/property.ts'
 
 const CASES = 1_000
-const TIMES = Math.max(1, Number(process.env.NIGHTHAUL_FUZZ_RUNS) || 1)
 /** For what hangs, not for what is slow. */
 const LIMIT_MS = 60_000 * TIMES
 

@@ -2,12 +2,12 @@
 import { mkdtempSync, readdirSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
-import fc from 'fast-check'
 import { afterAll, beforeAll, expect } from 'vitest'
 import { parseCurl } from '../../electron/engine/curl-command.ts'
 import { importFormat, ListedHostRule, ListedQueue, ListedSettings, ListedTask } from '../../shared/list-file.ts'
 import { AddItem } from '../../shared/schemas.ts'
 import { realClock, startEngine, type TestEngine } from '../helpers/engine.ts'
+import fc from '../helpers/property.ts'
 import { answerOrRefusal, expectRefusal, fuzz, fuzzAsync, nearly, sequence, staysLinear, token } from './fuzz.ts'
 import { nearlyValue, valueFor } from './json.ts'
 

@@ -1,6 +1,7 @@
 /** Values that nearly fit a zod schema: made from it, then damaged somewhere inside. */
-import fc from 'fast-check'
+
 import { z } from 'zod'
+import fc from '../helpers/property.ts'
 
 interface JsonSchema {
   type?: string

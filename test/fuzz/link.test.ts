@@ -1,9 +1,10 @@
 /** Link headers: a mirror that a server names is a safe address, and there are never too many. */
-import fc from 'fast-check'
+
 import { expect } from 'vitest'
 import { serverLinks } from '../../electron/engine/link-header.ts'
 import { MOST_MIRRORS } from '../../shared/records.ts'
 import { MirrorInput } from '../../shared/schemas.ts'
+import fc from '../helpers/property.ts'
 import { digits, fuzz, headerOf, listOf, sequence, staysLinear, token } from './fuzz.ts'
 
 const target = fc.oneof(

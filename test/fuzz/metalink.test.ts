@@ -1,10 +1,11 @@
 /** Metalink documents from anybody: no entity is expanded, no name leads elsewhere, nothing grows without bound. */
-import fc from 'fast-check'
+
 import { expect, it } from 'vitest'
 import { sanitizeFilename } from '../../electron/engine/filename.ts'
 import { decodeMetalink, isMetalinkName, METALINK_BOUNDS, parseMetalink } from '../../electron/engine/metalink.ts'
 import { DIGEST_BYTES } from '../../shared/integrity.ts'
 import { AddItem } from '../../shared/schemas.ts'
+import fc from '../helpers/property.ts'
 import { answerOrRefusal, digits, fuzz, listOf, nearly, sequence, staysLinear, token } from './fuzz.ts'
 
 const escaped = (text: string) => text.replace(/[<>&"]/g, (character) => `&#${character.codePointAt(0)};`)

@@ -5,12 +5,12 @@
 import { mkdtempSync, readdirSync, realpathSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import fc from 'fast-check'
 import { afterAll, beforeAll, expect } from 'vitest'
 import { ERROR_KINDS, isErrorCode } from '../../shared/errors.ts'
 import type { TaskDetail } from '../../shared/schemas.ts'
 import { startEngine, type TestEngine } from '../helpers/engine.ts'
 import { type FaultServer, faults, startFaultServer } from '../helpers/fault-server.ts'
+import fc from '../helpers/property.ts'
 import { asHeaderValue, digits, fuzzAsync, listOf, nearly, sequence, token } from './fuzz.ts'
 
 const AT_ONCE = 10

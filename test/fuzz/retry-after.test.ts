@@ -1,9 +1,10 @@
 /** Retry-After and HTTP dates: whatever a server asks for, the wait is a number, and it ends. */
-import fc from 'fast-check'
+
 import { expect } from 'vitest'
 import { parseHttpDate, parseReply, parseRetryAfter } from '../../electron/engine/reply.ts'
 import { retryDecision } from '../../electron/engine/retry-policy.ts'
 import { ERROR_KINDS, type ErrorCode } from '../../shared/errors.ts'
+import fc from '../helpers/property.ts'
 import { asHeaderValue, digits, fuzz, headerOf, nearly, sequence, staysLinear } from './fuzz.ts'
 
 const DAY_MS = 24 * 3_600_000

@@ -1,5 +1,5 @@
 /** Links: typed, pasted, listed, redirected to. Only http and https, and no password goes where it was not given. */
-import fc from 'fast-check'
+
 import { expect } from 'vitest'
 import { parseUrl as parseUrlArgument, parseUrlList } from '../../electron/cli/parse.ts'
 import { normalizePattern, optionsFor } from '../../electron/engine/host-rules.ts'
@@ -9,6 +9,7 @@ import { askedAfter, parseUrl, redirectTarget } from '../../electron/engine/http
 import { findLinks, readLinks } from '../../renderer/features/add/links.ts'
 import { HostPattern } from '../../shared/host-schemas.ts'
 import { HttpUrl } from '../../shared/schemas.ts'
+import fc from '../helpers/property.ts'
 import { answerOrRefusal, digits, fuzz, headerOf, listOf, nearly, sequence, staysLinear, token } from './fuzz.ts'
 
 const SECRET = 'kept-to-ourselves'

@@ -2,13 +2,13 @@
 
 import { once } from 'node:events'
 import { type AddressInfo, createConnection, createServer } from 'node:net'
-import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { lineSplitter } from '../../electron/rpc/line-splitter.ts'
 import { serve } from '../../electron/rpc/server.ts'
 import { socketDuplex } from '../../electron/rpc/socket-duplex.ts'
 import { decodeFrame, encodeFrame, MAX_FRAME_BYTES } from '../../shared/frames.ts'
 import { createClient } from '../../shared/rpc-client.ts'
+import fc from '../helpers/property.ts'
 import { TestHub, testContract, testHandlers } from '../helpers/rpc-hub.ts'
 
 describe('the text of a frame', () => {

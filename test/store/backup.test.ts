@@ -1,13 +1,13 @@
 /** Daily backups: consistent, checked, rotated; restored without losing what they replace; gaps filled from them. */
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
-import fc from 'fast-check'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { backUp } from '../../electron/store/backup.ts'
 import { type BackupFile, backupFolder, dailyBackups, superfluous } from '../../electron/store/backup-files.ts'
 import { openStore } from '../../electron/store/index.ts'
 import { restoreBackup } from '../../electron/store/restore.ts'
 import type { TaskStore } from '../../shared/records.ts'
+import fc from '../helpers/property.ts'
 import { listQuery, manyTasks, memoryLogger, newTask, openRaw, storePath, TEST_NOW } from '../helpers/store.ts'
 
 const DAY_MS = 86_400_000

@@ -1,8 +1,9 @@
 /** Segments, block checksums and checkpoints. */
-import fc from 'fast-check'
+
 import { expect, test } from 'vitest'
 import { type BlockPage, packPage, unpackPage } from '../../electron/store/block-page.ts'
 import { BLOCK_BYTES, BLOCKS_PER_PAGE, type BlockChecksum } from '../../shared/records.ts'
+import fc from '../helpers/property.ts'
 import { memoryLogger, newTask, openRaw, openTestStore, storePath } from '../helpers/store.ts'
 
 test('a checkpoint keeps marks, segments and blocks of all its tasks', () => {

@@ -1,8 +1,9 @@
 /** Marks that damage changed or took away never pass for bytes that are there. */
-import fc from 'fast-check'
+
 import { describe, expect, test } from 'vitest'
 import { believed, sealOf } from '../../electron/store/segment-seal.ts'
 import type { SegmentRecord } from '../../shared/records.ts'
+import fc from '../helpers/property.ts'
 import { newTask, openRaw, openTestStore, storePath } from '../helpers/store.ts'
 
 const SEGMENTS: SegmentRecord[] = [

@@ -1,9 +1,9 @@
 import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join, normalize } from 'node:path'
-import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { createAppHandler, resolveAppUrl } from '../../electron/app-protocol.ts'
+import fc from '../helpers/property.ts'
 
 let home: string
 let folder: string

@@ -1,5 +1,5 @@
 /** What a free connection does next: every byte gets one owner, and nothing is asked for that would be there sooner. */
-import fc from 'fast-check'
+
 import { describe, expect, it } from 'vitest'
 import {
   type AssignmentOptions,
@@ -10,6 +10,7 @@ import {
 } from '../../electron/engine/assignment.ts'
 import { advance, coverage, freshPlan, isComplete, type Segment, split } from '../../electron/engine/segment-plan.ts'
 import { BLOCK_BYTES as BLOCK } from '../../shared/records.ts'
+import fc from '../helpers/property.ts'
 
 const MB = 1_000_000
 const segment = (start: number, end: number | null, written = start): Segment => ({

@@ -1,9 +1,10 @@
 /** The contract of revisions: whoever follows the documented rules always sees the truth in the end. */
-import fc from 'fast-check'
+
 import { describe, expect, it } from 'vitest'
 import { Changes, HIDDEN_MS, VISIBLE_MS } from '../../electron/engine/changes.ts'
 import type { TaskDelta, TaskRow } from '../../shared/schemas.ts'
 import { createManualClock } from '../helpers/manual-clock.ts'
+import fc from '../helpers/property.ts'
 
 const settle = async () => {
   await new Promise((resolve) => setImmediate(resolve))

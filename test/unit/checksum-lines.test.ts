@@ -1,6 +1,6 @@
-import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { checksumOf, checksumOfLink, readChecksumLine, readChecksumLines } from '../../shared/checksum-lines.ts'
+import fc from '../helpers/property.ts'
 
 const SHA256 = 'e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855'
 const MD5 = 'd41d8cd98f00b204e9800998ecf8427e'

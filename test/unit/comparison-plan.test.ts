@@ -1,5 +1,5 @@
 /** What `bench --url` asks for within its limits, and what it says of the figures. */
-import fc from 'fast-check'
+
 import { describe, expect, test } from 'vitest'
 import { comparisonLines, intentionLine, skipLine } from '../../electron/cli/bench-lines.ts'
 import {
@@ -10,6 +10,7 @@ import {
   type Step,
   type StepResult,
 } from '../../electron/engine/comparison-plan.ts'
+import fc from '../helpers/property.ts'
 
 const MIB = 1_048_576
 const FACTS: FileFacts = { sizeBytes: 1000 * MIB, ranges: true, secure: true }

@@ -1,8 +1,9 @@
 /** What the failure of one connection means for the download. */
-import fc from 'fast-check'
+
 import { describe, expect, it, test } from 'vitest'
 import { afterFailure, growthPauseMs } from '../../electron/engine/connection-policy.ts'
 import { type ErrorKind, EXIT_CODES } from '../../shared/errors.ts'
+import fc from '../helpers/property.ts'
 
 const kinds = Object.keys(EXIT_CODES) as ErrorKind[]
 const alone = { othersWork: false, onRedirectTarget: false, originalTried: false }

@@ -1,5 +1,5 @@
 /** What is changed for a deadline, how it is judged and when it is said; and what measured rates mean. */
-import fc from 'fast-check'
+
 import { describe, expect, it } from 'vitest'
 import { type Changes, type DeadlineRules, decide, UNCHANGED } from '../../electron/engine/deadline-plan.ts'
 import { forecast, type Plan, type PlannedQueue, type PlannedTask } from '../../electron/engine/forecast.ts'
@@ -8,6 +8,7 @@ import { connectionRate, ratesByHour } from '../../electron/engine/measured-rate
 import { outlookOf, type Word, worded } from '../../electron/engine/outlook.ts'
 import type { OutlookKind } from '../../shared/forecast.ts'
 import { addSample, emptyTally } from '../../shared/request-statistics.ts'
+import fc from '../helpers/property.ts'
 
 const NOW = Date.UTC(2026, 10, 26, 21)
 const MB = 1_000_000

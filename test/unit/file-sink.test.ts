@@ -1,12 +1,12 @@
 /** Bytes into the partial file: in place, counted only when the kernel took them, with a checksum for every block. */
 import { crc32 } from 'node:zlib'
-import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { PartFile, SegmentWriter, type WriterEvents } from '../../electron/engine/file-sink.ts'
 import type { FileSystem, OpenFile } from '../../electron/engine/ports.ts'
 import { NighthaulError } from '../../shared/errors.ts'
 import { BLOCK_BYTES, type BlockChecksum } from '../../shared/records.ts'
 import { contentBytes } from '../helpers/bytes.ts'
+import fc from '../helpers/property.ts'
 
 const MIB = 1024 * 1024
 const SEED = 11

@@ -1,6 +1,6 @@
-import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { filenameFrom, isKnownBinaryName, numberedName, sanitizeFilename } from '../../electron/engine/filename.ts'
+import fc from '../helpers/property.ts'
 
 const latin1 = (text: string) => Buffer.from(text, 'utf8').toString('latin1')
 const named = (contentDisposition: string) =>

@@ -1,4 +1,3 @@
-import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { fairRates } from '../../electron/engine/fair-rates.ts'
 import {
@@ -9,6 +8,7 @@ import {
   type PlannedTask,
 } from '../../electron/engine/forecast.ts'
 import type { Span } from '../../electron/engine/window-times.ts'
+import fc from '../helpers/property.ts'
 
 const NOW = Date.UTC(2026, 10, 26, 21)
 const HOUR = 3_600_000

@@ -4,13 +4,13 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { crc32 } from '@node-rs/crc32'
-import fc from 'fast-check'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { digestFile, digestPieces } from '../../electron/engine/checksum.ts'
 import { crc32OfBlocks } from '../../electron/engine/crc32-combine.ts'
 import { RunningDigests } from '../../electron/engine/hashes.ts'
 import { CHECKSUM_ALGORITHMS, DIGEST_BYTES } from '../../shared/integrity.ts'
 import { BLOCK_BYTES } from '../../shared/records.ts'
+import fc from '../helpers/property.ts'
 
 let folder: string
 beforeAll(async () => {

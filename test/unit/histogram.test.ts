@@ -1,5 +1,5 @@
 /** Histograms of durations: how far quantiles may be off, and that adding up never loses or invents anything. */
-import fc from 'fast-check'
+
 import { describe, expect, test } from 'vitest'
 import {
   addEncoded,
@@ -14,6 +14,7 @@ import {
   readEncoded,
   record,
 } from '../../shared/histogram.ts'
+import fc from '../helpers/property.ts'
 
 /** from a tenth of a microsecond to 30 hours, small and large equally likely */
 const duration = fc.double({ min: -4, max: 8, noNaN: true }).map((exponent) => 10 ** exponent)

@@ -2,12 +2,13 @@
  * Places per host: never too many, in turn, and given back whatever happens.
  * Long because: a model of places, and one test for each thing a host may ask for.
  */
-import fc from 'fast-check'
+
 import { describe, expect, it } from 'vitest'
 import { HostController, type Slot, type SlotHolder } from '../../electron/engine/host-controller.ts'
 import { HostQuiet } from '../../electron/engine/host-refusals.ts'
 import type { HostLimits } from '../../electron/engine/host-rules.ts'
 import { createManualClock } from '../helpers/manual-clock.ts'
+import fc from '../helpers/property.ts'
 
 const HOST = 'files.test'
 const never = new AbortController().signal

@@ -1,9 +1,10 @@
 /** Challenges, the arithmetic of Digest (with the RFCs' own examples), netrc files. */
-import fc from 'fast-check'
+
 import { describe, expect, test } from 'vitest'
 import { parseChallenges } from '../../electron/engine/http/challenges.ts'
 import { digestAuthorization, digestChallenge } from '../../electron/engine/http/digest-auth.ts'
 import { netrcLogin, parseNetrc } from '../../electron/engine/http/netrc.ts'
+import fc from '../helpers/property.ts'
 
 describe('WWW-Authenticate', () => {
   test.each([

@@ -1,7 +1,7 @@
-import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { serverLinks } from '../../electron/engine/link-header.ts'
 import { MOST_MIRRORS } from '../../shared/records.ts'
+import fc from '../helpers/property.ts'
 
 const BASE = 'https://www.example.com/dir/example.ext'
 

@@ -1,8 +1,8 @@
-import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { decodeMetalink, isMetalinkName, METALINK_BOUNDS, parseMetalink } from '../../electron/engine/metalink.ts'
 import { NighthaulError } from '../../shared/errors.ts'
 import { AddItem } from '../../shared/schemas.ts'
+import fc from '../helpers/property.ts'
 
 const SHA256 = 'f0ad929cd259957e160ea442eb80986b5f01f0ad929cd259957e160ea442eb80'
 const PIECES = ['1f7f96f2', '0a1b2c3d'].map((start) => `${start}${'0'.repeat(32)}`)

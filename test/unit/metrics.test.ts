@@ -1,7 +1,8 @@
 /** Speeds and the history of the graph. */
-import fc from 'fast-check'
+
 import { describe, expect, it } from 'vitest'
 import { HISTORY_SAMPLES, SpeedMeter, ThroughputHistory } from '../../electron/engine/metrics.ts'
+import fc from '../helpers/property.ts'
 
 describe('SpeedMeter', () => {
   it('shows a steady speed as it is, whatever the chunks and whenever it began', () => {

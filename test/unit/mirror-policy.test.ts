@@ -1,9 +1,9 @@
-import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { afterMirrorFailure, type MirrorFailure, turnedTo } from '../../electron/engine/mirror-policy.ts'
 import { samplesOf } from '../../electron/engine/source-proof.ts'
 import { ERROR_KINDS, type ErrorCode, type ErrorInfo } from '../../shared/errors.ts'
 import type { MirrorRecord } from '../../shared/records.ts'
+import fc from '../helpers/property.ts'
 
 const failed = (code: ErrorCode, params: ErrorInfo['params'] = {}): ErrorInfo => ({ code, message: code, params })
 

@@ -1,4 +1,3 @@
-import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { madeUpUntil, missedWindow } from '../../electron/engine/missed-window.ts'
 import { MissedWindows } from '../../electron/engine/missed-windows.ts'
@@ -9,6 +8,7 @@ import type { TaskStore } from '../../shared/records.ts'
 import { NO_SCHEDULE_STATE, type ScheduleState } from '../../shared/schedule-state.ts'
 import { parseWindows } from '../../shared/windows.ts'
 import { createManualClock } from '../helpers/manual-clock.ts'
+import fc from '../helpers/property.ts'
 
 const at = (iso: string) => Date.parse(iso)
 const night = parseWindows('23:00-07:00')

@@ -1,4 +1,3 @@
-import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import {
   currentProfile,
@@ -9,6 +8,7 @@ import {
 } from '../../electron/engine/profile-choice.ts'
 import { PROFILE_NAMES, type ProfileChoice } from '../../shared/profiles.ts'
 import { DEFAULT_SETTINGS } from '../../shared/schemas.ts'
+import fc from '../helpers/property.ts'
 
 const UTC = () => 'UTC'
 const BERLIN = () => 'Europe/Berlin'

@@ -1,11 +1,12 @@
 /** `/metrics` as text: parsed strictly, with every label a server could think of. */
-import fc from 'fast-check'
+
 import { describe, expect, test } from 'vitest'
 import { type ProcessFigures, watchProcess } from '../../electron/headless/process-figures.ts'
 import { metricsText, type Scrape } from '../../electron/headless/prometheus.ts'
 import { addSample, emptyTally, type RequestSample, totalsOf } from '../../shared/request-statistics.ts'
 import { TASK_STATES, type TaskState } from '../../shared/task-state.ts'
 import { readExposition } from '../helpers/exposition.ts'
+import fc from '../helpers/property.ts'
 
 const tasks = Object.fromEntries(TASK_STATES.map((state, index) => [state, index])) as Record<TaskState, number>
 

@@ -1,9 +1,10 @@
 /** A race for the rest of a segment: nothing is written before the owner has stopped, and nothing is written twice. */
-import fc from 'fast-check'
+
 import { describe, expect, it, vi } from 'vitest'
 import type { SegmentWriter } from '../../electron/engine/file-sink.ts'
 import type { RaceAnswer } from '../../electron/engine/lane/lane.ts'
 import { RacingWriter } from '../../electron/engine/racing-writer.ts'
+import fc from '../helpers/property.ts'
 
 const FROM = 1000
 

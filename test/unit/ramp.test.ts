@@ -1,8 +1,9 @@
 /** How many connections: when more are tried, when they stay, when they go. */
-import fc from 'fast-check'
+
 import { describe, expect, it } from 'vitest'
 import { ByteHistory } from '../../electron/engine/byte-history.ts'
 import { type RampFacts, type RampState, ramp, startRamp, withoutWork } from '../../electron/engine/ramp.ts'
+import fc from '../helpers/property.ts'
 
 const MB = 1_000_000
 

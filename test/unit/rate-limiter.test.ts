@@ -1,10 +1,10 @@
 /** Speed limits: never more than the rate, never much less, and fair to everybody who draws on one bucket. */
 import { once } from 'node:events'
 import { Worker } from 'node:worker_threads'
-import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { Draw, Limiter, readSize, TokenBucket } from '../../electron/engine/rate-limiter.ts'
 import { nodeClock } from '../../electron/platform/clock.ts'
+import fc from '../helpers/property.ts'
 
 /** The longest burst, as a share of a second. */
 const BURST_SECONDS = 0.1

@@ -1,5 +1,5 @@
 /** The statistics page's arithmetic: order of hosts, rates of steps, marks of the time axis. */
-import fc from 'fast-check'
+
 import { describe, expect, test } from 'vitest'
 import {
   averageRate,
@@ -13,6 +13,7 @@ import {
   timeMarks,
 } from '../../renderer/stores/statistics.ts'
 import { addSample, emptyTally, figuresOf } from '../../shared/request-statistics.ts'
+import fc from '../helpers/property.ts'
 
 const MINUTE_MS = 60_000
 const HOUR_MS = 60 * MINUTE_MS

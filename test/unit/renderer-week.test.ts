@@ -1,5 +1,5 @@
 /** The week that is painted: to windows and back, cell by cell. */
-import fc from 'fast-check'
+
 import { describe, expect, test } from 'vitest'
 import {
   cellState,
@@ -11,6 +11,7 @@ import {
   windowsOf,
 } from '../../renderer/features/schedule/week.ts'
 import { formatWindows, parseWindows } from '../../shared/windows.ts'
+import fc from '../helpers/property.ts'
 
 const again = (text: string) => formatWindows(windowsOf(weekOf(parseWindows(text))))
 

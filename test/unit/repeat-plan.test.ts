@@ -1,9 +1,9 @@
-import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { ASK_MS, dueOf, isUnchanged, pruned, repeatName } from '../../electron/engine/repeat-plan.ts'
 import { nextWeekTime } from '../../electron/engine/window-times.ts'
 import { NameTemplate } from '../../shared/repeats.ts'
 import { formatTimes, parseTimes } from '../../shared/windows.ts'
+import fc from '../helpers/property.ts'
 
 const at = (iso: string) => Date.parse(iso)
 const iso = (ms: number | null) => ms && new Date(ms).toISOString()

@@ -1,5 +1,5 @@
 /** Reading a response head: RFC 9110's grammars, and what real servers send instead. */
-import fc from 'fast-check'
+
 import { describe, expect, it } from 'vitest'
 import {
   isHtml,
@@ -10,6 +10,7 @@ import {
   parseReply,
   parseRetryAfter,
 } from '../../electron/engine/reply.ts'
+import fc from '../helpers/property.ts'
 
 const NOV_1994 = Date.UTC(1994, 10, 6, 8, 49, 37)
 

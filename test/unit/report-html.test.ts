@@ -1,10 +1,11 @@
 /** The report as a page: nothing that a name, a link or a message holds is ever markup, and nothing is loaded. */
-import fc from 'fast-check'
+
 import { SaxesParser } from 'saxes'
 import { expect, test } from 'vitest'
 import type { NightReport } from '../../shared/report.ts'
 import { reportHtml } from '../../shared/report-html.ts'
 import { fakeReports } from '../helpers/fake-reports.ts'
+import fc from '../helpers/property.ts'
 
 const NOW = Date.UTC(2026, 10, 26, 12, 30)
 const made = (await fakeReports(6, () => NOW)['report.get']({ night: 'last' })) as NightReport

@@ -2,7 +2,7 @@
  * The ladder as a whole: downloads from modelled servers that keep the rules, break them, or change their file. A file
  * is a version number and a size, so that bytes of two versions can never be mistaken for each other.
  */
-import fc from 'fast-check'
+
 import { describe, expect, it } from 'vitest'
 import { parseReply } from '../../electron/engine/reply.ts'
 import {
@@ -14,6 +14,7 @@ import {
   type RangeRequest,
   UNKNOWN_FILE,
 } from '../../electron/engine/resume-ladder.ts'
+import fc from '../helpers/property.ts'
 
 type Fields = Record<string, string>
 

@@ -1,8 +1,9 @@
 /** Which errors are worth another try, how often, and how long to wait. */
-import fc from 'fast-check'
+
 import { describe, expect, it } from 'vitest'
 import { classify, type Handling, type RetryInput, retryDecision } from '../../electron/engine/retry-policy.ts'
 import { ERROR_KINDS, type ErrorCode, type ErrorInfo, type ErrorParams } from '../../shared/errors.ts'
+import fc from '../helpers/property.ts'
 
 const error = (code: ErrorCode, params: ErrorParams = {}): ErrorInfo => ({ code, message: '', params })
 const decide = (input: Partial<RetryInput> & { error: ErrorInfo }) =>

@@ -1,6 +1,6 @@
-import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { type Contender, holdingPlaces, MOST_FINISHING, nextQueue } from '../../electron/engine/scheduler.ts'
+import fc from '../helpers/property.ts'
 
 const queue = (id: number, more: Partial<Contender> = {}): Contender => ({
   ...{ id, priority: 0, weight: 1, downloadsAtOnce: null, running: 0 },

@@ -1,5 +1,5 @@
 /** The plan of a file: every byte owned once, none lost, whatever happens to it in whatever order. */
-import fc from 'fast-check'
+
 import { describe, expect, it } from 'vitest'
 import {
   advance,
@@ -18,6 +18,7 @@ import {
   writtenBytes,
 } from '../../electron/engine/segment-plan.ts'
 import { BLOCK_BYTES as BLOCK } from '../../shared/records.ts'
+import fc from '../helpers/property.ts'
 
 const segment = (start: number, end: number | null, written = start, durable = start): Segment => ({
   start,

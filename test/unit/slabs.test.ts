@@ -1,6 +1,6 @@
-import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { join, release, SlabReader } from '../../electron/engine/http/slabs.ts'
+import fc from '../helpers/property.ts'
 
 /** As a socket does: fills what it is given with a byte and says how much. */
 function read(reader: SlabReader, bytes: number, value: number): Buffer {

@@ -1,5 +1,5 @@
 /** The life of a task: the rules one by one, then any sequence of events against them. */
-import fc from 'fast-check'
+
 import { describe, expect, it } from 'vitest'
 import {
   type Effect,
@@ -10,6 +10,7 @@ import {
 } from '../../electron/engine/task-machine.ts'
 import type { ErrorInfo } from '../../shared/errors.ts'
 import { TASK_STATES, type TaskState } from '../../shared/task-state.ts'
+import fc from '../helpers/property.ts'
 
 const error: ErrorInfo = { code: 'stalled', message: 'The server stopped sending.', params: {} }
 const EVENTS: readonly TaskEvent[] = [

@@ -1,7 +1,7 @@
-import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { localInstant, openSpans, timeZone, windowState } from '../../electron/engine/window-times.ts'
 import { formatWindows, parseWindows, type TimeWindow } from '../../shared/windows.ts'
+import fc from '../helpers/property.ts'
 
 const iso = (ms: number | null) => ms && new Date(ms).toISOString().replace(':00.000Z', 'Z')
 const spans = (text: string, zone: string, from: string, to: string) =>
