@@ -59,7 +59,7 @@ interface Reading {
   receivedBytes: number
   owned: { from: number } | null
   ownerAt: number
-  asking: boolean
+  asking: Promise<void> | null
   silentSinceMs: number
   credit: number
   settle: (error?: unknown) => void
@@ -91,6 +91,8 @@ class Line {
   #busy = 0
   #held = 0
   #readBytes = 0
+  /** an invariant that did not hold while a connection ended */
+  #broken: unknown = null
 
   constructor(trace: Trace, held: readonly Segment[]) {
     this.#trace = trace
@@ -155,6 +157,7 @@ class Line {
       while (outcome === null) {
         this.#tick()
         await settled()
+        if (this.#broken !== null) throw this.#broken
         if (this.#written.length * TICK_MS > LONGEST_MS) throw new Error('the download never ends')
       }
       if (outcome === 'done') return this.#result(retries)
@@ -211,15 +214,20 @@ class Line {
       receivedBytes: 0,
       owned: connection.racesFor === null ? { from } : null,
       ownerAt: from,
-      asking: false,
+      asking: null,
       silentSinceMs: this.#clock.monotonic(),
       credit: 0,
       settle: (error) => {
         if (!this.#readings.delete(reading)) return
         signal.removeEventListener('abort', onAbort)
-        // What was read is written a little later, and only then the connection has ended.
-        this.#clock.setTimeout(() => {
-          this.#write(reading)
+        // What was read is written a little later, after the answer of who asked, and only then the connection has ended.
+        this.#clock.setTimeout(async () => {
+          await reading.asking
+          try {
+            this.#write(reading)
+          } catch (broken) {
+            this.#broken = broken
+          }
           if (error === undefined) resolve({ how: 'limit', digests: null, position: reading.position })
           else reject(error)
         }, TICK_MS)
@@ -304,12 +312,10 @@ class Line {
 
   /** What racing-writer.ts does. */
   #ask(reading: Reading): void {
-    reading.asking = true
-    this.#connections.takeOver(reading.connection, reading.position).then((answer) => {
-      reading.asking = false
+    reading.asking = this.#connections.takeOver(reading.connection, reading.position).then((answer) => {
+      reading.asking = null
       if (answer.kind === 'ahead') reading.ownerAt = answer.position
       else reading.owned = { from: answer.from }
-      if (answer.kind === 'yours' && !this.#readings.has(reading)) this.#write(reading)
     }, reading.settle)
   }
 
