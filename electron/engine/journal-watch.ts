@@ -8,7 +8,7 @@ import type { QueueId } from '../../shared/schemas.ts'
 import type { HostState } from './host-controller.ts'
 import type { Journal } from './journal.ts'
 import type { Clock } from './ports.ts'
-import { collectedAt } from './statistics.ts'
+import { CollectedSince } from './statistics.ts'
 
 export interface JournalWatchDeps {
   store: Pick<TaskStore, 'openByQueue' | 'stillAlive' | 'addQueueBytes' | 'pruneJournal'>
@@ -59,15 +59,14 @@ export class JournalWatch {
   #aliveAt = 0
   #prunedAt = 0
   #profile: string
-  /** monotonic ms */
-  #flushedAt: number
+  readonly #since: CollectedSince
   #last: { at: number; monotonicMs: number } | null = null
   #isAway = false
   #onBattery = false
 
   constructor(deps: JournalWatchDeps) {
     this.#deps = deps
-    this.#flushedAt = deps.clock.monotonic()
+    this.#since = new CollectedSince(deps.clock)
     this.#profile = deps.profile()
   }
 
@@ -90,6 +89,7 @@ export class JournalWatch {
   }
 
   received(queueId: QueueId, bytes: number): void {
+    this.#since.heard()
     this.#bytes.set(queueId, (this.#bytes.get(queueId) ?? 0) + bytes)
   }
 
@@ -117,8 +117,7 @@ export class JournalWatch {
 
   /** Stores the bytes that came since the last call. */
   flush(): void {
-    const at = collectedAt(this.#deps.clock, this.#flushedAt)
-    this.#flushedAt = this.#deps.clock.monotonic()
+    const at = this.#since.flushed()
     if (this.#bytes.size === 0) return
     const bytes = new Map<QueueId, number>()
     for (const [id, count] of this.#bytes) {

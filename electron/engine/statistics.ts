@@ -38,12 +38,33 @@ type Store = Pick<
   'addStatistics' | 'clearStatistics' | 'requestTallies' | 'statisticsBegin' | 'requestTotals' | 'receivedBytes'
 >
 
-/**
- * When what was collected from `since` (monotonic ms) until now came, on the whole: what is collected as a minute ends is
- * of that minute.
- */
-export function collectedAt(clock: Pick<Clock, 'now' | 'monotonic'>, since: number): number {
-  return Math.floor(clock.now() - Math.min(clock.monotonic() - since, COLLECTED_MS) / 2)
+/** Notes when what is collected between two flushes came: a minute may have ended meanwhile, or the machine slept. */
+export class CollectedSince {
+  readonly #clock: Pick<Clock, 'now' | 'monotonic'>
+  /** monotonic ms of the last flush */
+  #flushedAt: number
+  /** epoch ms at which the first was heard of */
+  #heardAt: number | null = null
+
+  constructor(clock: Pick<Clock, 'now' | 'monotonic'>) {
+    this.#clock = clock
+    this.#flushedAt = clock.monotonic()
+  }
+
+  /** Something came. */
+  heard(): void {
+    this.#heardAt ??= this.#clock.now()
+  }
+
+  /** The time that all of it counts for, epoch ms: what is collected as a minute ends is of that minute. */
+  flushed(): number {
+    const [now, monotonicMs] = [this.#clock.now(), this.#clock.monotonic()]
+    const middle = Math.floor(now - Math.min(monotonicMs - this.#flushedAt, COLLECTED_MS) / 2)
+    const at = Math.min(this.#heardAt ?? now, middle)
+    this.#flushedAt = monotonicMs
+    this.#heardAt = null
+    return at
+  }
 }
 
 export class Statistics {
@@ -51,8 +72,7 @@ export class Statistics {
   readonly #clock: Clock
   #hosts = new Map<string, Tally>()
   #receivedBytes = 0
-  /** monotonic ms */
-  #flushedAt: number
+  readonly #since: CollectedSince
   #keepDays: number
 
   /** `keepDays`: how long they are kept; 0: not at all */
@@ -60,7 +80,7 @@ export class Statistics {
     this.#store = store
     this.#clock = clock
     this.#keepDays = keepDays
-    this.#flushedAt = clock.monotonic()
+    this.#since = new CollectedSince(clock)
   }
 
   /** 0 also forgets at once what there is. */
@@ -76,18 +96,19 @@ export class Statistics {
   /** One request ended. */
   readonly ended = (sample: RequestSample): void => {
     if (this.#keepDays === 0) return
+    this.#since.heard()
     addSample(tallyOf(this.#hosts, sample.host, MAX_COLLECTED_HOSTS), sample)
   }
 
   received(bytes: number): void {
     if (this.#keepDays === 0) return
+    this.#since.heard()
     this.#receivedBytes += bytes
   }
 
   /** Stores what came since the last call, if anything. Throws what the store throws, and keeps everything then. */
   flush(): void {
-    const at = collectedAt(this.#clock, this.#flushedAt)
-    this.#flushedAt = this.#clock.monotonic()
+    const at = this.#since.flushed()
     if (this.#hosts.size === 0 && this.#receivedBytes === 0) return
     const batch: StatisticsBatch = {
       at,

@@ -180,10 +180,14 @@ describe('statistics', () => {
     collect(1_000, 100)
     // The machine slept; this came when it woke.
     collect(10 * 60_000, 1_000)
+    // It fell asleep again before this was collected.
+    statistics.received(10_000)
+    clock.advance(10 * 60_000)
+    statistics.flush()
     expect(store.receivedBytes({ from: 0, to: clock.now(), stepMs: 60_000 })).toEqual([
       { at: begin, bytes: 11 },
       { at: begin + 60_000, bytes: 100 },
-      { at: begin + 11 * 60_000, bytes: 1_000 },
+      { at: begin + 11 * 60_000, bytes: 11_000 },
     ])
   })
 

@@ -182,3 +182,15 @@ test.each(Object.entries(LIES))('%s: told wrongly, it makes the night a bad one'
   expect(verdict.complaints.join('\n')).toContain('report: ')
   expect(isGood(verdict)).toBe(false)
 })
+
+test('a download that could not be had waits for a host that asked for a pause only if it did', () => {
+  const gone = morning.plan.files.find(({ fate }) => fate !== 'good' && fate !== 'late')!
+  const task = morning.tasks.get(gone.number)!
+  const error = { ...task.error!, code: 'too_many_requests' as const }
+  const tasks = new Map([...morning.tasks, [gone.number, { ...task, state: 'queued' as const, error }]])
+  const complaint = expect.stringMatching(new RegExp(`^file ${gone.number} .*which is not why$`))
+  expect(judge({ ...morning, tasks }).complaints).toContainEqual(complaint)
+  const asked = morning.journal.asked.map((one) => (one.file === gone.number ? { ...one, status: 429 } : one))
+  const journal = Object.create(morning.journal, { asked: { value: asked } })
+  expect(judge({ ...morning, tasks, journal }).complaints).not.toContainEqual(complaint)
+})

@@ -66,8 +66,7 @@ export function judge(morning: Morning): Verdict {
     if (there === 'wrong') wrong++
     complaints.push(
       ...judgeTask(file, task, there, {
-        asked: journal.asked.filter((asked) => asked.file === file.number).length,
-        cameBytes: bytesOf(journal.asked.filter((asked) => asked.file === file.number)),
+        asked: journal.asked.filter((asked) => asked.file === file.number),
         madeUp: madeUp.has(file.queue),
         isClosed: closed.has(file.queue),
       }),
@@ -120,12 +119,12 @@ function lookAt(file: FilePlan, task: TaskRecord, { files, plan }: Morning): The
   return [...versions].some(isVersion) ? 'right' : 'wrong'
 }
 
-/** `asked`: how often it was. `cameBytes`: that the network brought of it. `madeUp`: its queue made up for a window that it lost. `isClosed`: none is open in the morning. */
+/** `asked`: the requests for it. `madeUp`: its queue made up for a window that it lost. `isClosed`: none is open in the morning. */
 function judgeTask(
   file: FilePlan,
   task: TaskRecord,
   there: There,
-  { asked, cameBytes, madeUp, isClosed }: { asked: number; cameBytes: number; madeUp: boolean; isClosed: boolean },
+  { asked, madeUp, isClosed }: { asked: readonly Asked[]; madeUp: boolean; isClosed: boolean },
 ): string[] {
   const { state, error } = task
   const about = `file ${file.number} (${file.fate}, ${file.host}): ${state}${error ? ` ${error.code}` : ''}`
@@ -139,14 +138,20 @@ function judgeTask(
   if (file.fate === 'late') {
     if (madeUp && state === 'done' && there === 'right') return []
     // Its window closed: it waits with what it has for the next one.
-    const waits = state === 'queued' && there === 'absent' && (task.writtenBytes > 0 || cameBytes === 0)
+    const waits = state === 'queued' && there === 'absent' && (task.writtenBytes > 0 || bytesOf(asked) === 0)
     return waits ? [] : [`${about} with ${task.writtenBytes} bytes, although its window closed over it`]
   }
   if (there === 'right' || state === 'done') return [`${about}, although it could not be had`]
   // Its window closed before it was given up: that is no verdict yet, and the report says when it goes on.
-  if (state === 'queued' && isClosed && asked > 0 && (error === null || error.code === 'network_away')) return []
+  const last = asked.findLast(({ status }) => status === null || status < 300 || status >= 400)
+  if (state === 'queued' && isClosed && last && (error === null || isNoVerdict(error.code, last))) return []
   if (error === null || !TRUE_REASONS[file.fate].has(error.code)) return [`${about}, which is not why`]
   return []
+}
+
+/** What holds a download up says nothing of it: the network, or a host that asked for a pause in its last answer. */
+function isNoVerdict(code: string, last: Asked): boolean {
+  return code === 'network_away' || (code === 'too_many_requests' && (last.status === 429 || last.status === 503))
 }
 
 /** A limit is looked at over so long; what came early is not more than this share of it. */
