@@ -211,26 +211,31 @@ function incidentsOf(
       const names = { not_running: 'stopped', crashed: 'crashed', asleep: 'slept' } as const
       return { code: names[code], params: { ms: to - from }, from, to: isOver ? to : null }
     })
-  let away: { at: number; params: { reason: string } } | null = null
+  /** by how much the clock was set back so far: what lasted over that lasted so much longer */
+  let setBackMs = 0
+  let away: { at: number; params: { reason: string }; setBackMs: number } | null = null
   const back = (at: number | null) => {
     if (away === null) return
-    const params = at === null ? away.params : { ...away.params, ms: at - away.at }
+    const params = at === null ? away.params : { ...away.params, ms: at - away.at + setBackMs - away.setBackMs }
     incidents.push({ code: 'network_away', params, from: away.at, to: at })
     away = null
   }
-  let battery: number | null = null
+  let battery: { at: number; setBackMs: number } | null = null
   const over = (at: number | null) => {
     if (battery === null) return
-    incidents.push({ code: 'battery', params: at === null ? {} : { ms: at - battery }, from: battery, to: at })
+    const params: Incident['params'] = at === null ? {} : { ms: at - battery.at + setBackMs - battery.setBackMs }
+    incidents.push({ code: 'battery', params, from: battery.at, to: at })
     battery = null
   }
   for (const entry of entries) {
-    if (entry.kind === 'battery_waits') battery ??= entry.at
+    if (entry.kind === 'battery_waits') battery ??= { at: entry.at, setBackMs }
     if (entry.kind === 'battery_over' || entry.kind === 'engine_started') over(entry.at)
-    if (entry.kind === 'network_away') away ??= entry
+    if (entry.kind === 'network_away') away ??= { at: entry.at, params: entry.params, setBackMs }
     if (entry.kind === 'network_back' || entry.kind === 'engine_started') back(entry.at)
-    if (entry.kind === 'clock_set_back')
+    if (entry.kind === 'clock_set_back') {
+      setBackMs += entry.params.ms
       incidents.push({ code: 'clock_set_back', params: { ms: entry.params.ms }, from: entry.at, to: entry.at })
+    }
     if (entry.kind === 'deadline' && concerns(entry.params.queueId)) {
       const { queueId: _of, ...params } = entry.params
       incidents.push({ code: 'deadline', params, from: entry.at, to: entry.at })

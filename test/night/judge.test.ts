@@ -194,3 +194,14 @@ test('a download that could not be had waits for a host that asked for a pause o
   const journal = Object.create(morning.journal, { asked: { value: asked } })
   expect(judge({ ...morning, tasks, journal }).complaints).not.toContainEqual(complaint)
 })
+
+test('a limit that was not kept is noticed', () => {
+  const { plan, journal } = morning
+  const kept = (limitBytesPerSecond: number) => {
+    const queues = plan.queues.map((queue) => ({ ...queue, patch: { ...queue.patch, limitBytesPerSecond } }))
+    return !judge({ ...morning, plan: { ...plan, queues } }).complaints.some((one) => one.includes('is limited to'))
+  }
+  const busiest = Math.max(...[...journal.bytesByWorldSecond.values()].flatMap((seconds) => [...seconds.values()]))
+  expect(kept(busiest)).toBe(true)
+  expect(kept(Math.round(busiest / 20))).toBe(false)
+})

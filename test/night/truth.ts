@@ -73,7 +73,9 @@ export function wanted({ states }: FileTruth, from: number, to: number): boolean
   return false
 }
 
-export const meets = (a: Span, b: Span, slackMs = 0): boolean => a[0] <= b[1] + slackMs && a[1] >= b[0] - slackMs
+/** A span may seem to end before it begins: the clock was set back in it. */
+export const meets = (a: Span, b: Span, slackMs = 0): boolean =>
+  Math.min(...a) <= Math.max(...b) + slackMs && Math.max(...a) >= Math.min(...b) - slackMs
 
 /** Spans of the world by the machine's clock. */
 export function byTheWall({ plan }: Pick<Morning, 'plan'>, [from, to]: Span): Span {

@@ -122,3 +122,13 @@ test('a run during which the clock was set back is as long as it took', () => {
   const script = new Script().begin().start('23:50', 1).note('23:10', 'clock_set_back', { ms: 3_600_000 })
   expect(report(script.finish('23:05', 1, { ms: 900_000 })).totals).toMatchObject({ activeMs: 900_000, finished: 1 })
 })
+
+test('battery and missing network last as long as they did, also where the clock was set back meanwhile', () => {
+  const script = new Script().begin('22:00').note('23:30', 'battery_waits', {})
+  script.note('23:40', 'network_away', { reason: 'no_host_answers' })
+  script.note('22:50', 'clock_set_back', { ms: 3_600_000 })
+  script.note('23:00', 'battery_over', {}).note('23:05', 'network_back', {})
+  const lasted = report(script).incidents.map(({ code, params }) => [code, params.ms])
+  expect(lasted).toContainEqual(['battery', 30 * 60_000])
+  expect(lasted).toContainEqual(['network_away', 25 * 60_000])
+})
