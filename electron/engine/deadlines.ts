@@ -41,6 +41,7 @@ export interface DeadlinesDeps extends FactsDeps, Pick<EngineDeps, 'stopwatch'> 
   changed: () => void
 }
 
+const NOTICES = ['deadline_tight', 'deadline_misses'] as const
 const LOOK_MS = 10_000
 /** After something changed; looks that take long are rarer. */
 const SOON_MS = 1_000
@@ -70,6 +71,19 @@ export class Deadlines {
   constructor(deps: DeadlinesDeps) {
     this.#deps = deps
     this.#facts = new ForecastFacts(deps)
+    this.#recall()
+  }
+
+  /** What an earlier life said and nobody has put away still stands: it is to be taken back if it is not so any more. */
+  #recall(): void {
+    const { store, clock } = this.#deps
+    for (const { code, params } of store.notices()) {
+      const { queueId, deadline } = params
+      if (!NOTICES.some((known) => known === code) || typeof queueId !== 'number' || typeof deadline !== 'number')
+        continue
+      const said = code === 'deadline_misses' ? 'misses' : 'tight'
+      this.#words.set(queueId as QueueId, { said, seen: said, since: clock.monotonic(), deadline })
+    }
   }
 
   /** Tasks, queues or limits are others now. */
@@ -212,11 +226,10 @@ export class Deadlines {
   /** Tells people what has become of a deadline, when that is another thing than before. */
   #say(queue: QueueRecord, outlook: QueueOutlook | undefined): void {
     const { notices, clock } = this.#deps
-    const codes = ['deadline_tight', 'deadline_misses'] as const
     if (!outlook) {
       // All is there, or nothing has to be any more.
       const last = this.#words.get(queue.id)
-      if (this.#words.delete(queue.id)) notices.replaceAbout(codes, ['queueId', queue.id], null)
+      if (this.#words.delete(queue.id)) notices.replaceAbout(NOTICES, ['queueId', queue.id], null)
       // It was quicker than anybody could take back what was feared.
       if (last && last.said !== 'fits' && last.said !== null && queue.finishBy !== null && clock.now() <= last.deadline)
         this.#deps.journal.note('deadline', {
@@ -235,7 +248,8 @@ export class Deadlines {
     const { late, files, by, queueId, queue: name, lateBytes } = params
     this.#deps.journal.note('deadline', { queueId, queue: name, outlook: outlook.kind, by, files, late, lateBytes })
     const code = outlook.kind === 'misses' ? 'deadline_misses' : outlook.kind === 'tight' ? 'deadline_tight' : null
-    notices.replaceAbout(codes, ['queueId', queue.id], code && { code, params })
+    const { deadline } = outlook
+    notices.replaceAbout(NOTICES, ['queueId', queue.id], code && { code, params: { ...params, deadline } })
   }
 
   /** As it is by now, or was a moment ago. */

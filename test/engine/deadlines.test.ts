@@ -85,6 +85,29 @@ it('says at once that a deadline will be missed, with how much, and again when i
   expect(await engine.call('notices.list')).toEqual([])
 })
 
+it('takes back after a restart what it said before', async () => {
+  await using server = await startFaultServer()
+  const clock = clockAt('2026-11-26T22:30:00Z')
+  await using first = await startEngine({ clock })
+  const night = await addQueue(first, 'Night', { finishBy: '23:30' })
+  server.add('/big.bin', { size: 200 * MB, seed: 1 })
+  server.fault('/big.bin', ({ headers }) => (headers.range === 'bytes=0-' ? faults.slow(MB) : null))
+  const [id] = await addTo(first, night.id, server.url('/big.bin'))
+  await expect.poll(() => first.call('notices.list'), { timeout: 26_000 }).toMatchObject([{ code: 'deadline_misses' }])
+  await first.stop()
+  clock.jump(Date.parse('2026-11-26T22:35:00Z') - clock.now())
+  await using second = await startEngine({ clock, from: first })
+  expect((await second.until(id!, 'done', 'failed')).state).toBe('done')
+  await expect.poll(() => second.call('notices.list'), { timeout: 26_000 }).toEqual([])
+  const { incidents } = await second.call('report.get', {
+    from: Date.parse('2026-11-26T12:00Z'),
+    to: clock.now() + HOUR,
+  })
+  const outlooks = incidents.flatMap(({ code, params }) => (code === 'deadline' ? [params.outlook] : []))
+  expect(outlooks.at(0)).toBe('misses')
+  expect(outlooks.at(-1)).toBe('fits')
+})
+
 it('on battery no sizes are asked for while downloads wait for the mains', async () => {
   await using server = await startFaultServer()
   const clock = clockAt('2026-11-26T22:30:00Z')
