@@ -40,6 +40,8 @@ const MINUTES_KEPT_MS = 32 * DAY_MS
 const MINUTE_MS = 60_000
 /** Noon is at the beginning of a minute wherever it is. */
 const FRESH_MS = 60_000
+/** Whoever tells people of a report has begun to listen by then. */
+const LISTENED_MS = 5_000
 /** Work that took less is not worth a notification. */
 const LONG_WORK_MS = 10 * 60_000
 
@@ -74,6 +76,8 @@ export class Reports {
   readonly #deps: ReportsDeps
   readonly #done: DoneWatch = doneWatch()
   #night: Night | null = null
+  /** monotonic ms of the first step */
+  #begunAt: number | null = null
   #looked: { at: number; night: Night } = { at: Number.NEGATIVE_INFINITY, night: '' }
   /** starts of downloads at the latest step, and when the latest report was made because work was over */
   #starts = 0
@@ -101,11 +105,13 @@ export class Reports {
   step(): void {
     const { clock, settings, journal } = this.#deps
     const now = clock.now()
+    this.#begunAt ??= clock.monotonic()
     const before = this.#night
     const night = this.#nightAt(now)
-    this.#night = night
+    const isEarly = before === null && clock.monotonic() - this.#begunAt < LISTENED_MS
+    this.#night = isEarly ? null : night
     if (settings().reports === 'never' || settings().journalDays === 0) return
-    if (before !== night) this.#make(() => this.#endNight(nightAfter(night, -1)))
+    if (before !== night && !isEarly) this.#make(() => this.#endNight(nightAfter(night, -1)))
     // What began and ended between two steps was work, too.
     const began = journal.starts !== this.#starts
     this.#starts = journal.starts

@@ -117,3 +117,21 @@ it('reports become files when the work is over and when the night ends, and old 
   expect(report).toMatchObject({ night: '2026-11-27', complete: true, totals: { finished: 1, undone: 0 } })
   expect(await readFile(files!.html, 'utf8')).toContain('<h1>The night of 27 November 2026</h1>')
 })
+
+it('a night that ended while Nighthaul was off is told of when somebody listens', async () => {
+  await using server = await startFaultServer()
+  server.add('/a.bin', { size: SIZE, seed: 1 })
+  const clock = clockAt('2026-11-25T23:00:00Z')
+  const options = { clock, timeZone: 'UTC', settings: { reports: 'night' as const } }
+  await using first = await startEngine(options)
+  await work(first, server.url('/a.bin'))
+  await first.stop()
+  clock.jump(24 * HOUR)
+  await using second = await startEngine({ ...options, from: first })
+  // A window, or what shows notifications, takes a moment to connect.
+  await second.ticks(2)
+  const ready: ReportReady[] = []
+  second.engine.events.subscribe('report.ready', (told) => ready.push(told), { visible: true })
+  await until(() => ready.length > 0)
+  expect(ready).toMatchObject([{ night: '2026-11-25', because: 'night_ended', tell: true, finished: 1 }])
+})
