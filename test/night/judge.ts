@@ -6,6 +6,7 @@ import { judgeReport } from './judge-report.ts'
 import { workSpans } from './made-up.ts'
 import { type Morning, pathIn, pathOfRun } from './night.ts'
 import { contentOf, type FilePlan, isWithin, type Span } from './night-plan.ts'
+import { twice } from './truth.ts'
 
 export interface Verdict {
   scenario: string
@@ -183,15 +184,31 @@ function judgeRates({ plan, journal }: Morning): string[] {
   })
 }
 
+/** What is left of a span: where the clock showed a time twice, two seconds look like one. */
+function without(span: Span, others: readonly Span[]): Span[] {
+  return others.reduce<Span[]>(
+    (left, [from, to]) =>
+      left.flatMap(([begin, end]): Span[] =>
+        to <= begin || end <= from
+          ? [[begin, end]]
+          : [...(begin < from ? [[begin, from] as const] : []), ...(to < end ? [[to, end] as const] : [])],
+      ),
+    [span],
+  )
+}
+
 /** What a profile that holds allows is not exceeded, by all queues together. */
-function judgeProfiles({ plan, journal }: Morning): string[] {
+function judgeProfiles(morning: Morning): string[] {
+  const { plan, journal } = morning
   return plan.profiles.flatMap(({ name, patch: { limitBytesPerSecond: limit }, open }) =>
-    open.flatMap(([opens, closes]) => {
-      if (!limit) return []
-      const span: Span = [Math.ceil(opens / 1000) + RATE_S, Math.floor(closes / 1000)]
-      const surplus = surplusOf(limit, [...journal.bytesBySecond.values()], span)
-      return surplus === null ? [] : [`${surplus} bytes/s while “${name}” allows ${limit}`]
-    }),
+    open
+      .flatMap((held) => without(held, twice(morning)))
+      .flatMap(([opens, closes]) => {
+        if (!limit) return []
+        const span: Span = [Math.ceil(opens / 1000) + RATE_S, Math.floor(closes / 1000)]
+        const surplus = surplusOf(limit, [...journal.bytesBySecond.values()], span)
+        return surplus === null ? [] : [`${surplus} bytes/s while “${name}” allows ${limit}`]
+      }),
   )
 }
 
