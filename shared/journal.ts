@@ -100,8 +100,13 @@ export interface JournalParams {
   battery_waits: Record<string, never>
   battery_over: Record<string, never>
   /** `until`: when it may be asked again; null: it only gets fewer connections */
-  host_refused: { host: string; status: number | null; until: number | null }
-  host_allowed: { host: string; complaints: number }
+  /**
+   * `complaints`: that this tells of (1 where an older program wrote it); `total`: all of the host so far, by which those
+   * are counted that a killed engine could not tell of
+   */
+  host_refused: { host: string; status: number | null; until: number | null; complaints?: number; total?: number }
+  /** `complaints`: since it began, as far as this engine knows */
+  host_allowed: { host: string; complaints: number; total?: number }
   /** `aliveAt`: when the engine was last seen to run, kept up to date while something is to be done */
   engine_started: { version: string; aliveAt: number }
   engine_stopped: Record<string, never>

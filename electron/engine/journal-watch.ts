@@ -76,8 +76,14 @@ export class JournalWatch {
     this.#aliveAt = clock.now()
     this.#started = journal.note('engine_started', { version, aliveAt: this.#aliveAt })
     // What was said in an earlier life counts only where it still holds.
-    for (const { host, complaints, notBefore } of this.#deps.hosts())
-      if (notBefore === null) this.#complaints.set(host, complaints?.count ?? 0)
+    for (const { host, complaints, notBefore } of this.#deps.hosts()) {
+      const count = complaints?.count ?? 0
+      this.#complaints.set(host, count)
+      if (notBefore === null || complaints === null) continue
+      this.#refusals.set(host, { before: count, count, latestAt: this.#aliveAt })
+      const facts = { host, status: complaints.status, until: notBefore }
+      journal.note('host_refused', { ...facts, complaints: 0, total: count })
+    }
     this.step()
   }
 
@@ -194,12 +200,14 @@ export class JournalWatch {
       const refusal = this.#refusals.get(host)
       if (refusal) Object.assign(refusal, { count, latestAt: now })
       else this.#refusals.set(host, { before: known, count, latestAt: now })
-      if (!refusal) journal.note('host_refused', { host, status: complaints.status, until: notBefore })
+      if (refusal) continue
+      const facts = { host, status: complaints.status, until: notBefore }
+      journal.note('host_refused', { ...facts, complaints: count - known, total: count })
     }
     for (const [host, refusal] of this.#refusals) {
       if ((states.get(host)?.notBefore ?? null) !== null || now - refusal.latestAt < FORGIVEN_MS) continue
       this.#refusals.delete(host)
-      journal.note('host_allowed', { host, complaints: refusal.count - refusal.before })
+      journal.note('host_allowed', { host, complaints: refusal.count - refusal.before, total: refusal.count })
     }
     for (const host of this.#complaints.keys()) if (!states.has(host)) this.#complaints.delete(host)
   }

@@ -278,23 +278,33 @@ class AllowedTimes {
 /** One line for each host that refused. */
 function refusals(entries: readonly JournalEntry[], scope: Range): RefusingHost[] {
   const hosts = new Map<string, Omit<RefusingHost, 'text'>>()
+  const totals = new Map<string, number>()
+  /** how many complaints came since the host was told of before; `otherwise`: where no totals tell */
+  const since = (host: string, total: number | undefined, otherwise: number) => {
+    const before = totals.get(host)
+    if (total !== undefined) totals.set(host, total)
+    return total !== undefined && before !== undefined && total >= before ? total - before : otherwise
+  }
   for (const entry of entries) {
     if (entry.kind === 'host_refused') {
-      const { host, status } = entry.params
+      const { host, status, complaints = 1, total } = entry.params
       const known = hosts.get(host)
+      const came = since(host, total, complaints)
       // It was over it before this time began.
       if (!known || (known.until !== null && known.until < scope.from))
-        hosts.set(host, { host, status, from: entry.at, until: null, complaints: 1, times: 1 })
-      else Object.assign(known, { status, until: null, complaints: known.complaints + 1, times: known.times + 1 })
+        hosts.set(host, { host, status, from: entry.at, until: null, complaints: Math.max(1, came), times: 1 })
+      else {
+        // An engine that begins says once more what still holds.
+        const times = known.times + (known.until === null && complaints === 0 ? 0 : 1)
+        Object.assign(known, { status, until: null, complaints: known.complaints + came, times })
+      }
     }
     if (entry.kind === 'host_allowed') {
-      const known = hosts.get(entry.params.host)
+      const { host, complaints, total } = entry.params
+      const known = hosts.get(host)
       // One of them was counted when it began.
-      if (known)
-        Object.assign(known, {
-          until: entry.at,
-          complaints: known.complaints + Math.max(0, entry.params.complaints - 1),
-        })
+      const came = since(host, total, Math.max(0, complaints - 1))
+      if (known) Object.assign(known, { until: entry.at, complaints: known.complaints + came })
     }
   }
   return [...hosts.values()]

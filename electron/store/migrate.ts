@@ -70,7 +70,8 @@ function backUp({ db, path }: Connection, now: number): string {
 }
 
 /**
- * Runs what is missing, in order. A failing migration is undone, the ones before it stay, and its error is thrown.
+ * Runs what is missing, in order. A failing migration is undone, the ones before it stay, and its error is thrown. A new
+ * database is made in one transaction: there is nothing to keep, and one flush is enough.
  * @throws `store_newer` (nothing was written)
  */
 export function migrate(
@@ -85,17 +86,17 @@ export function migrate(
   if (found === known) return
   if (found > 0) logger.info({ backup: backUp(connection, now()), from: found, to: known }, 'store backed up')
 
-  for (const migration of migrations) {
-    connection.intent(() => {
-      // Read again: another process may have migrated while this one waited for the lock.
-      const current = schemaVersion(db)
-      if (current > known) throw newerStoreError(path, current, known)
-      if (current >= migration.version) return
-      migration.up(db)
-      const dangling = db.pragma('foreign_key_check') as unknown[]
-      if (dangling.length > 0) throw new Error(`migration ${migration.version} leaves dangling references`)
-      db.pragma(`user_version = ${migration.version}`)
-      logger.info({ version: migration.version, name: migration.name }, 'store migrated')
-    })
+  const run = (migration: Migration) => {
+    // Read again: another process may have migrated while this one waited for the lock.
+    const current = schemaVersion(db)
+    if (current > known) throw newerStoreError(path, current, known)
+    if (current >= migration.version) return
+    migration.up(db)
+    const dangling = db.pragma('foreign_key_check') as unknown[]
+    if (dangling.length > 0) throw new Error(`migration ${migration.version} leaves dangling references`)
+    db.pragma(`user_version = ${migration.version}`)
+    logger.info({ version: migration.version, name: migration.name }, 'store migrated')
   }
+  if (found === 0) connection.intent(() => migrations.forEach(run))
+  else for (const migration of migrations) connection.intent(() => run(migration))
 }

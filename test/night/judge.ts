@@ -6,7 +6,7 @@ import { judgeReport } from './judge-report.ts'
 import { workSpans } from './made-up.ts'
 import { type Morning, pathIn, pathOfRun } from './night.ts'
 import { contentOf, type FilePlan, isWithin, type Span } from './night-plan.ts'
-import { twice } from './truth.ts'
+import { byTheWall, twice } from './truth.ts'
 
 export interface Verdict {
   scenario: string
@@ -68,6 +68,7 @@ export function judge(morning: Morning): Verdict {
     complaints.push(
       ...judgeTask(file, task, there, {
         asked: journal.asked.filter((asked) => asked.file === file.number),
+        portals: plan.outages.flatMap(({ kind, span }) => (kind === 'portal' ? [byTheWall(morning, span)] : [])),
         madeUp: madeUp.has(file.queue),
         isClosed: closed.has(file.queue),
       }),
@@ -120,12 +121,17 @@ function lookAt(file: FilePlan, task: TaskRecord, { files, plan }: Morning): The
   return [...versions].some(isVersion) ? 'right' : 'wrong'
 }
 
-/** `asked`: the requests for it. `madeUp`: its queue made up for a window that it lost. `isClosed`: none is open in the morning. */
+/** `asked`: the requests for it. `portals`: when one answered for everybody. `madeUp`: its queue made up for a window that it lost. `isClosed`: none is open in the morning. */
 function judgeTask(
   file: FilePlan,
   task: TaskRecord,
   there: There,
-  { asked, madeUp, isClosed }: { asked: readonly Asked[]; madeUp: boolean; isClosed: boolean },
+  {
+    asked,
+    portals,
+    madeUp,
+    isClosed,
+  }: { asked: readonly Asked[]; portals: readonly Span[]; madeUp: boolean; isClosed: boolean },
 ): string[] {
   const { state, error } = task
   const about = `file ${file.number} (${file.fate}, ${file.host}): ${state}${error ? ` ${error.code}` : ''}`
@@ -146,6 +152,9 @@ function judgeTask(
   // Its window closed before it was given up: that is no verdict yet, and the report says when it goes on.
   const last = asked.findLast(({ status }) => status === null || status < 300 || status >= 400)
   if (state === 'queued' && isClosed && last && (error === null || isNoVerdict(error.code, last))) return []
+  // It was asked for alone, so nobody could tell whose page it was.
+  const isPage = error?.code === 'html_instead_of_file' && isWithin(asked.at(-1)!.at, portals)
+  if (file.fate === 'down' && isPage) return []
   if (error === null || !TRUE_REASONS[file.fate].has(error.code)) return [`${about}, which is not why`]
   return []
 }

@@ -132,3 +132,18 @@ test('battery and missing network last as long as they did, also where the clock
   expect(lasted).toContainEqual(['battery', 30 * 60_000])
   expect(lasted).toContainEqual(['network_away', 25 * 60_000])
 })
+
+test('complaints of a host are each counted once, also those that a killed engine could not tell of', () => {
+  const refused = (complaints: number, total: number) => ({
+    ...{ host: 'a.test', status: 429, until: null },
+    ...{ complaints, total },
+  })
+  const script = new Script().begin('22:00').note('22:10', 'host_refused', refused(1, 5))
+  // Two more came, and it was killed; the next one says what holds, and hears two more.
+  script.begin('22:30').note('22:30', 'host_refused', refused(0, 7))
+  script.note('22:50', 'host_allowed', { host: 'a.test', complaints: 2, total: 9 })
+  expect(report(script).hosts).toMatchObject([{ complaints: 5, times: 1, from: at('22:10'), until: at('22:50') }])
+  script.note('23:10', 'host_refused', refused(3, 12))
+  script.note('23:30', 'host_allowed', { host: 'a.test', complaints: 4, total: 13 })
+  expect(report(script).hosts).toMatchObject([{ complaints: 9, times: 2 }])
+})
