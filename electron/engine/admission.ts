@@ -1,7 +1,9 @@
 /**
  * Which tasks get the free places: asks the queues (what may work now, and how much of it), the hosts (who has room),
  * and scheduler.ts (whose turn it is). A task whose host has no room is passed over, so that no slow host holds up the
- * others. What runs in a queue that may not work any more goes back to its place in it, with everything it has.
+ * others. Where a link leads is seen when it is asked: a download that was led to a host without room goes back, and is
+ * passed over until there is some. What runs in a queue that may not work any more goes back to its place in it, with
+ * everything it has.
  */
 import type { TaskRecord } from '../../shared/records.ts'
 import type { QueueId, TaskId } from '../../shared/schemas.ts'
@@ -13,8 +15,17 @@ import type { Queues } from './queues.ts'
 import type { Runner } from './runner.ts'
 import { type Contender, holdingPlaces, nextQueue } from './scheduler.ts'
 
-/** Links of so many hosts are remembered to lead to another one. */
+/** Links of so many hosts are remembered to lead to others, and of each so many of those: the latest. */
 const MOST_REDIRECTS = 1_000
+const MOST_TARGETS = 16
+/**
+ * So many links of a host are found out to lead where there is no room, before the rest of them wait as well: few where
+ * all led to the same host so far.
+ */
+const MOST_LED = 32
+const MOST_LED_TO_ONE = 8
+/** Whoever was led to a host without room is not led there again at once. */
+const LED_MS = 1_000
 
 export interface AdmissionDeps extends Pick<EngineDeps, 'store' | 'clock'> {
   queues: Queues
@@ -30,19 +41,42 @@ export interface AdmissionDeps extends Pick<EngineDeps, 'store' | 'clock'> {
 
 export class Admission {
   readonly #deps: AdmissionDeps
-  /** the host that links of a host were last seen to lead to */
-  readonly #redirects = new Map<string, string>()
+  /** the hosts that links of a host were seen to lead to (also itself), the latest last */
+  readonly #redirects = new Map<string, Set<string>>()
+  /** where links of single downloads led that found no room there, and when (monotonic ms) */
+  readonly #led = new Map<TaskId, { host: string; at: number }>()
 
   constructor(deps: AdmissionDeps) {
     this.#deps = deps
   }
 
-  /** A link led to another host: whoever comes from the same host will want places there. */
+  /** A link led to a host: whoever comes from the same host may want places there. */
   redirected(from: string, to: string): void {
+    const targets = this.#redirects.get(from) ?? new Set()
+    if (targets.size === 0 && from === to) return
     this.#redirects.delete(from)
-    if (from === to) return
+    targets.delete(to)
+    targets.add(to)
+    if (targets.size > MOST_TARGETS) targets.delete(targets.values().next().value!)
+    if (targets.size === 1 && from === to) return
     if (this.#redirects.size >= MOST_REDIRECTS) this.#redirects.delete(this.#redirects.keys().next().value!)
-    this.#redirects.set(from, to)
+    this.#redirects.set(from, targets)
+  }
+
+  /** Where its link led that there was no room for it; undefined: it found room, or was not asked yet. */
+  ledTo(id: TaskId): string | undefined {
+    return this.#led.get(id)?.host
+  }
+
+  /** A download was led to a host that has no room for another one: it leaves its place to others, unless it would lose something. */
+  noRoom(id: TaskId, host: string): void {
+    const { runner, store, clock } = this.#deps
+    const run = runner.runs.find((known) => known.id === id)
+    const task = store.getTask(id)
+    if (!run || run.forced || task?.state !== 'active') return
+    if (run.download.writtenBytes > 0 && task.acceptsRanges !== true) return
+    this.#led.set(id, { host, at: clock.monotonic() })
+    runner.applyTo(task, { kind: 'drained' })
   }
 
   /** Fills the free places; answers when to look again at the latest (epoch ms), null: when something happens. */
@@ -67,7 +101,7 @@ export class Admission {
         continue
       }
       this.#admit(task)
-      const host = this.targetOf(hostOf(task))
+      const host = this.#led.get(task.id)?.host ?? this.targetOf(hostOf(task))
       usage.set(host, (usage.get(host) ?? 0) + 1)
       if (this.#isBusy(host, usage)) busy.add(host)
       queue.running++
@@ -82,8 +116,8 @@ export class Admission {
    */
   #next(id: QueueId, busy: ReadonlySet<string>, usage: ReadonlyMap<string, number> | null): TaskRecord | undefined {
     const spreads = usage !== null && usage.size > 0 && this.#deps.deadlines.orderOf(id) === null
-    const elsewhere = spreads ? this.#nextOf(id, this.#linksTo(new Set([...busy, ...usage.keys()]))) : undefined
-    return elsewhere ?? this.#nextOf(id, this.#linksTo(busy))
+    const elsewhere = spreads ? this.#nextOf(id, new Set([...busy, ...usage.keys()])) : undefined
+    return elsewhere ?? this.#nextOf(id, busy)
   }
 
   /** While the network is away, one download now and then finds out whether it is back; each time of another host. */
@@ -134,15 +168,31 @@ export class Admission {
   }
 
   /** The next of a queue whose host has room: in the order in which most is there in time, where there is such a one. */
-  #nextOf(id: QueueId, full: readonly string[]): TaskRecord | undefined {
+  #nextOf(id: QueueId, busy: ReadonlySet<string>): TaskRecord | undefined {
     const { deadlines, store, isTaken } = this.#deps
+    const led = this.#nextLed(id, busy)
+    if (led) return led
+    const full = this.#closedHosts(busy)
     for (const planned of deadlines.orderOf(id) ?? []) {
-      if (isTaken(planned)) continue
+      if (isTaken(planned) || this.#led.has(planned)) continue
       const task = store.getTask(planned)
       const isReady = task?.state === 'queued' && task.leaseOwner === null && task.queueId === id
       if (isReady && !full.includes(hostOf(task))) return task
     }
-    return store.nextReady(id, 1, full, isTaken)[0]
+    return store.nextReady(id, 1, full, (task) => isTaken(task) || this.#led.has(task))[0]
+  }
+
+  /** The first that was led to a host without room, and would find some now. */
+  #nextLed(id: QueueId, busy: ReadonlySet<string>): TaskRecord | undefined {
+    const { store, clock, queues, isTaken } = this.#deps
+    const before = clock.monotonic() - LED_MS
+    for (const [taskId, { host, at }] of this.#led) {
+      if (isTaken(taskId)) continue
+      const task = store.getTask(taskId)
+      if (task?.state !== 'queued' || task.leaseOwner !== null) this.#led.delete(taskId)
+      else if (queues.resolve(task.queueId) === id && at <= before && !busy.has(host)) return task
+    }
+    return undefined
   }
 
   #contenders(): Map<number, Contender> {
@@ -161,10 +211,10 @@ export class Admission {
   /** downloads that run, by the host whose places they need */
   #usage(): Map<string, number> {
     const usage = new Map<string, number>()
-    for (const { host, closing } of this.#deps.runner.runs) {
+    for (const { id, host, download, closing } of this.#deps.runner.runs) {
       // All its bytes are here: it needs the disk, not its host.
       if (closing) continue
-      const target = this.targetOf(host)
+      const target = download.host === host ? (this.#led.get(id)?.host ?? this.targetOf(host)) : download.host
       usage.set(target, (usage.get(target) ?? 0) + 1)
     }
     return usage
@@ -172,7 +222,7 @@ export class Admission {
 
   /** The host that links of this one were last seen to lead to, or itself. */
   targetOf(host: string): string {
-    return this.#redirects.get(host) ?? host
+    return [...(this.#redirects.get(host) ?? [])].at(-1) ?? host
   }
 
   /** Hosts that have no room for another download. */
@@ -186,16 +236,27 @@ export class Admission {
     return quietMs > 0 || (usage.get(host) ?? 0) >= allowed
   }
 
-  /** Hosts of links that lead to one of these. */
-  #linksTo(busy: ReadonlySet<string>): string[] {
-    const links = [...this.#redirects].filter(([, to]) => busy.has(to)).map(([from]) => from)
-    return [...[...busy].filter((host) => !this.#redirects.has(host)), ...links]
+  /** Hosts without room, and those of links, too many of which were led to such a host. */
+  #closedHosts(busy: ReadonlySet<string>): string[] {
+    const { store, isTaken } = this.#deps
+    const led = new Map<string, number>()
+    for (const [id, { host }] of this.#led) {
+      const task = busy.has(host) && !isTaken(id) ? store.getTask(id) : undefined
+      if (task) led.set(hostOf(task), (led.get(hostOf(task)) ?? 0) + 1)
+    }
+    const most = (from: string) => ((this.#redirects.get(from)?.size ?? 0) > 1 ? MOST_LED : MOST_LED_TO_ONE)
+    return [
+      ...[...busy].filter((host) => !this.#redirects.has(host)),
+      ...[...led].flatMap(([from, count]) => (count >= most(from) ? [from] : [])),
+    ]
   }
 
   /** The next opening or closing of a queue, or the end of a host's quiet, whichever comes first. */
   #nextLook(): number | null {
-    const { queues, hosts } = this.#deps
+    const { queues, hosts, clock } = this.#deps
+    const led = [...this.#led.values()].map(({ at }) => at + LED_MS - clock.monotonic()).filter((ms) => ms > 0)
     const times = [
+      ...led.map((ms) => Math.ceil(clock.now() + ms)),
       ...queues.records.map(({ id }) => queues.changesAt(id)),
       ...hosts.states().map(({ notBefore }) => notBefore),
     ]

@@ -22,6 +22,8 @@ export interface StrategySources {
   networkProbeAt: number | null
   /** bytes per second of all downloads together; null: none */
   limitOfAll: number | null
+  /** where its link led that there was no room for it */
+  ledTo: string | undefined
 }
 
 /** Why the task is, or was, fetched as it is; `live` where it runs. */
@@ -38,14 +40,16 @@ export function currentStrategy(
     queueWorks,
     networkProbeAt,
     limitOfAll,
+    ledTo,
   }: StrategySources,
 ): TaskStrategyReason[] {
-  const { host } = new URL(task.finalUrl ?? task.sourceUrl ?? task.url)
+  const host = ledTo ?? new URL(task.finalUrl ?? task.sourceUrl ?? task.url).host
   return strategyOf({
     task,
     now: clock.now(),
     live: live ? { openConnections: live.openConnections, strategy: live.strategy } : null,
     host: hosts.controller.places(host),
+    ledTo,
     limits: {
       task: task.options.limitBytesPerSecond ?? null,
       queue: queueLimit ?? null,

@@ -29,6 +29,8 @@ export interface DownloadContext extends PlaceContext, Pick<EngineDeps, 'clock' 
   forget: () => void
   /** the first good reply of a fresh file came */
   began: (reply: Pick<LaneReply, 'headers' | 'finalUrl'>, size: number | null) => void
+  /** the link led to a host where other downloads have all places; the run may be ended for it */
+  noRoom: (host: string) => void
   /** bytes came in: for the totals */
   received: (bytes: number) => void
 }

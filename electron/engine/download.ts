@@ -2,6 +2,8 @@
  * One run of one task: opens the partial, asks for ranges on as many connections as are useful and allowed, and ends
  * with all bytes in the file or with the reason why not. Which connection does what is in connections.ts, what a reply
  * is worth in remote-file.ts, where the bytes lie in place.ts.
+ *
+ * Long because: the steps of a run share its remote file, its place and its progress.
  */
 import { dirname } from 'node:path'
 import type { BlockChecksum, TaskCheckpoint, TaskRecord } from '../../shared/records.ts'
@@ -99,6 +101,11 @@ export class Download {
   /** how many bytes this run found in the partial and trusted */
   get resumedFromBytes(): number {
     return this.#heldAtStart
+  }
+
+  /** that its next request goes to: of its link, or where that led */
+  get host(): string {
+    return this.#remote.host
   }
 
   segmentViews(): SegmentView[] {
@@ -263,6 +270,8 @@ export class Download {
 
   /** Its place and its turn at this host. */
   async #pace(connection: Connection, host: string): Promise<void> {
+    const { hosts, noRoom } = this.#context
+    if (host !== connection.host && !this.#connections.othersWork(connection) && hosts.isFull(host)) noRoom(host)
     await this.#moveSlot(connection, host)
     await this.#context.hosts.turn(host, connection.abort.signal)
     asks(connection, this.#context.clock.monotonic())

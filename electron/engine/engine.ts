@@ -196,6 +196,8 @@ export function createEngine(deps: EngineDeps): EngineApi {
     connectionsOf: (queueId) =>
       (deps.lease === null ? queues.of(queueId).connections : null) ?? settings.connectionsPerDownload,
     redirected: (from, to) => admission.redirected(from, to),
+    // `get` works through its own list: there is nobody to leave a place to.
+    noRoom: (id, host) => deps.lease === null && admission.noRoom(id, host),
     limits,
     unattended,
     heard: (...what) => machine.heard(...what),
@@ -608,6 +610,7 @@ export function createEngine(deps: EngineDeps): EngineApi {
             queue: { hold: queues.holdOf(task.queueId), changesAt: queues.changesAt(task.queueId) },
             queueLimit: deps.lease === null ? queues.rates.get(task.queueId) : null,
             limitOfAll: machine.limitBytesPerSecond,
+            ledTo: task.state === 'queued' ? admission.ledTo(task.id) : undefined,
             networkProbeAt: unattended.presence.away?.probeAt ?? null,
             queueWorks: started || heldElsewhere(task) || deps.isQueueOwned(),
           }),

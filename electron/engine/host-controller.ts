@@ -142,6 +142,12 @@ export class HostController {
     return this.#grant(name, host, holder)
   }
 
+  /** As many downloads as may have places there have them: there is none to be shared with another one. */
+  isFull(name: string): boolean {
+    const host = this.#hosts.get(name)
+    return host !== undefined && host.held.size >= this.#allowed(name, host)
+  }
+
   /**
    * ms to wait before a request may be sent to this host now; counts the request as sent after that wait. Throws
    * HostQuiet where the host asked for a long wait.

@@ -47,6 +47,8 @@ export interface RunnerDeps extends EngineDeps {
   connectionsOf: (queueId: QueueId) => number
   /** links of one host lead to another one */
   redirected: (from: string, to: string) => void
+  /** a download was led to a host without room for another one */
+  noRoom: (id: TaskId, host: string) => void
   limits: Limits
   verifications: Pick<Verifications, 'beforeRun' | 'beforeName'>
   /** puts a download of the same link beside one */

@@ -231,6 +231,7 @@ export class Runner {
       buckets: (host) => this.#deps.limits.buckets(run.queueId, host, run.bucket),
       connectionsUsually: () => this.#deps.connectionsOf(this.#runs.get(id)?.queueId ?? task.queueId),
       forget: () => store.clearProgress(id),
+      noRoom: (host) => this.#deps.noRoom(id, host),
       began: (reply, size) => this.#serverMirrors.heard(task, reply, size),
       received: (bytes) => {
         this.#deps.received(run.queueId, bytes, run.host)
@@ -238,11 +239,10 @@ export class Runner {
       },
     })
     const abort = new AbortController()
-    const done = Promise.resolve()
     const { queueId, forced, strategy } = task
     const known = { id, queueId, forced, host: hostOf(task), strategy }
     const beganAt = clock.monotonic()
-    const state = { ended: done, synced: done, closing: false, finishing: false }
+    const state = { ended: Promise.resolve(), synced: Promise.resolve(), closing: false, finishing: false }
     const run: Run = { ...known, ...state, download, bucket, abort, beganAt }
     run.ended = before.then(() => this.#run(task, run))
     this.#runs.set(id, run)

@@ -35,6 +35,8 @@ export interface StrategyFacts {
   live: { openConnections: number; strategy: readonly TaskStrategyReason[] } | null
   /** of the task's host */
   host: HostPlaces
+  /** the host, where it is not that of the link or of the latest reply */
+  ledTo?: string | undefined
   /** bytes per second by whose limit it is; null or left out: none */
   limits: Partial<Record<LimitScope, number | null>>
   /** connections asked for, by the task or the settings */
@@ -88,7 +90,8 @@ function weight([first]: readonly TaskStrategyReason[]): number {
   return passing < 0 ? PASSING.length : passing
 }
 
-function hostOf({ task }: StrategyFacts): string {
+function hostOf({ task, ledTo }: StrategyFacts): string {
+  if (ledTo !== undefined) return ledTo
   const url = task.finalUrl ?? task.sourceUrl ?? task.url
   return URL.parse(url)?.host ?? url
 }

@@ -2,7 +2,7 @@
 import { readFile } from 'node:fs/promises'
 import { describe, expect, it } from 'vitest'
 import { contentBytes } from '../helpers/bytes.ts'
-import { startEngine } from '../helpers/engine.ts'
+import { PATIENT, startEngine } from '../helpers/engine.ts'
 import { type FaultServer, faults, startFaultServer } from '../helpers/fault-server.ts'
 
 const MIB = 1024 * 1024
@@ -60,6 +60,33 @@ describe('redirects', () => {
     }
     for (const id of ids) expect((await engine.until(id, 'done', 'failed')).state).toBe('done')
     expect(other.connections.mostOpen).toBe(1)
+  })
+
+  it('to a host without room leave their places to those that lead elsewhere', async () => {
+    await using home = await startFaultServer()
+    await using slow = await startFaultServer()
+    await using quick = await startFaultServer()
+    await using engine = await startEngine({ settings: { ...PATIENT, downloadsAtOnce: 2 } })
+    await engine.call('hostRules.set', { pattern: new URL(slow.url('/')).host, patch: { connections: 1 } })
+    const add = async (path: string, server: typeof slow) => {
+      home.fault(path, () => faults.redirect(server.url(path)))
+      server.add(path, { size: 1000, seed: 1 })
+      return engine.add(home.url(path))
+    }
+    slow.fault('/s0', () => faults.stallAt(100))
+    const held = await Promise.all(['/s0', '/s1', '/s2', '/s3', '/s4'].map((path) => add(path, slow)))
+    const others = await Promise.all(['/q0', '/q1', '/q2', '/q3', '/q4'].map((path) => add(path, quick)))
+    for (const id of others) expect((await engine.until(id, 'done', 'failed')).state).toBe('done')
+    expect((await engine.get(held[0]!)).state).toBe('active')
+    for (const id of held.slice(1)) expect(await engine.get(id)).toMatchObject({ state: 'queued', attempts: 0 })
+    const { strategy } = await engine.get(held[1]!)
+    const { host } = new URL(slow.url('/'))
+    expect(strategy[0]).toEqual({ code: 'waiting_for_host', params: { host, connections: 1 } })
+    slow.release()
+    for (const id of held) expect((await engine.until(id, 'done', 'failed')).state).toBe('done')
+    expect(slow.connections.mostOpen).toBe(1)
+    // Where each leads is found out once, and asked again when its turn has come.
+    expect(home.requests.length).toBeLessThanOrEqual(2 * held.length + others.length)
   })
 
   it('within the origin keep the secrets, for every segment and on resume', async () => {

@@ -157,7 +157,8 @@ function hasCause(code: string, { file, asked, moves }: FileTruth, morning: Morn
       return file.fate === 'altered'
     case 'remote_changed':
     case 'validator_mismatch':
-      return file.changesAt !== null
+      // Half of it is here, and a portal answers with its page instead of the rest.
+      return file.changesAt !== null || asked.some(({ at }) => isWithin(at, portals(morning)))
     case 'html_instead_of_file':
     case 'redirect_refused':
     case 'redirect_invalid':
@@ -165,6 +166,10 @@ function hasCause(code: string, { file, asked, moves }: FileTruth, morning: Morn
     default:
       return false
   }
+}
+
+function portals(morning: Morning): Span[] {
+  return morning.plan.outages.filter(({ kind }) => kind === 'portal').map(({ span }) => byTheWall(morning, span))
 }
 
 /** What is not done says why, and what is next and when. */

@@ -115,14 +115,15 @@ function isReason(
 /** What was quiet is told: each minute in which nothing came although something was wanted all the time. */
 function judgeSilence(morning: Morning, truth: readonly FileTruth[]): string[] {
   const { report } = morning
-  const busy = new Set([...secondsOf(morning)].map((second) => Math.floor((second * SECOND) / MINUTE)))
+  const seconds = secondsOf(morning)
+  const busy = new Set([...seconds].map((second) => Math.floor((second * SECOND) / MINUTE)))
   const again = twice(morning)
   let silentMs = 0
   const complaints: string[] = []
   for (let at = Math.ceil(report.from / MINUTE) * MINUTE; at + MINUTE <= report.to; at += MINUTE) {
     const minute: Span = [at, at + MINUTE]
-    // Bytes are written down a moment after they came.
-    if (busy.has(at / MINUTE) || busy.has(at / MINUTE - 1)) continue
+    // Bytes are written down a moment after they came, or with those of a moment before.
+    if (busy.has(at / MINUTE) || busy.has(at / MINUTE - 1) || seconds.has((at + MINUTE) / SECOND)) continue
     if (
       again.some((span) => meets(span, minute, MINUTE)) ||
       !truth.some((one) => wanted(one, at - MINUTE, at + MINUTE))

@@ -318,8 +318,9 @@ export class SimulatedConnection implements Connection {
     this.close()
   }
 
-  /** Its other end, or the machine's own network, broke it. */
+  /** Its other end, or the machine's own network, broke it. What a sleeping machine is told is lost: its connections are dead. */
   reset(): void {
+    if (this.#network.clock.sleeps) return
     const request = this.#request
     this.close()
     request?.fail('ECONNRESET')

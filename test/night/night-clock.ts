@@ -62,6 +62,7 @@ export class NightClock implements Clock {
   /** ms since the start */
   #elapsed = 0
   /** of these the machine's own clocks have not seen */
+  #sleeps = false
   #slept = 0
   /** ms by which the wall clock is ahead */
   #offset = 0
@@ -117,12 +118,18 @@ export class NightClock implements Clock {
     }
   }
 
+  /** Nobody is there who could be told anything. */
+  get sleeps(): boolean {
+    return this.#sleeps
+  }
+
   /**
    * The machine sleeps for so long: the world goes on, timers do not. `monotonicRuns`: as on systems whose monotonic
    * clock counts sleep; timers are late there. Otherwise they have as long to go as before.
    */
   sleep(ms: number, monotonicRuns: boolean): void {
     const wakesAt = this.#elapsed + ms
+    this.#sleeps = true
     for (;;) {
       const event = this.#world.next
       if (!event || event.at > wakesAt) break
@@ -130,6 +137,7 @@ export class NightClock implements Clock {
       this.#elapsed = Math.max(this.#elapsed, event.at)
       event.happen()
     }
+    this.#sleeps = false
     this.#elapsed = wakesAt
     if (!monotonicRuns) this.#slept += ms
   }
