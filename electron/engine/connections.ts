@@ -98,6 +98,7 @@ export class Connections implements SlotHolder {
   /** A connection has its server's answer and reads until its transfer ends. */
   async reading(connection: Connection, transfer: LaneTransfer): ReturnType<() => LaneTransfer['ended']> {
     const now = this.#deps.clock.monotonic()
+    this.#deps.hosts.answered(connection.host)
     connection.transfer = transfer
     connection.countedBytes = 0
     connection.answeredAtMs = now
@@ -367,13 +368,12 @@ export class Connections implements SlotHolder {
 
   /** The host that asked for less is the one that answered: a redirect may have led to another. */
   #complained(connection: Connection, error: NighthaulError): void {
+    const { hosts } = this.#deps
     const { status, host, retryAfterMs } = error.params
+    hosts.failed(connection.host, error)
     if (error instanceof HostQuiet || (error.code !== 'too_many_requests' && status !== 503)) return
-    this.#deps.hosts.slowDown(
-      typeof host === 'string' ? host : connection.host,
-      typeof retryAfterMs === 'number' ? retryAfterMs : null,
-      typeof status === 'number' ? status : null,
-    )
+    const number = (value: unknown) => (typeof value === 'number' ? value : null)
+    hosts.slowDown(typeof host === 'string' ? host : connection.host, number(retryAfterMs), number(status))
   }
 
   /** Decides whether one connection's failure is the run's failure. */

@@ -94,6 +94,7 @@ export function createEngine(deps: EngineDeps): EngineApi {
     ...{ store, clock, settings: () => settings, changed: () => limitsChanged() },
     mostConnections: () => (deps.lease === null ? profiles.limits.connectionsPerHost : null),
   })
+  hosts.controller.onRoom = () => schedulePump()
   const queues = new Queues({
     ...deps,
     changed: () => limitsChanged(),

@@ -2,7 +2,10 @@
  * Places per host, shared by all tasks: never more connections than the host allows, requests spaced as asked, and a
  * host that said "later" (429, 503, Retry-After) is left alone by everybody. What a host complained about is remembered
  * until it was quiet for a day.
+ *
+ * Long because: places, turns and what is remembered of a host change together.
  */
+import type { ErrorInfo } from '../../shared/errors.ts'
 import type { HostRecord } from '../../shared/records.ts'
 import { HostQuiet, HostRefusals } from './host-refusals.ts'
 import type { HostLimits } from './host-rules.ts'
@@ -92,6 +95,8 @@ export class HostController {
   /** hosts whose record is not stored yet */
   readonly #changed = new Set<string>()
   #sweepAt = SWEEP_AT
+  /** a host has room for more downloads than a moment ago */
+  onRoom: () => void = () => {}
 
   constructor(clock: Clock, limitsOf: (host: string) => HostLimits) {
     this.#clock = clock
@@ -207,12 +212,28 @@ export class HostController {
     this.#forgetIdle(name)
   }
 
+  /**
+   * A request failed. Where nobody answers, one download at a time finds out until somebody does: the others leave their
+   * places to other hosts.
+   */
+  failed(name: string, { code, params }: ErrorInfo): void {
+    if (code === 'connect_timeout' || code === 'headers_timeout')
+      this.#host(name).refusals.unanswered(this.#clock.monotonic())
+    else if (typeof params.status === 'number') this.answered(name)
+  }
+
+  /** It answered, whatever it said. */
+  answered(name: string): void {
+    if (this.#hosts.get(name)?.refusals.answered()) this.onRoom()
+  }
+
   places(name: string): HostPlaces {
     const host = this.#hosts.get(name)
     const usual = this.#limitsOf(name).connections
+    const allowed = host ? this.#allowed(name, host) : usual
     return {
       connections: host?.count ?? 0,
-      allowed: host ? this.#allowed(name, host) : usual,
+      allowed: host?.refusals.isSilent(this.#clock.monotonic()) ? Math.min(1, allowed) : allowed,
       usual,
       quietMs: this.quietMs(name),
       forbids: this.#forbids(name),

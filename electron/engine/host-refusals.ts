@@ -1,5 +1,6 @@
 /**
- * For how long a host that refuses again and again is left alone, so that it is tried later instead of all the time.
+ * For how long a host that refuses again and again is left alone, so that it is tried later instead of all the time, and
+ * whether it answers at all.
  * Counts; the host controller keeps to it.
  */
 import { NighthaulError } from '../../shared/errors.ts'
@@ -13,6 +14,8 @@ const FORBIDDEN_IN_A_ROW = 5
 /** How long it is left alone for the first time; each further time is twice as long. */
 const FIRST_REST_MS = 60_000
 const LONGEST_REST_MS = 60 * 60_000
+/** A host that did not answer is thought to be as before after so long. */
+const SILENT_MS = 10 * 60_000
 
 /** Thrown in place of a request to a host that is left alone for a while: it asked for that, or `forbids` (403). */
 export class HostQuiet extends NighthaulError {
@@ -33,6 +36,7 @@ export class HostRefusals {
   #roundAtMs = Number.NEGATIVE_INFINITY
   readonly #forbidden = new Set<number>()
   #forbadeAtMs = Number.NEGATIVE_INFINITY
+  #silentAtMs = Number.NEGATIVE_INFINITY
 
   /** It asked for less. ms for which to leave it alone now; 0: not by itself. `nowMs` monotonic. */
   askedForLess(nowMs: number): number {
@@ -50,9 +54,25 @@ export class HostRefusals {
     return restMs(this.#forbidden.size - FORBIDDEN_IN_A_ROW)
   }
 
+  /** It was asked, and did not say a word. */
+  unanswered(nowMs: number): void {
+    this.#silentAtMs = nowMs
+  }
+
+  /** Whether that ends a silence. */
+  answered(): boolean {
+    const wasSilent = this.#silentAtMs !== Number.NEGATIVE_INFINITY
+    this.#silentAtMs = Number.NEGATIVE_INFINITY
+    return wasSilent
+  }
+
+  isSilent(nowMs: number): boolean {
+    return nowMs - this.#silentAtMs < SILENT_MS
+  }
+
   /** There is something to count on from, although nobody is connected now. */
   counts(nowMs: number): boolean {
-    return nowMs - this.#forbadeAtMs < LONGEST_REST_MS
+    return nowMs - this.#forbadeAtMs < LONGEST_REST_MS || this.isSilent(nowMs)
   }
 }
 

@@ -126,6 +126,8 @@ class Line {
           tryAcquire: () => (this.#held < places ? grant() : null),
           quietMs: () => 0,
           slowDown() {},
+          answered() {},
+          failed() {},
           succeeded() {},
         },
         progress: this.#progress,

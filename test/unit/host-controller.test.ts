@@ -7,6 +7,7 @@ import { describe, expect, it } from 'vitest'
 import { HostController, type Slot, type SlotHolder } from '../../electron/engine/host-controller.ts'
 import { HostQuiet } from '../../electron/engine/host-refusals.ts'
 import type { HostLimits } from '../../electron/engine/host-rules.ts'
+import { NighthaulError } from '../../shared/errors.ts'
 import { createManualClock } from '../helpers/manual-clock.ts'
 import fc from '../helpers/property.ts'
 
@@ -428,5 +429,36 @@ describe('HostController', () => {
     clock.advance(3600_000)
     hosts.states()
     expect(hosts.remembered).toBe(1)
+  })
+})
+
+describe('a host that does not answer', () => {
+  const silence = new NighthaulError('connect_timeout', 'nobody answered')
+
+  it('has room for one download at a time, until it says something, or for ten minutes', () => {
+    const { clock, hosts } = controller(4)
+    let room = 0
+    hosts.onRoom = () => room++
+    const allowed = () => hosts.places('a.test').allowed
+    hosts.answered('a.test')
+    hosts.failed('a.test', silence)
+    expect([allowed(), hosts.places('b.test').allowed, room]).toEqual([1, 4, 0])
+    hosts.failed('a.test', new NighthaulError('server_error', 'busy', { status: 500 }))
+    expect([allowed(), room]).toEqual([4, 1])
+    hosts.failed('a.test', silence)
+    hosts.answered('a.test')
+    hosts.answered('a.test')
+    expect([allowed(), room]).toEqual([4, 2])
+    hosts.failed('a.test', silence)
+    clock.advance(10 * 60_000 - 1)
+    expect(allowed()).toBe(1)
+    clock.advance(1)
+    expect(allowed()).toBe(4)
+  })
+
+  it('says nothing of a single connection that was reset', () => {
+    const { hosts } = controller(4)
+    hosts.failed('a.test', new NighthaulError('connection_reset', 'reset'))
+    expect(hosts.places('a.test').allowed).toBe(4)
   })
 })
