@@ -170,29 +170,35 @@ export class Admission {
   /** The next of a queue whose host has room: in the order in which most is there in time, where there is such a one. */
   #nextOf(id: QueueId, busy: ReadonlySet<string>): TaskRecord | undefined {
     const { deadlines, store, isTaken } = this.#deps
-    const led = this.#nextLed(id, busy)
-    if (led) return led
     const full = this.#closedHosts(busy)
     for (const planned of deadlines.orderOf(id) ?? []) {
-      if (isTaken(planned) || this.#led.has(planned)) continue
+      if (isTaken(planned)) continue
       const task = store.getTask(planned)
       const isReady = task?.state === 'queued' && task.leaseOwner === null && task.queueId === id
-      if (isReady && !full.includes(hostOf(task))) return task
+      if (isReady && (this.#led.has(planned) ? this.#findsRoom(planned, busy) : !full.includes(hostOf(task))))
+        return task
     }
-    return store.nextReady(id, 1, full, (task) => isTaken(task) || this.#led.has(task))[0]
+    const led = this.#nextLed(id, busy)
+    const next = store.nextReady(id, 1, full, (task) => isTaken(task) || this.#led.has(task))[0]
+    return led && (!next || led.position < next.position) ? led : next
   }
 
   /** The first that was led to a host without room, and would find some now. */
   #nextLed(id: QueueId, busy: ReadonlySet<string>): TaskRecord | undefined {
-    const { store, clock, queues, isTaken } = this.#deps
-    const before = clock.monotonic() - LED_MS
-    for (const [taskId, { host, at }] of this.#led) {
+    const { store, queues, isTaken } = this.#deps
+    const ready: TaskRecord[] = []
+    for (const taskId of this.#led.keys()) {
       if (isTaken(taskId)) continue
       const task = store.getTask(taskId)
       if (task?.state !== 'queued' || task.leaseOwner !== null) this.#led.delete(taskId)
-      else if (queues.resolve(task.queueId) === id && at <= before && !busy.has(host)) return task
+      else if (queues.resolve(task.queueId) === id && this.#findsRoom(taskId, busy)) ready.push(task)
     }
-    return undefined
+    return ready.sort((a, b) => a.position - b.position)[0]
+  }
+
+  #findsRoom(id: TaskId, busy: ReadonlySet<string>): boolean {
+    const { host, at } = this.#led.get(id)!
+    return !busy.has(host) && this.#deps.clock.monotonic() - at >= LED_MS
   }
 
   #contenders(): Map<number, Contender> {

@@ -114,21 +114,26 @@ export function createQueue(connection: Connection, logger: StoreLogger): Queue 
     forcedReady: () => records(forced.all()),
     nextReady(queueId, limit, busyHosts, except) {
       const busy = new Set(busyHosts)
-      const tasks: TaskRecord[] = []
-      const take = (rows: Iterable<TaskRow>, most: number): boolean => {
+      /** `isSeen`: there were no more rows, or enough tasks */
+      const take = (rows: Iterable<TaskRow>): { tasks: TaskRecord[]; isSeen: boolean } => {
+        const tasks: TaskRecord[] = []
         let looked = 0
         for (const row of rows) {
-          if (tasks.length === limit) return true
-          if (++looked > most) return false
+          if (tasks.length === limit) break
+          if (++looked > LOOK_AHEAD) return { tasks, isSeen: false }
           if (!busy.has(hostOf(row)) && !except(row.id)) tasks.push(toTask(row, logger))
         }
-        return true
+        return { tasks, isSeen: true }
       }
-      if (take(ready.iterate(queueId), LOOK_AHEAD) || tasks.length > 0) return tasks
+      const { tasks, isSeen } = take(ready.iterate(queueId))
+      if (isSeen || tasks.length > 0) return tasks
       // Thousands of one host stand in front: the first of each other host, in their order.
-      for (const host of readyHosts.all({ queueId }))
-        if (!busy.has(host)) take(readyOfHost.iterate(queueId, host), limit)
-      return tasks.sort((a, b) => a.position - b.position).slice(0, limit)
+      return readyHosts
+        .all({ queueId })
+        .filter((host) => !busy.has(host))
+        .flatMap((host) => take(readyOfHost.iterate(queueId, host)).tasks)
+        .sort((a, b) => a.position - b.position)
+        .slice(0, limit)
     },
     reorder: (ids, before) =>
       connection.intent(() => {

@@ -119,3 +119,16 @@ test('whoever ends gives back all leases that are his, and those of nobody else'
   store.releaseLeases('pid:1')
   expect(store.leasedTasks().map(({ leaseOwner }) => leaseOwner)).toEqual(['pid:2'])
 })
+
+test('behind hundreds of a busy host the next is the first in order of another one that may go', () => {
+  const store = openTestStore()
+  const from = (host: string, count: number) =>
+    Array.from({ length: count }, (_, n) => newTask({ url: `http://${host}/${n}` }))
+  store.addTasks([...from('busy.test', 300), ...from('z.test', 3), ...from('a.test', 2)])
+  const next = (limit: number, except: readonly number[] = []) =>
+    ids(store.nextReady(1, limit, ['busy.test'], (id) => except.includes(id)))
+  expect(next(1)).toEqual([301])
+  expect(next(1, [301, 302])).toEqual([303])
+  expect(next(3, [301, 304])).toEqual([302, 303, 305])
+  expect(next(1, [301, 302, 303])).toEqual([304])
+})
