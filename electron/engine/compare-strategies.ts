@@ -4,7 +4,7 @@
  * through the engine's HTTP client, which follows redirects; the others go straight to where it led, so that each way's
  * connections are its own: no proxy stands between.
  */
-import { createSecureContext, getCACertificates, type SecureContext } from 'node:tls'
+import type { SecureContext } from 'node:tls'
 import type { Dispatcher } from 'undici'
 import { NighthaulError } from '../../shared/errors.ts'
 import { formatDuration } from '../../shared/format.ts'
@@ -23,6 +23,7 @@ import {
 import { basic, headersFor, loginFor, splitCredentials } from './http/credentials.ts'
 import { statusError, toNetworkError } from './http/errors.ts'
 import type { HttpClient, HttpReply } from './http/http-client.ts'
+import { contextFor } from './http/trust.ts'
 import { buildConnector, Client } from './http/undici.ts'
 import type { Clock } from './ports.ts'
 import { type HeaderMap, parseContentRange, parseReply } from './reply.ts'
@@ -215,16 +216,13 @@ function targetOf(finalUrl: string, { url, options }: ComparisonInput, deps: Com
   const rules = { userAgent, proxy: '', headers: [], login: null }
   const hop = { url: target, start: start.url, options, authorization, cookie: null, rules, hasBody: false }
   const { caPem } = options
-  const trusted = () => [...new Set([...getCACertificates('default'), ...getCACertificates('system')])]
   return {
     url: target,
     headers: (range) => headersFor({ ...hop, range }),
     timeoutMs: options.timeoutMs ?? deps.timeoutMs,
     // Made once: it costs as much as a short round trip, which would be counted as the connection's.
     secureContext:
-      target.protocol === 'https:'
-        ? createSecureContext(caPem === undefined ? {} : { ca: [...trusted(), caPem] })
-        : undefined,
+      target.protocol === 'https:' ? contextFor({ caPem: caPem ?? null, clientCertificate: null }) : undefined,
   }
 }
 

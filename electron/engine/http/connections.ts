@@ -3,25 +3,17 @@
  * one), so that a request made as another ends finds its connection free; undici's own Pool would open a second one.
  * Which may be used again, and how many there may be, is connection-pool.ts's to know.
  */
-import { createHash, X509Certificate } from 'node:crypto'
 import type { LookupFunction, Socket } from 'node:net'
 import type { SecureContext } from 'node:tls'
 import type { Dispatcher } from 'undici'
-import { NighthaulError } from '../../../shared/errors.ts'
-import type { ClientCertificate } from '../../../shared/schemas.ts'
 import type { Clock } from '../ports.ts'
 import { ConnectionPool, type Pooled, type PoolLimits } from './connection-pool.ts'
 import { DirectWay } from './direct-way.ts'
 import { type Setup, timed } from './request-sample.ts'
 import { createSharedConnections, type SharedClient } from './shared-connections.ts'
 import { SLAB_BYTES, SlabReader } from './slabs.ts'
+import { contextFor, identityOf, type Trust } from './trust.ts'
 import { buildConnector, Client, Pool, ProxyAgent, Socks5ProxyAgent } from './undici.ts'
-
-/** Whom a TLS connection trusts, and as whom it presents itself. */
-interface Trust {
-  caPem: string | null
-  clientCertificate: ClientCertificate | null
-}
 
 /** What a dispatcher depends on, beside the origin. */
 export interface RequestProfile extends Trust {
@@ -192,14 +184,6 @@ function keyOf(origin: string, profile: RequestProfile): string {
   return JSON.stringify([origin, proxy, identityOf(profile), connectTimeoutMs, addressAttemptMs])
 }
 
-/** Who we trust and who we are, as a key that holds no secret; null: what is usual. */
-function identityOf({ caPem, clientCertificate }: Trust): string | null {
-  if (caPem === null && clientCertificate === null) return null
-  return createHash('sha256')
-    .update(JSON.stringify([caPem, clientCertificate]))
-    .digest('base64')
-}
-
 /**
  * Reads into slabs (net.connect's and tls.connect's `onread`), which needs a connector of its own for each socket. TLS
  * hands over one record of 16 KiB at a time: they are collected and pushed once a turn of the event loop.
@@ -294,42 +278,6 @@ function withoutWarning<T>(make: () => T): T {
     return make()
   } finally {
     process.emitWarning = emitWarning
-  }
-}
-
-/**
- * An extra authority adds to those trusted anyway: Node's, those of NODE_EXTRA_CA_CERTS, and the system's. Throws
- * `invalid_input` where a certificate or key cannot be read.
- */
-function contextFor({ caPem, clientCertificate }: Trust): SecureContext {
-  // Loaded when it is needed: it is a tenth of a worker's start.
-  const { createSecureContext, getCACertificates } = process.getBuiltinModule('node:tls')
-  const trusted = new Set([...getCACertificates('default'), ...getCACertificates('system')])
-  if (caPem !== null)
-    readable(
-      'The extra certificate authority cannot be read. Nothing was sent; give a file with certificates in PEM format.',
-      () =>
-        // createSecureContext takes any text without a word.
-        void new X509Certificate(caPem),
-    )
-  return readable(
-    'The client certificate cannot be used: it, its key and its passphrase do not belong together or cannot be read. Nothing was sent.',
-    () => createSecureContext({ ca: [...trusted, ...(caPem === null ? [] : [caPem])], ...keysOf(clientCertificate) }),
-  )
-}
-
-function keysOf(certificate: ClientCertificate | null): object {
-  if (certificate === null) return {}
-  const { passphrase } = certificate
-  if ('pfxBase64' in certificate) return { pfx: Buffer.from(certificate.pfxBase64, 'base64'), passphrase }
-  return { cert: certificate.certPem, key: certificate.keyPem, passphrase }
-}
-
-function readable<T>(sentence: string, read: () => T): T {
-  try {
-    return read()
-  } catch (error) {
-    throw new NighthaulError('invalid_input', sentence, {}, { cause: error })
   }
 }
 
