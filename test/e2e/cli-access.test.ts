@@ -75,3 +75,19 @@ test('probe takes the flags that reach a file', async () => {
   expect(code).toBe(0)
   expect(jsonLines(stdout)[0]).toMatchObject({ size: 5000, ranges: true })
 })
+
+// Where the system keeps its authorities is told by a variable on Linux alone.
+test.runIf(process.platform === 'linux')('what the system trusts is trusted, and nothing else', async () => {
+  await using secure = await startFaultServer({ tls: true })
+  secure.add('/f.bin', { size: 5000, seed: 1 })
+  const authority = join(home.files, 'authority.pem')
+  writeFileSync(authority, secure.caPem)
+  await using company = await cliHome({ SSL_CERT_FILE: authority })
+  const trusted = await company.run('get', '-o', 'f.bin', secure.url('/f.bin'))
+  expect([trusted.code, trusted.stderr]).toEqual([0, ''])
+  expect(await readFile(join(company.files, 'f.bin'))).toEqual(BODY)
+  const refused = await home.run('get', '-o', 'f.bin', secure.url('/f.bin'))
+  expect(refused.code).not.toBe(0)
+  expect(refused.stderr).toContain('cannot be trusted')
+  expect(refused.stderr).not.toContain('Node.js')
+})

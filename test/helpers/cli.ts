@@ -33,13 +33,14 @@ export interface CliHome extends AsyncDisposable {
   runWithInput(input: string, ...args: string[]): Promise<CliResult>
 }
 
-export async function cliHome(): Promise<CliHome> {
+/** `environment`: what the commands find in theirs beside this process's. */
+export async function cliHome(environment: Readonly<Record<string, string>> = {}): Promise<CliHome> {
   const folder = await mkdtemp(join(tmpdir(), 'nighthaul-cli-'))
   const profile = join(folder, 'profile')
   const files = await mkdtemp(join(folder, 'files-'))
   const running = new Set<CliProcess>()
   const { npm_lifecycle_event: _script, NIGHTHAUL_LOG: _log, ...inherited } = process.env
-  const env = { ...inherited, NIGHTHAUL_HOME: profile }
+  const env = { ...inherited, ...environment, NIGHTHAUL_HOME: profile }
 
   const start = (...args: string[]): CliProcess => {
     const child = spawn(process.execPath, [ENTRY, ...args], { cwd: files, env, stdio: ['pipe', 'pipe', 'pipe'] })

@@ -12,7 +12,7 @@ import { DirectWay } from './direct-way.ts'
 import { type Setup, timed } from './request-sample.ts'
 import { createSharedConnections, type SharedClient } from './shared-connections.ts'
 import { SLAB_BYTES, SlabReader } from './slabs.ts'
-import { contextFor, identityOf, type Trust } from './trust.ts'
+import { identityOf, type Trust, TrustContexts } from './trust.ts'
 import { buildConnector, Client, Pool, ProxyAgent, Socks5ProxyAgent } from './undici.ts'
 
 /** What a dispatcher depends on, beside the origin. */
@@ -72,16 +72,11 @@ export interface Connections {
 export function createConnections(clock: Clock, limits: PoolLimits, lookup?: LookupFunction): Connections {
   /** TLS sessions by origin and profile: a further connection need not verify the certificate again */
   const sessions = new Map<string, Buffer>()
-  const contexts = new Map<string, SecureContext>()
+  const trusts = new TrustContexts()
   const pool = new ConnectionPool<Connection>(clock, limits, ({ dispatcher }) => void dispatcher.destroy())
 
   const sharedConnections = createSharedConnections(clock, () => pool.limits.keepAliveMs)
 
-  // Node's default certificates need no context of our own; parsing all of them takes milliseconds, hence the cache.
-  const contextOf = (trust: Trust) => {
-    const identity = identityOf(trust)
-    return identity === null ? undefined : cached(contexts, identity, () => contextFor(trust))
-  }
   const racingOf = ({ addressAttemptMs }: RequestProfile) => ({
     autoSelectFamily: true,
     autoSelectFamilyAttemptTimeout: addressAttemptMs,
@@ -89,7 +84,7 @@ export function createConnections(clock: Clock, limits: PoolLimits, lookup?: Loo
   })
 
   const open = (origin: string, profile: RequestProfile, key: string): Connection => {
-    const secureContext = contextOf(profile)
+    const secureContext = trusts.of(profile)
     const timeout = profile.connectTimeoutMs
     const racing = racingOf(profile)
     const keepAliveMs = Math.max(1, pool.limits.keepAliveMs)
@@ -111,24 +106,33 @@ export function createConnections(clock: Clock, limits: PoolLimits, lookup?: Loo
     })
     if (profile.proxy !== null) {
       // Who we are is the server's business, not the proxy's.
-      const toProxy = contextOf({ caPem: profile.caPem, clientCertificate: null })
+      const toProxy = trusts.of({ caPem: profile.caPem, clientCertificate: null })
       return connectionOf(proxied(profile.proxy, { ...racing, timeout }, { secureContext, toProxy }, keepAlive), null)
     }
     const client = new Client(origin, {
       ...CLIENT_OPTIONS,
       ...keepAlive,
       connect: (options, callback) => {
-        const tls = options.protocol === 'https:' ? { secureContext, session: sessions.get(key) } : null
-        const connecting = slabConnector({ ...racing, timeout }, connection, tls)
-        timed(
-          connecting,
-          clock,
-          connection,
-        )(options, (...result) => {
-          const socket = result[1]
-          connection.socket = socket
-          if (tls) socket?.on('session', (session: Buffer) => keep(sessions, key, session))
-          callback(...result)
+        const isSecure = options.protocol === 'https:'
+        const attempt = (context: SecureContext | undefined, done: buildConnector.Callback) => {
+          const tls = isSecure ? { secureContext: context, session: sessions.get(key) } : null
+          const connecting = slabConnector({ ...racing, timeout }, connection, tls)
+          timed(
+            connecting,
+            clock,
+            connection,
+          )(options, (...result) => {
+            const socket = result[1]
+            connection.socket = socket
+            if (tls) socket?.on('session', (session: Buffer) => keep(sessions, key, session))
+            done(...result)
+          })
+        }
+        const usual = isSecure ? trusts.of(profile) : undefined
+        attempt(usual, (...result) => {
+          const wider = isSecure && result[0] ? trusts.widened(profile, usual, result[0]) : null
+          if (wider === null) callback(...result)
+          else attempt(wider, callback)
         })
       },
     })
@@ -144,7 +148,7 @@ export function createConnections(clock: Clock, limits: PoolLimits, lookup?: Loo
     async acquireShared(origin, profile) {
       const key = keyOf(origin, profile)
       const made: { setup: Setup | null } = { setup: null }
-      const options = { ...racingOf(profile), timeout: profile.connectTimeoutMs, secureContext: contextOf(profile) }
+      const options = { ...racingOf(profile), timeout: profile.connectTimeoutMs, secureContext: trusts.of(profile) }
       const connector = buildConnector({ ...options, allowH2: true, preferH2: true } as never)
       const shared = await sharedConnections.acquire(origin, key, timed(connector, clock, made))
       if (shared === null) return null
@@ -281,16 +285,7 @@ function withoutWarning<T>(make: () => T): T {
   }
 }
 
-/** A small cache: the oldest entry goes when it is full. */
-function cached<V>(map: Map<string, V>, key: string, make: () => V): V {
-  let value = map.get(key)
-  if (value === undefined) {
-    value = make()
-    keep(map, key, value)
-  }
-  return value
-}
-
+/** In a small cache: the oldest entry goes when it is full. */
 function keep<V>(map: Map<string, V>, key: string, value: V): void {
   const oldest = map.keys().next()
   if (!map.has(key) && map.size >= MAX_CACHED && !oldest.done) map.delete(oldest.value)

@@ -79,7 +79,8 @@ export function toNetworkError(error: unknown, url: string): NighthaulError {
   const root = rootOf(error)
   const host = hostOf(url)
   const code = codeOf(root)
-  const detail = root instanceof Error ? root.message : String(root)
+  // What Node advises its own users is no advice to ours.
+  const detail = (root instanceof Error ? root.message : String(root)).replace(/; if the root CA is installed.*$/s, '')
   const make = (ours: ErrorCode, message: string, params: ErrorParams = {}) =>
     new NighthaulError(ours, message, { host, ...params }, { cause: error })
   if (PROXY.test(code) || isProxyReply(root)) return proxyError(error, 'the proxy', detail)

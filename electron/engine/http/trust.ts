@@ -4,6 +4,8 @@ import type { SecureContext } from 'node:tls'
 import { NighthaulError } from '../../../shared/errors.ts'
 import type { ClientCertificate } from '../../../shared/schemas.ts'
 
+const MOST_CONTEXTS = 16
+
 export interface Trust {
   caPem: string | null
   clientCertificate: ClientCertificate | null
@@ -15,6 +17,57 @@ export function identityOf({ caPem, clientCertificate }: Trust): string | null {
   return createHash('sha256')
     .update(JSON.stringify([caPem, clientCertificate]))
     .digest('base64')
+}
+
+/** Nobody known vouches for the certificate. */
+const UNTRUSTED: ReadonlySet<unknown> = new Set([
+  'CERT_UNTRUSTED',
+  'DEPTH_ZERO_SELF_SIGNED_CERT',
+  'SELF_SIGNED_CERT_IN_CHAIN',
+  'UNABLE_TO_GET_ISSUER_CERT',
+  'UNABLE_TO_GET_ISSUER_CERT_LOCALLY',
+  'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
+])
+
+/**
+ * Contexts by whom they trust. The authorities that the system trusts beside Node's (a company's, as a rule) are many,
+ * and take a tenth of a second to read: that is done when a server turns up for which nobody else vouches.
+ */
+export class TrustContexts {
+  /** `wide`: with the system's */
+  readonly #contexts = new Map<string, { context: SecureContext; wide: boolean }>()
+
+  /** undefined: as Node has it. Throws as `contextFor`. */
+  of(trust: Trust): SecureContext | undefined {
+    const identity = identityOf(trust)
+    const known = this.#contexts.get(identity ?? '')
+    if (known || identity === null) return known?.context
+    const context = contextFor(trust)
+    this.#keep(identity, { context, wide: false })
+    return context
+  }
+
+  /** One that trusts more than the one with which a connection failed by this error; null: there is none. */
+  widened(trust: Trust, used: SecureContext | undefined, error: unknown): SecureContext | null {
+    if (!UNTRUSTED.has((error as { code?: unknown } | null)?.code)) return null
+    const present = this.of(trust)
+    if (present !== used && present !== undefined) return present
+    const identity = identityOf(trust) ?? ''
+    if (this.#contexts.get(identity)?.wide) return null
+    const context = contextFor(trust)
+    const { getCACertificates } = process.getBuiltinModule('node:tls')
+    const native = context.context as { addCACert?: (pem: string) => void }
+    native.addCACert?.(getCACertificates('system').join('\n'))
+    this.#keep(identity, { context, wide: true })
+    return context
+  }
+
+  /** The oldest goes where there are very many. */
+  #keep(identity: string, entry: { context: SecureContext; wide: boolean }): void {
+    this.#contexts.delete(identity)
+    this.#contexts.set(identity, entry)
+    if (this.#contexts.size > MOST_CONTEXTS) this.#contexts.delete(this.#contexts.keys().next().value!)
+  }
 }
 
 /**
