@@ -251,7 +251,7 @@ export class Download {
         firstHeaders: this.#digests.headers,
         multiplex: this.#remote.fresh && this.#context.hosts.isCrowded(connection.host),
       },
-      (host) => this.#pace(connection, host),
+      (host, from) => this.#pace(connection, host, from),
       connection.abort.signal,
     )
     try {
@@ -269,8 +269,10 @@ export class Download {
   }
 
   /** Its place and its turn at this host. */
-  async #pace(connection: Connection, host: string): Promise<void> {
+  async #pace(connection: Connection, host: string, from: string | null): Promise<void> {
     const { hosts, noRoom } = this.#context
+    // A redirect is a good answer: its host does not refuse.
+    if (from !== null && from !== host) hosts.succeeded(from)
     if (host !== connection.host && !this.#connections.othersWork(connection) && hosts.isFull(host)) noRoom(host)
     await this.#moveSlot(connection, host)
     await this.#context.hosts.turn(host, connection.abort.signal)
@@ -282,7 +284,7 @@ export class Download {
     const learned = await proveSource({
       ...{ remote: this.#remote, part: this.#place!.part, progress: this.#progress, connection },
       buckets: this.#context.buckets(connection.host),
-      pace: (host) => this.#pace(connection, host),
+      pace: (host, from) => this.#pace(connection, host, from),
       reading: (transfer) => this.#connections.reading(connection, transfer),
     })
     if (learned) this.#context.learned(learned)

@@ -47,8 +47,8 @@ export interface Wanted {
   queuedMs: number
 }
 
-/** Waits for a place at this host, and for the turn of a request there. */
-export type Pace = (host: string) => Promise<void>
+/** Waits for a place at this host, and for the turn of a request there. `from`: the host that led there by a redirect. */
+export type Pace = (host: string, from: string | null) => Promise<void>
 
 /** A reply whose body may be used; its body is held back until somebody consumes it. */
 export interface Accepted {
@@ -141,9 +141,10 @@ export class RemoteFile {
    */
   async ask(wanted: Wanted, pace: Pace, signal: AbortSignal): Promise<Accepted> {
     let hops = 0
+    let from: string | null = null
     for (let queuedMs = wanted.queuedMs; ; queuedMs = 0) {
       const pacedFrom = this.#clock.monotonic()
-      await pace(this.host)
+      await pace(this.host, from)
       queuedMs += this.#clock.monotonic() - pacedFrom
       const { fresh } = this
       const plain = this.#plain
@@ -163,6 +164,7 @@ export class RemoteFile {
       if (answer.leadsTo !== undefined) {
         answer.abort()
         if (++hops > MAX_REDIRECTS) throw tooManyRedirects(new URL(this.#link))
+        from = this.host
         this.#url = answer.leadsTo
         continue
       }
@@ -193,7 +195,7 @@ export class RemoteFile {
     signal: AbortSignal,
   ): Promise<Sampled | null> {
     if (this.#known.size === null) throw notResumable()
-    await pace(this.host)
+    await pace(this.host, null)
     const request: RangeRequest = { rung: 'overlap', ...range, overlap: 0, ifRange: null }
     const reply = await this.#lane.request({
       url: this.#url,

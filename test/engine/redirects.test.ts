@@ -2,7 +2,7 @@
 import { readFile } from 'node:fs/promises'
 import { describe, expect, it } from 'vitest'
 import { contentBytes } from '../helpers/bytes.ts'
-import { PATIENT, startEngine } from '../helpers/engine.ts'
+import { hastyClock, PATIENT, startEngine } from '../helpers/engine.ts'
 import { type FaultServer, faults, startFaultServer } from '../helpers/fault-server.ts'
 
 const MIB = 1024 * 1024
@@ -87,6 +87,28 @@ describe('redirects', () => {
     expect(slow.connections.mostOpen).toBe(1)
     // Where each leads is found out once, and asked again when its turn has come.
     expect(home.requests.length).toBeLessThanOrEqual(2 * held.length + others.length)
+  })
+
+  it('are good answers: a host of links that asks for a pause now and then is not left alone for ever longer', async () => {
+    await using home = await startFaultServer()
+    await using other = await startFaultServer()
+    await using engine = await startEngine({ settings: { ...PATIENT, downloadsAtOnce: 1 } })
+    const { host } = new URL(home.url('/'))
+    const pauses: number[] = []
+    for (const path of ['/1', '/2', '/3', '/4', '/5', '/6']) {
+      home.fault(path, (_request, index) =>
+        index === 0 ? faults.status(429, { 'Retry-After': '1' }) : faults.redirect(other.url(path)),
+      )
+      other.add(path, { size: 1000, seed: 1 })
+      const id = await engine.add(home.url(path))
+      const { retryAt } = await engine.untilTask(id, ({ retryAt }) => retryAt !== null)
+      pauses.push(retryAt! - hastyClock.now())
+      expect((await engine.until(id, 'done', 'failed')).state).toBe('done')
+    }
+    const refused = (await engine.call('hosts.list')).find((known) => known.host === host)
+    expect(refused?.complaint?.count).toBe(6)
+    // A storm would be left alone for a minute and more.
+    expect(Math.max(...pauses)).toBeLessThan(60_000)
   })
 
   it('within the origin keep the secrets, for every segment and on resume', async () => {
