@@ -7,7 +7,7 @@ import { judgeTimes } from './judge-times.ts'
 import { workSpans } from './made-up.ts'
 import type { Morning } from './night.ts'
 import { isWithin, nameOf, type Span } from './night-plan.ts'
-import { byTheWall, type FileTruth, meets, naps, statesOfRuns, truthOf } from './truth.ts'
+import { byTheWall, type FileTruth, isCause, meets, naps, statesOfRuns, truthOf } from './truth.ts'
 
 const SECOND = 1_000
 const HOUR = 3_600_000
@@ -113,23 +113,6 @@ function judgeRetried(morning: Morning, truth: readonly FileTruth[]): string[] {
 
 const isSoon = (at: number, after: number) => at >= after && at <= after + 60 * SECOND
 
-/** What the network did where a download fails by a code. */
-const FAILURES: Readonly<Record<string, readonly string[]>> = {
-  connect_refused: ['ECONNREFUSED'],
-  connect_timeout: ['UND_ERR_CONNECT_TIMEOUT'],
-  connection_reset: ['ECONNRESET', 'UND_ERR_SOCKET'],
-  connection_closed: ['ECONNRESET', 'UND_ERR_SOCKET'],
-  headers_timeout: ['UND_ERR_HEADERS_TIMEOUT'],
-  stalled: ['UND_ERR_BODY_TIMEOUT'],
-  network_unreachable: ['ENETUNREACH'],
-  tls_failed: ['ERR_TLS_CERT_ALTNAME_INVALID'],
-}
-const STATUSES: Readonly<Record<string, readonly number[]>> = {
-  server_error: [503],
-  forbidden: [403],
-  not_found: [404],
-}
-
 function hasCause(code: string, { file, asked, moves }: FileTruth, morning: Morning): boolean {
   const { journal, plan } = morning
   const { outages, sleeps, ends, hosts } = plan
@@ -142,13 +125,8 @@ function hasCause(code: string, { file, asked, moves }: FileTruth, morning: Morn
     return true
   // A connection that nobody answers on any more is given up before any of it fails.
   if (code === 'stalled') return isTroubled || asked.some(({ failure }) => failure === 'UND_ERR_BODY_TIMEOUT')
-  if (code in FAILURES)
-    return [...asked, ...atHost].some(({ failure }) => failure !== null && FAILURES[code]!.includes(failure))
-  if (code in STATUSES)
-    return [...asked, ...atHost].some(({ status }) => status !== null && STATUSES[code]!.includes(status))
+  if ([...asked, ...atHost].some((one) => isCause(code, one))) return true
   switch (code) {
-    case 'too_many_requests':
-      return atHost.some(({ status }) => status === 429 || status === 503)
     case 'host_refuses':
       return new Set(atHost.filter(({ status }) => status === 403).map((one) => one.file)).size >= 5
     case 'network_away':

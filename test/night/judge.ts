@@ -6,7 +6,7 @@ import { judgeReport } from './judge-report.ts'
 import { workSpans } from './made-up.ts'
 import { type Morning, pathIn, pathOfRun } from './night.ts'
 import { contentOf, type FilePlan, isWithin, type Span } from './night-plan.ts'
-import { byTheWall, twice } from './truth.ts'
+import { byTheWall, isCause, twice } from './truth.ts'
 
 export interface Verdict {
   scenario: string
@@ -68,6 +68,7 @@ export function judge(morning: Morning): Verdict {
     complaints.push(
       ...judgeTask(file, task, there, {
         asked: journal.asked.filter((asked) => asked.file === file.number),
+        atHosts: journal.asked.filter(({ host }) => host === file.host || host === plan.links.name),
         portals: plan.outages.flatMap(({ kind, span }) => (kind === 'portal' ? [byTheWall(morning, span)] : [])),
         madeUp: madeUp.has(file.queue),
         isClosed: closed.has(file.queue),
@@ -121,17 +122,24 @@ function lookAt(file: FilePlan, task: TaskRecord, { files, plan }: Morning): The
   return [...versions].some(isVersion) ? 'right' : 'wrong'
 }
 
-/** `asked`: the requests for it. `portals`: when one answered for everybody. `madeUp`: its queue made up for a window that it lost. `isClosed`: none is open in the morning. */
+/** `asked`: the requests for it. `atHosts`: all to its host and that of its link. `portals`: when one answered for everybody. `madeUp`: its queue made up for a window that it lost. `isClosed`: none is open in the morning. */
 function judgeTask(
   file: FilePlan,
   task: TaskRecord,
   there: There,
   {
     asked,
+    atHosts,
     portals,
     madeUp,
     isClosed,
-  }: { asked: readonly Asked[]; portals: readonly Span[]; madeUp: boolean; isClosed: boolean },
+  }: {
+    asked: readonly Asked[]
+    atHosts: readonly Asked[]
+    portals: readonly Span[]
+    madeUp: boolean
+    isClosed: boolean
+  },
 ): string[] {
   const { state, error } = task
   const about = `file ${file.number} (${file.fate}, ${file.host}): ${state}${error ? ` ${error.code}` : ''}`
@@ -151,7 +159,7 @@ function judgeTask(
   if (there === 'right' || state === 'done') return [`${about}, although it could not be had`]
   // Its window closed before it was given up: that is no verdict yet, and the report says when it goes on.
   const last = asked.findLast(({ status }) => status === null || status < 300 || status >= 400)
-  if (state === 'queued' && isClosed && last && (error === null || isNoVerdict(error.code, last))) return []
+  if (state === 'queued' && isClosed && last && (error === null || isNoVerdict(error.code, last, atHosts))) return []
   // It was asked for alone, so nobody could tell whose page it was.
   const isPage = error?.code === 'html_instead_of_file' && isWithin(asked.at(-1)!.at, portals)
   if (file.fate === 'down' && isPage) return []
@@ -159,9 +167,9 @@ function judgeTask(
   return []
 }
 
-/** What holds a download up says nothing of it: the network, or a host that asked for a pause in its last answer. */
-function isNoVerdict(code: string, last: Asked): boolean {
-  return code === 'network_away' || (code === 'too_many_requests' && (last.status === 429 || last.status === 503))
+/** What holds a download up is no verdict: the network, or what its hosts did last, which may have been others' requests. */
+function isNoVerdict(code: string, last: Asked, atHosts: readonly Asked[]): boolean {
+  return code === 'network_away' || atHosts.some((one) => one.at >= last.at && isCause(code, one))
 }
 
 /** A limit is looked at over so long at least; what came early is not more than this share of it. */

@@ -119,3 +119,27 @@ export function bytesByQueue({ plan, journal }: Morning): Map<string, number> {
     }
   return bytes
 }
+
+/** What the network did where a download fails by a code. */
+const FAILURES: Readonly<Record<string, readonly string[]>> = {
+  connect_refused: ['ECONNREFUSED'],
+  connect_timeout: ['UND_ERR_CONNECT_TIMEOUT'],
+  connection_reset: ['ECONNRESET', 'UND_ERR_SOCKET'],
+  connection_closed: ['ECONNRESET', 'UND_ERR_SOCKET'],
+  headers_timeout: ['UND_ERR_HEADERS_TIMEOUT'],
+  stalled: ['UND_ERR_BODY_TIMEOUT'],
+  network_unreachable: ['ENETUNREACH'],
+  tls_failed: ['ERR_TLS_CERT_ALTNAME_INVALID'],
+}
+const STATUSES: Readonly<Record<string, readonly number[]>> = {
+  server_error: [503],
+  too_many_requests: [429, 503],
+  forbidden: [403],
+  not_found: [404],
+}
+
+/** Whether what became of a request is what a download fails by with this code. */
+export function isCause(code: string, { failure, status }: Pick<Asked, 'failure' | 'status'>): boolean {
+  const ofFailure = failure !== null && (FAILURES[code]?.includes(failure) ?? false)
+  return ofFailure || (status !== null && (STATUSES[code]?.includes(status) ?? false))
+}
