@@ -62,7 +62,7 @@ export interface Connection {
 /** What the connections of a download need. */
 export interface ConnectionsDeps extends Pick<EngineDeps, 'clock' | 'random' | 'logger'> {
   id: TaskId
-  hosts: Pick<HostController, 'acquire' | 'tryAcquire' | 'quietMs' | 'slowDown' | 'succeeded' | 'answered' | 'failed'>
+  hosts: Pick<HostController, 'acquire' | 'tryAcquire' | 'quietMs' | 'slowDown' | 'succeeded' | 'reads' | 'failed'>
   progress: Progress
   remote: Pick<RemoteFile, 'host' | 'fresh' | 'rangesProven' | 'onRedirectTarget' | 'resolveAgain'>
   /** the most connections wanted */

@@ -98,16 +98,15 @@ export class Connections implements SlotHolder {
   /** A connection has its server's answer and reads until its transfer ends. */
   async reading(connection: Connection, transfer: LaneTransfer): ReturnType<() => LaneTransfer['ended']> {
     const now = this.#deps.clock.monotonic()
-    this.#deps.hosts.answered(connection.host)
-    connection.transfer = transfer
-    connection.countedBytes = 0
-    connection.answeredAtMs = now
+    const over = this.#deps.hosts.reads(connection.host)
+    Object.assign(connection, { transfer, countedBytes: 0, answeredAtMs: now })
     connection.deliversSinceMs ??= now
     this.#planner.answered(now - connection.askedAtMs)
     this.look()
     try {
       return await transfer.ended
     } finally {
+      over()
       this.count()
       connection.transfer = null
     }

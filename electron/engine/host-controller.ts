@@ -86,6 +86,8 @@ interface Host {
   refusals: HostRefusals
   /** monotonic ms at which the latest request left, or will */
   lastRequestAt: number
+  /** replies that are being read */
+  reading: number
 }
 
 export class HostController {
@@ -217,14 +219,24 @@ export class HostController {
    * places to other hosts.
    */
   failed(name: string, { code, params }: ErrorInfo): void {
-    if (code === 'connect_timeout' || code === 'headers_timeout')
-      this.#host(name).refusals.unanswered(this.#clock.monotonic())
-    else if (typeof params.status === 'number') this.answered(name)
+    const host = this.#host(name)
+    const isSilent = code === 'connect_timeout' || code === 'headers_timeout'
+    if (isSilent && host.reading === 0) host.refusals.unanswered(this.#clock.monotonic())
+    else if (typeof params.status === 'number') this.#answered(host)
   }
 
-  /** It answered, whatever it said. */
-  answered(name: string): void {
-    if (this.#hosts.get(name)?.refusals.answered()) this.onRoom()
+  /** It answered, and brings bytes until the function is called: it is not silent, whatever becomes of other requests. */
+  reads(name: string): () => void {
+    const host = this.#host(name)
+    this.#answered(host)
+    host.reading++
+    return () => {
+      host.reading--
+    }
+  }
+
+  #answered(host: Host): void {
+    if (host.refusals.answered()) this.onRoom()
   }
 
   places(name: string): HostPlaces {
@@ -337,6 +349,7 @@ export class HostController {
         notBefore: 0,
         refusals: new HostRefusals(),
         lastRequestAt: Number.NEGATIVE_INFINITY,
+        reading: 0,
       }
       this.#hosts.set(name, host)
     }
@@ -411,7 +424,7 @@ export class HostController {
     const host = this.#hosts.get(name)
     if (!host) return
     this.#pardon(host)
-    if (host.count > 0 || host.waiters.length > 0 || host.complaints !== null) return
+    if (host.count > 0 || host.reading > 0 || host.waiters.length > 0 || host.complaints !== null) return
     if (host.refusals.counts(this.#clock.monotonic())) return
     if (Math.max(host.notBefore, host.lastRequestAt + this.#gapMs(name)) > this.#clock.monotonic()) return
     this.#hosts.delete(name)

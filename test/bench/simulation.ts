@@ -126,7 +126,7 @@ class Line {
           tryAcquire: () => (this.#held < places ? grant() : null),
           quietMs: () => 0,
           slowDown() {},
-          answered() {},
+          reads: () => () => {},
           failed() {},
           succeeded() {},
         },

@@ -440,15 +440,19 @@ describe('a host that does not answer', () => {
     let room = 0
     hosts.onRoom = () => room++
     const allowed = () => hosts.places('a.test').allowed
-    hosts.answered('a.test')
+    hosts.reads('a.test')()
     hosts.failed('a.test', silence)
     expect([allowed(), hosts.places('b.test').allowed, room]).toEqual([1, 4, 0])
     hosts.failed('a.test', new NighthaulError('server_error', 'busy', { status: 500 }))
     expect([allowed(), room]).toEqual([4, 1])
     hosts.failed('a.test', silence)
-    hosts.answered('a.test')
-    hosts.answered('a.test')
+    const over = hosts.reads('a.test')
+    hosts.reads('a.test')()
     expect([allowed(), room]).toEqual([4, 2])
+    // It brings bytes to another download: only this one's request was not answered.
+    hosts.failed('a.test', silence)
+    expect(allowed()).toBe(4)
+    over()
     hosts.failed('a.test', silence)
     clock.advance(10 * 60_000 - 1)
     expect(allowed()).toBe(1)
