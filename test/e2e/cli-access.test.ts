@@ -6,6 +6,7 @@ import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { contentBytes } from '../helpers/bytes.ts'
 import { type CliHome, cliHome, jsonLines } from '../helpers/cli.ts'
 import { type FaultServer, faults, startFaultServer } from '../helpers/fault-server.ts'
+import { startHttpProxy } from '../helpers/proxies.ts'
 
 vi.setConfig({ testTimeout: 60_000 })
 
@@ -86,6 +87,10 @@ test.runIf(process.platform === 'linux')('what the system trusts is trusted, and
   const trusted = await company.run('get', '-o', 'f.bin', secure.url('/f.bin'))
   expect([trusted.code, trusted.stderr]).toEqual([0, ''])
   expect(await readFile(join(company.files, 'f.bin'))).toEqual(BODY)
+  await using proxy = await startHttpProxy()
+  const through = ['--proxy', `http://${proxy.host}`]
+  expect((await company.run('get', ...through, '-o', 'g.bin', secure.url('/f.bin'))).code).toBe(0)
+  expect((await home.run('get', ...through, '-o', 'g.bin', secure.url('/f.bin'))).code).not.toBe(0)
   const refused = await home.run('get', '-o', 'f.bin', secure.url('/f.bin'))
   expect(refused.code).not.toBe(0)
   expect(refused.stderr).toContain('cannot be trusted')

@@ -84,7 +84,8 @@ export function createConnections(clock: Clock, limits: PoolLimits, lookup?: Loo
   })
 
   const open = (origin: string, profile: RequestProfile, key: string): Connection => {
-    const secureContext = trusts.of(profile)
+    // What cannot be read is said before anything is sent.
+    trusts.of(profile)
     const timeout = profile.connectTimeoutMs
     const racing = racingOf(profile)
     const keepAliveMs = Math.max(1, pool.limits.keepAliveMs)
@@ -105,9 +106,14 @@ export function createConnections(clock: Clock, limits: PoolLimits, lookup?: Loo
       },
     })
     if (profile.proxy !== null) {
-      // Who we are is the server's business, not the proxy's.
-      const toProxy = trusts.of({ caPem: profile.caPem, clientCertificate: null })
-      return connectionOf(proxied(profile.proxy, { ...racing, timeout }, { secureContext, toProxy }, keepAlive), null)
+      // A proxy's own agent cannot be asked to try once more; and a company that has one has an authority as well.
+      const contextAt = (url: string, trust: Trust) => (url.startsWith('https:') ? trusts.wide(trust) : undefined)
+      const contexts = {
+        secureContext: contextAt(origin, profile),
+        // Who we are is the server's business, not the proxy's.
+        toProxy: contextAt(profile.proxy, { caPem: profile.caPem, clientCertificate: null }),
+      }
+      return connectionOf(proxied(profile.proxy, { ...racing, timeout }, contexts, keepAlive), null)
     }
     const client = new Client(origin, {
       ...CLIENT_OPTIONS,

@@ -52,12 +52,16 @@ export class TrustContexts {
     if (!UNTRUSTED.has((error as { code?: unknown } | null)?.code)) return null
     const present = this.of(trust)
     if (present !== used && present !== undefined) return present
+    return this.#contexts.get(identityOf(trust) ?? '')?.wide ? null : this.wide(trust)
+  }
+
+  /** With the system's at once: for connections that cannot be tried twice. */
+  wide(trust: Trust): SecureContext {
     const identity = identityOf(trust) ?? ''
-    if (this.#contexts.get(identity)?.wide) return null
-    const context = contextFor(trust)
+    const known = this.#contexts.get(identity)
+    if (known?.wide) return known.context
     const { getCACertificates } = process.getBuiltinModule('node:tls')
-    const native = context.context as { addCACert?: (pem: string) => void }
-    native.addCACert?.(getCACertificates('system').join('\n'))
+    const context = contextFor(trust, getCACertificates('system'))
     this.#keep(identity, { context, wide: true })
     return context
   }
@@ -71,10 +75,10 @@ export class TrustContexts {
 }
 
 /**
- * An extra authority adds to those trusted anyway: Node's, and those of NODE_EXTRA_CA_CERTS. Throws `invalid_input` where
- * a certificate or key cannot be read.
+ * An extra authority and `others` add to those trusted anyway: Node's, and those of NODE_EXTRA_CA_CERTS. Throws
+ * `invalid_input` where a certificate or key cannot be read.
  */
-export function contextFor({ caPem, clientCertificate }: Trust): SecureContext {
+export function contextFor({ caPem, clientCertificate }: Trust, others: readonly string[] = []): SecureContext {
   // Loaded when it is needed: it is a tenth of a worker's start.
   const { createSecureContext, getCACertificates } = process.getBuiltinModule('node:tls')
   if (caPem !== null)
@@ -88,12 +92,13 @@ export function contextFor({ caPem, clientCertificate }: Trust): SecureContext {
     'The client certificate cannot be used: it, its key and its passphrase do not belong together or cannot be read. Nothing was sent.',
     () => {
       const secureContext = createSecureContext(keysOf(clientCertificate))
-      if (caPem === null) return secureContext
+      const added = caPem === null ? others : [...others, caPem]
+      if (added.length === 0) return secureContext
       // What `ca` would replace this adds to: as text, all of them are written out and read again (50 ms of CPU).
       const native = secureContext.context as { addCACert?: (pem: string) => void }
       if (native.addCACert === undefined)
-        return createSecureContext({ ca: [...getCACertificates('default'), caPem], ...keysOf(clientCertificate) })
-      native.addCACert(caPem)
+        return createSecureContext({ ca: [...getCACertificates('default'), ...added], ...keysOf(clientCertificate) })
+      native.addCACert(added.join('\n'))
       return secureContext
     },
   )
