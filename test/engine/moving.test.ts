@@ -49,6 +49,24 @@ const move = async (engine: TestEngine, id: TaskId, to: string, alreadyThere = f
   return moved[0]?.path ?? failed[0]!.error.code
 }
 
+/** A disk on which files come to the shelf only once `held` is resolved; `moves`: those that began to. */
+function heldAtTheShelf() {
+  const held = Promise.withResolvers<void>()
+  const moves: string[] = []
+  const real = createSpyFileSystem()
+  const fs: FileSystem = {
+    ...real,
+    async renameExclusive(from, to) {
+      if (to.includes('shelf')) {
+        moves.push(to)
+        await held.promise
+      }
+      return real.renameExclusive(from, to)
+    },
+  }
+  return { fs, moves, held }
+}
+
 describe('a folder for temporary files', () => {
   it('holds the partial until it is complete, then nothing', async () => {
     await using server = await oneFile()
@@ -238,24 +256,12 @@ describe('moving', () => {
   it('counts as work on files, those that wait their turn as well', async () => {
     await using server = await oneFile()
     server.add('/other.bin', { size: SIZE, seed: 2 })
-    const held = Promise.withResolvers<void>()
-    const real = createSpyFileSystem()
-    let moves = 0
-    const fs: FileSystem = {
-      ...real,
-      async renameExclusive(from, to) {
-        if (to.includes('shelf')) {
-          moves += 1
-          await held.promise
-        }
-        return real.renameExclusive(from, to)
-      },
-    }
+    const { fs, moves, held } = heldAtTheShelf()
     await using engine = await startEngine({ fs })
     const ids = [await engine.add(server.url('/file.bin')), await engine.add(server.url('/other.bin'))]
     for (const id of ids) await engine.until(id, 'done')
     const moving = engine.call('tasks.move', { ids, to: join(engine.profile, 'shelf'), alreadyThere: false })
-    await expect.poll(() => moves).toBe(1)
+    await expect.poll(() => moves.length).toBe(1)
     expect(await engine.call('activity.get')).toMatchObject({ files: 2 })
     held.resolve()
     expect((await moving).moved).toHaveLength(2)
@@ -265,26 +271,12 @@ describe('moving', () => {
   it('ends with the engine: what is under way goes on at the next start, what waited stays where it is', async () => {
     await using server = await oneFile()
     server.add('/other.bin', { size: SIZE, seed: 2 })
-    const real = createSpyFileSystem()
-    const begun = Promise.withResolvers<void>()
-    const held = Promise.withResolvers<void>()
-    const moved: string[] = []
-    const fs: FileSystem = {
-      ...real,
-      async renameExclusive(from, to) {
-        if (to.includes('shelf')) {
-          moved.push(to)
-          begun.resolve()
-          await held.promise
-        }
-        return real.renameExclusive(from, to)
-      },
-    }
+    const { fs, moves, held } = heldAtTheShelf()
     await using engine = await startEngine({ fs })
     const ids = [await engine.add(server.url('/file.bin')), await engine.add(server.url('/other.bin'))]
     for (const id of ids) await engine.until(id, 'done')
     const moving = engine.call('tasks.move', { ids, to: join(engine.profile, 'shelf'), alreadyThere: false })
-    await begun.promise
+    await expect.poll(() => moves.length).toBe(1)
     const stopped = engine.stop()
     held.resolve()
     const { failed } = await moving
@@ -292,7 +284,7 @@ describe('moving', () => {
     // Not begun at all, whether or not the store would still have let it.
     const error = { code: 'engine_stopped', message: expect.stringContaining('was not moved') }
     expect(failed).toContainEqual({ id: ids[1], error: expect.objectContaining(error) })
-    expect(moved).toEqual([join(engine.profile, 'shelf', 'file.bin')])
+    expect(moves).toEqual([join(engine.profile, 'shelf', 'file.bin')])
     expect(await readdir(engine.folder)).toContain('other.bin')
   })
 
