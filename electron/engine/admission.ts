@@ -217,13 +217,18 @@ export class Admission {
   /** downloads that run, by the host whose places they need */
   #usage(): Map<string, number> {
     const usage = new Map<string, number>()
-    for (const { id, host, download, closing } of this.#deps.runner.runs) {
+    for (const run of this.#deps.runner.runs) {
       // All its bytes are here: it needs the disk, not its host.
-      if (closing) continue
-      const target = download.host === host ? (this.#led.get(id)?.host ?? this.targetOf(host)) : download.host
+      if (run.closing) continue
+      const target = this.hostOfRun(run)
       usage.set(target, (usage.get(target) ?? 0) + 1)
     }
     return usage
+  }
+
+  /** The host that a run is at; as long as it asks where its link leads, the one where that is likely to be. */
+  hostOfRun({ id, host, download }: Runner['runs'][number]): string {
+    return download.host === host ? (this.#led.get(id)?.host ?? this.targetOf(host)) : download.host
   }
 
   /** The host that links of this one were last seen to lead to, or itself. */

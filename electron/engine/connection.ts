@@ -112,6 +112,14 @@ export function segmentOf({ segment, racesFor }: Connection): number {
   return (segment ?? racesFor)!
 }
 
+/** Its server answered, and it reads until the transfer ends. */
+export function answers(connection: Connection, transfer: LaneTransfer, nowMs: number): void {
+  connection.transfer = transfer
+  connection.countedBytes = 0
+  connection.answeredAtMs = nowMs
+  connection.deliversSinceMs ??= nowMs
+}
+
 /** Its turn at the host came, and its request is sent. */
 export function asks(connection: Connection, nowMs: number): void {
   connection.askedAtMs = nowMs

@@ -6,6 +6,7 @@
 import { NighthaulError } from '../../shared/errors.ts'
 import type { StrategyReason } from '../../shared/strategy.ts'
 import {
+  answers,
   begins,
   type Connection,
   type ConnectionsDeps,
@@ -99,8 +100,7 @@ export class Connections implements SlotHolder {
   async reading(connection: Connection, transfer: LaneTransfer): ReturnType<() => LaneTransfer['ended']> {
     const now = this.#deps.clock.monotonic()
     const over = this.#deps.hosts.reads(connection.host)
-    Object.assign(connection, { transfer, countedBytes: 0, answeredAtMs: now })
-    connection.deliversSinceMs ??= now
+    answers(connection, transfer, now)
     this.#planner.answered(now - connection.askedAtMs)
     this.look()
     try {

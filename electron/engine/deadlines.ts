@@ -33,6 +33,8 @@ export interface DeadlinesDeps extends FactsDeps, Pick<EngineDeps, 'stopwatch'> 
   notices: Pick<Notices, 'replaceAbout'>
   probes: Pick<SizeProbes, 'step'>
   journal: Pick<Journal, 'note'>
+  /** the host whose places a run needs, and whose bytes it gets */
+  hostOfRun: (run: Runner['runs'][number]) => string
   /** what everything waits for now */
   waitsFor: () => OutlookGap[]
   /** bytes per second of all downloads together; null: no limit */
@@ -99,7 +101,7 @@ export class Deadlines {
       runner.runs
         .filter(({ closing }) => !closing)
         .map((run) => ({
-          host: this.#deps.targetOf(run.host),
+          host: this.#deps.hostOfRun(run),
           phase: run.download.phase,
           limited: this.#isLimited(run),
         })),

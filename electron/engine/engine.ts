@@ -204,11 +204,11 @@ export function createEngine(deps: EngineDeps): EngineApi {
     heard: (...what) => machine.heard(...what),
     add: (input) => void handlers['tasks.add'](input),
     journal,
-    received: (queueId, bytes, host) => {
+    received: (run, bytes) => {
       history.add(bytes)
-      if (deps.lease === null) rates.received(admission.targetOf(host), bytes)
+      if (deps.lease === null) rates.received(admission.hostOfRun(run), bytes)
       statistics.received(bytes)
-      if (settings.journalDays > 0) journalWatch.received(queueId, bytes)
+      if (settings.journalDays > 0) journalWatch.received(run.queueId, bytes)
     },
     moved: (moves) => {
       for (const { id, state } of moves) leased.moved(id, state)
@@ -269,6 +269,7 @@ export function createEngine(deps: EngineDeps): EngineApi {
       ...(unattended.presence.away !== null ? ['network' as const] : []),
     ],
     targetOf: (host) => admission.targetOf(host),
+    hostOfRun: (run) => admission.hostOfRun(run),
     repeats: (now, until) => (deps.lease === null ? repeats.ahead(now, until) : []),
     ...{ probes, journal, sizeOf: (id) => probes.sizeOf(id) },
     changed: () => limitsChanged(),

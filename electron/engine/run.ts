@@ -56,7 +56,7 @@ export interface RunnerDeps extends EngineDeps {
   /** what tasks hear, as they were before */
   heard: (tasks: readonly TaskRecord[], event: TaskEvent, patch: TaskPatch) => void
   unattended: Pick<Unattended, 'came' | 'ending'>
-  received: (queueId: QueueId, bytes: number, host: string) => void
+  received: (run: Run, bytes: number) => void
   journal: Pick<Journal, 'heard' | 'over'>
   /** these tasks have another state now */
   moved: (moves: readonly { id: TaskId; state: MachineState }[]) => void

@@ -234,7 +234,7 @@ export class Runner {
       noRoom: (host) => this.#deps.noRoom(id, host),
       began: (reply, size) => this.#serverMirrors.heard(task, reply, size),
       received: (bytes) => {
-        this.#deps.received(run.queueId, bytes, run.host)
+        this.#deps.received(run, bytes)
         this.#deps.unattended.came(run.host)
       },
     })
