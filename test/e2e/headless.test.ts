@@ -120,6 +120,36 @@ describe('the window in a browser', () => {
     await untilFocused('grid')
   })
 
+  test('keys pressed before a chosen list has come are for that list', async () => {
+    server.add('/early.bin', { size: SIZE, seed: 7 })
+    server.fault('/early.bin', () => faults.stallAt(MIB))
+    const held: (() => void)[] = []
+    let holding = false
+    await page.routeWebSocket(/./, (socket) => {
+      const engine = socket.connectToServer()
+      engine.onMessage((message) => {
+        if (holding) held.push(() => socket.send(message))
+        else socket.send(message)
+      })
+    })
+    const { url } = await serve('--port', '0')
+    await openWindow(url)
+    await addLinks(page, [server.url('/early.bin')], home.files)
+    await untilUnderWay(page, 'early.bin')
+    await act(page, 'early.bin', 'Pause')
+    await row(page, 'early.bin', 'paused').waitFor()
+
+    holding = true
+    await page.getByRole('button', { name: /^Paused/ }).click()
+    await row(page, 'early.bin').waitFor({ state: 'detached' })
+    await tabTo('grid')
+    await page.keyboard.press('ArrowDown')
+    await page.keyboard.press('Delete')
+    holding = false
+    for (const send of held) send()
+    await page.getByRole('dialog', { name: 'Remove “early.bin”?' }).waitFor()
+  })
+
   test('a dialog that a key opened gives the keyboard to the list', async () => {
     const { url } = await serve('--port', '0')
     await openWindow(url)

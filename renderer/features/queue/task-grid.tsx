@@ -24,7 +24,7 @@ import { useWindow } from '../../stores/window.ts'
 import { ColumnHeaders, HEAD_HEIGHT } from './column-headers.tsx'
 import { draggedTasks, isDraggingTasks } from './dragging.ts'
 import { EmptyList } from './empty-list.tsx'
-import { listCommand } from './list-keys.ts'
+import { type ListKey, listCommand } from './list-keys.ts'
 import { TaskMenu } from './task-menu.tsx'
 import { ROW_HEIGHT, rowElementId, TaskRow } from './task-row.tsx'
 
@@ -61,11 +61,10 @@ export function TaskGrid() {
     virtual.scrollToIndex(to, { align: 'auto' })
   }
 
-  const onKeyDown = (event: KeyboardEvent): void => {
-    if (event.target !== grid.current || event.defaultPrevented) return
+  /** false: not a key of the list. */
+  const press = (pressed: ListKey): boolean => {
     const { selection, view } = taskList.store.getState()
     const height = scroller.current?.clientHeight ?? 0
-    const pressed = { key: event.key, ctrl: event.ctrlKey || event.metaKey, shift: event.shiftKey, alt: event.altKey }
     const at = selection.focus?.index ?? -1
     const command = listCommand(
       pressed,
@@ -73,8 +72,7 @@ export function TaskGrid() {
       view.total ?? 0,
       Math.max(1, Math.floor((height - HEAD_HEIGHT) / ROW_HEIGHT) - 1),
     )
-    if (command === null) return
-    event.preventDefault()
+    if (command === null) return false
     if (command.kind === 'move') void move(command.to, command.how)
     else if (command.kind === 'toggle') void taskList.select(at, 'toggle')
     else if (command.kind === 'selectAll') taskList.selectAll()
@@ -88,7 +86,23 @@ export function TaskGrid() {
     else if (command.kind === 'reorder') void reorderSelected(command.place)
     else if (useWindow.getState().details !== null) useWindow.setState({ details: null })
     else taskList.selectNone()
+    return true
   }
+
+  /** Keys that came before the list they are meant for: a filter was just chosen. */
+  const early = useRef<ListKey[]>([])
+  const onKeyDown = (event: KeyboardEvent): void => {
+    if (event.target !== grid.current || event.defaultPrevented) return
+    const pressed = { key: event.key, ctrl: event.ctrlKey || event.metaKey, shift: event.shiftKey, alt: event.altKey }
+    if (taskList.store.getState().view.total === null && listCommand(pressed, 0, 1, 1) !== null)
+      early.current.push(pressed)
+    else if (!press(pressed)) return
+    event.preventDefault()
+  }
+  useEffect(() => {
+    if (taskList.store.getState().view.total === null) return
+    for (const pressed of early.current.splice(0)) press(pressed)
+  })
 
   const onPress = useCallback((event: MouseEvent, index: number, id: TaskId): void => {
     // The right button opens the menu for the selection, or for the row that is not part of it.
