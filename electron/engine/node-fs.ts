@@ -22,6 +22,7 @@ import {
 import { basename, dirname } from 'node:path'
 import { OriginMarks } from './origin-marks.ts'
 import type { FileSystem, OpenFile } from './ports.ts'
+import { WriteCalls, writeInParts } from './write-calls.ts'
 
 const FLAGS = {
   create: constants.O_CREAT | constants.O_EXCL | constants.O_RDWR,
@@ -168,13 +169,24 @@ export function openAtOnce(path: string, isNew: boolean): OpenFile {
  * threads that have nothing else to do.
  */
 export function descriptorFile(fd: number): OpenFile {
+  const calls = new WriteCalls()
+  const write = (buffer: Uint8Array, offset: number, length: number, position: number) =>
+    writeSync(fd, buffer, offset, length, position)
+  const writeWhole = (buffers: readonly Uint8Array[], position: number) => {
+    const [first] = buffers
+    return buffers.length === 1 && first
+      ? write(first, 0, first.length, position)
+      : writevSync(fd, buffers as Uint8Array[], position)
+  }
   return {
     descriptor: fd,
     async write(buffers, position) {
-      const first = buffers[0]
-      return buffers.length === 1 && first
-        ? writeSync(fd, first, 0, first.length, position)
-        : writevSync(fd, buffers as Uint8Array[], position)
+      const bytes = buffers.reduce((sum, { length }) => sum + length, 0)
+      const way = calls.next(bytes)
+      const beganAt = performance.now()
+      const taken = way === 'whole' ? writeWhole(buffers, position) : writeInParts(write, buffers, position)
+      calls.took(way, bytes, performance.now() - beganAt)
+      return taken
     },
     read: async (buffer, position) => readSync(fd, buffer, 0, buffer.length, position),
     size: async () => fstatSync(fd).size,

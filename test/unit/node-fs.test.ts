@@ -4,7 +4,7 @@ import { type FileHandle, link, mkdtemp, open, readdir, readFile, rm, stat, writ
 import { tmpdir } from 'node:os'
 import { basename, dirname, join } from 'node:path'
 import { describe, expect, it, onTestFinished, vi } from 'vitest'
-import { AT_ONCE, createNodeFileSystem } from '../../electron/engine/node-fs.ts'
+import { AT_ONCE, createNodeFileSystem, openAtOnce } from '../../electron/engine/node-fs.ts'
 
 it.skipIf(process.platform === 'win32')(
   'a folder that is made survives a power cut: every parent is fsynced',
@@ -40,6 +40,22 @@ it('many may make the same folder at once, with all above it', async () => {
 
 it.runIf(process.platform === 'linux')('a place that takes no folders is refused, and not asked for ever', async () => {
   await expect(createNodeFileSystem().mkdir('/proc/nighthaul/a')).rejects.toMatchObject({ code: 'ENOENT' })
+})
+
+it('large writes, whichever way they take, leave the file as it should be', async () => {
+  const root = await mkdtemp(join(tmpdir(), 'nighthaul-fs-'))
+  onTestFinished(() => rm(root, { recursive: true }))
+  const path = join(root, 'large')
+  const file = openAtOnce(path, true)
+  const content = Buffer.alloc(5_000_001, 'a whole sentence of bytes, again and again. ')
+  for (let at = 7; at < content.length; at += 999_999) {
+    const end = Math.min(content.length, at + 999_999)
+    const middle = Math.min(end, at + 400_001)
+    expect(await file.write([content.subarray(at, middle), content.subarray(middle, end)], at)).toBe(end - at)
+  }
+  await file.write([content.subarray(0, 7)], 0)
+  await file.close()
+  expect((await readFile(path)).equals(content)).toBe(true)
 })
 
 describe('another case of the same name', () => {

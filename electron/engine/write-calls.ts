@@ -1,0 +1,75 @@
+/**
+ * Whether a large write goes to the kernel as a whole or in parts: whichever takes less time just now. As a rule that is
+ * the whole. But for it Linux takes the pages of its cache in large pieces, and where the machine's memory has to be
+ * fetched first (a virtual machine whose host took back what was free), that costs up to four times as much, while
+ * pieces of 32 KiB come from what each processor has at hand (PAGE_ALLOC_COSTLY_ORDER). Nobody says which it is, so it
+ * is measured. Pure but for the call that it is given.
+ */
+
+/** Larger than this, pages are not taken from what a processor has at hand. */
+export const PART_BYTES = 32 * 1024
+/** A smaller write is one call. */
+const LARGE_BYTES = 8 * PART_BYTES
+/** Both ways in turn, so often each, before one is preferred. */
+const FIRST_TRIES = 2
+/** So often the other way is tried again. */
+const LOOK_EVERY = 48
+/** Weight of the latest write in the mean. */
+const SMOOTHING = 0.5
+
+type Way = 'whole' | 'parts'
+
+/** The writes of one file. */
+export class WriteCalls {
+  /** ms per byte; 0: not known yet */
+  readonly #costs: Record<Way, number> = { whole: 0, parts: 0 }
+  #writes = 0
+
+  /** How the next write of so many bytes is made. */
+  next(bytes: number): Way {
+    if (bytes < LARGE_BYTES) return 'whole'
+    const turn = this.#writes++
+    if (turn < 2 * FIRST_TRIES) return turn % 2 === 0 ? 'whole' : 'parts'
+    const better = this.#costs.whole <= this.#costs.parts ? 'whole' : 'parts'
+    return turn % LOOK_EVERY === 0 ? other(better) : better
+  }
+
+  /** A large write that was made so took so long. */
+  took(way: Way, bytes: number, ms: number): void {
+    if (bytes < LARGE_BYTES) return
+    const before = this.#costs[way]
+    this.#costs[way] = before === 0 ? ms / bytes : before + SMOOTHING * (ms / bytes - before)
+  }
+}
+
+function other(way: Way): Way {
+  return way === 'whole' ? 'parts' : 'whole'
+}
+
+/**
+ * Writes in calls that end at multiples of PART_BYTES. Answers how many bytes were taken, fewer where a call took fewer;
+ * what a call throws after others took something comes with the next write.
+ */
+export function writeInParts(
+  write: (buffer: Uint8Array, offset: number, length: number, position: number) => number,
+  buffers: readonly Uint8Array[],
+  position: number,
+): number {
+  let at = position
+  for (const buffer of buffers) {
+    for (let offset = 0; offset < buffer.length; ) {
+      const length = Math.min(buffer.length - offset, PART_BYTES - (at % PART_BYTES))
+      let taken: number
+      try {
+        taken = write(buffer, offset, length, at)
+      } catch (error) {
+        if (at === position) throw error
+        return at - position
+      }
+      at += taken
+      offset += taken
+      if (taken < length) return at - position
+    }
+  }
+  return at - position
+}
