@@ -12,10 +12,11 @@ export const PART_BYTES = 32 * 1024
 const LARGE_BYTES = 8 * PART_BYTES
 /** Both ways in turn, so often each, before one is preferred. */
 const FIRST_TRIES = 2
-/** So often the other way is tried again. */
-const LOOK_EVERY = 48
-/** Weight of the latest write in the mean. */
-const SMOOTHING = 0.5
+/** After so many writes the other way is tried again, and after twice as many each time that it was no better. */
+const LOOK_AFTER = 32
+const LONGEST_LOOK_AFTER = 512
+/** Weight of a write that took longer than those before: something else may have held it up. A shorter one is believed. */
+const LONGER_WEIGHT = 0.15
 
 type Way = 'whole' | 'parts'
 
@@ -24,6 +25,10 @@ export class WriteCalls {
   /** ms per byte; 0: not known yet */
   readonly #costs: Record<Way, number> = { whole: 0, parts: 0 }
   #writes = 0
+  #preferred: Way | null = null
+  /** writes until the other way is tried again */
+  #left = 0
+  #lookAfter = LOOK_AFTER
 
   /** How the next write of so many bytes is made. */
   next(bytes: number): Way {
@@ -31,14 +36,23 @@ export class WriteCalls {
     const turn = this.#writes++
     if (turn < 2 * FIRST_TRIES) return turn % 2 === 0 ? 'whole' : 'parts'
     const better = this.#costs.whole <= this.#costs.parts ? 'whole' : 'parts'
-    return turn % LOOK_EVERY === 0 ? other(better) : better
+    if (better !== this.#preferred) {
+      this.#preferred = better
+      this.#lookAfter = LOOK_AFTER
+      this.#left = LOOK_AFTER
+    }
+    if (this.#left-- > 0) return better
+    this.#lookAfter = Math.min(2 * this.#lookAfter, LONGEST_LOOK_AFTER)
+    this.#left = this.#lookAfter
+    return other(better)
   }
 
   /** A large write that was made so took so long. */
   took(way: Way, bytes: number, ms: number): void {
     if (bytes < LARGE_BYTES) return
     const before = this.#costs[way]
-    this.#costs[way] = before === 0 ? ms / bytes : before + SMOOTHING * (ms / bytes - before)
+    const cost = ms / bytes
+    this.#costs[way] = before === 0 || cost < before ? cost : before + LONGER_WEIGHT * (cost - before)
   }
 }
 

@@ -6,29 +6,38 @@ const MIB = 1024 * 1024
 
 describe('which way a large write takes', () => {
   /** Ways of so many writes of 1 MiB that take so long (ms). */
-  function ways(count: number, costs: (turn: number) => { whole: number; parts: number }, calls = new WriteCalls()) {
-    return Array.from({ length: count }, (_, turn) => {
+  function ways(writes: number, costs: (turn: number) => { whole: number; parts: number }, calls = new WriteCalls()) {
+    return Array.from({ length: writes }, (_, turn) => {
       const way = calls.next(MIB)
       calls.took(way, MIB, costs(turn)[way])
       return way
     })
   }
 
-  test('as a whole where that takes less, but for a look now and then', () => {
-    const taken = ways(480, () => ({ whole: 1, parts: 1.2 }))
+  const count = (ways: string[], way: string) => ways.filter((one) => one === way).length
+
+  test('as a whole where that takes less, but for a look now and then, ever more seldom', () => {
+    const taken = ways(4000, () => ({ whole: 1, parts: 1.2 }))
     expect(taken.slice(0, 4)).toEqual(['whole', 'parts', 'whole', 'parts'])
-    expect(taken.slice(4).filter((way) => way === 'parts')).toHaveLength(9)
+    expect(count(taken.slice(4, 1000), 'parts')).toBe(4)
+    expect(count(taken.slice(1000), 'parts')).toBe(6)
   })
 
   test('in parts where that takes less', () => {
-    const taken = ways(480, () => ({ whole: 3, parts: 1.2 }))
-    expect(taken.slice(4).filter((way) => way === 'whole')).toHaveLength(9)
+    const taken = ways(1000, () => ({ whole: 3, parts: 1.2 }))
+    expect(count(taken.slice(4), 'whole')).toBe(4)
   })
 
-  test('the other way soon after that became the better one', () => {
-    const taken = ways(480, (turn) => (turn < 240 ? { whole: 3, parts: 1.2 } : { whole: 1, parts: 1.2 }))
-    const last = taken.slice(-48)
-    expect(last.filter((way) => way === 'whole').length).toBeGreaterThan(40)
+  test('the other way when that became the better one, be it by the first one getting worse', () => {
+    const worse = ways(200, (turn) => (turn < 100 ? { whole: 1, parts: 1.2 } : { whole: 3, parts: 1.2 }))
+    expect(count(worse.slice(110), 'parts')).toBeGreaterThan(85)
+    const better = ways(4000, (turn) => (turn < 100 ? { whole: 3, parts: 1.2 } : { whole: 1, parts: 1.2 }))
+    expect(count(better.slice(2000), 'whole')).toBeGreaterThan(1900)
+  })
+
+  test('one that was held up once changes nothing', () => {
+    const taken = ways(400, (turn) => ({ whole: 3, parts: turn % 40 === 39 ? 10 : 1.2 }))
+    expect(count(taken.slice(4), 'whole')).toBeLessThan(8)
   })
 
   test('small ones are one call and teach nothing', () => {
