@@ -37,11 +37,15 @@ let client: Client<Contract> | null = null
 let retryNow = (): void => {}
 let subscriptions: Subscription[] = []
 
-/** Asks the engine; rejects with `disconnected` while it is away. */
+/** settled once the first try to connect was */
+const tried = Promise.withResolvers<void>()
+
+/** Asks the engine, at the beginning as soon as it is there; rejects with `disconnected` while it is away. */
 export async function call<K extends MethodNames<Contract>>(
   name: K,
   ...input: undefined extends InputOf<Contract, K> ? [] : [input: InputOf<Contract, K>]
 ): Promise<ResultOf<Contract, K>> {
+  if (client === null) await tried.promise
   if (client === null) throw new NighthaulError('disconnected', 'The engine is away; try again when it is back.')
   return (client.call as (name: K, ...input: unknown[]) => Promise<ResultOf<Contract, K>>)(name, ...input)
 }
@@ -96,8 +100,10 @@ export function startSession(): void {
     shell ? () => openPort(shell) : openSocket,
     shell ? async () => 'lost' : socketRefusal,
     {
-      onStatus: (status) =>
-        useConnection.setState(({ wasAway }) => ({ status, wasAway: wasAway || status.kind === 'away' })),
+      onStatus(status) {
+        useConnection.setState(({ wasAway }) => ({ status, wasAway: wasAway || status.kind === 'away' }))
+        tried.resolve()
+      },
       onOpen(opened) {
         client = opened
         // A channel that breaks during the first questions is opened again, and they are asked again.

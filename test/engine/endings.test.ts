@@ -11,6 +11,7 @@ import type { TaskStore } from '../../shared/records.ts'
 import { contentSha256 } from '../helpers/bytes.ts'
 import { realClock, startEngine } from '../helpers/engine.ts'
 import { type FaultScript, faults, startFaultServer } from '../helpers/fault-server.ts'
+import { PATIENT_MS } from '../helpers/patience.ts'
 import { createSpyFileSystem } from '../helpers/spy-fs.ts'
 
 const MIB = 1024 * 1024
@@ -47,11 +48,11 @@ it('a store that is full for a while costs neither the process nor a task nor a 
   await server.until(() => server.held === 1)
   full = true
   // Checkpoints fail, and so does the end of the run.
-  await vi.waitFor(() => expect(refused).toBeGreaterThan(0))
+  await vi.waitFor(() => expect(refused).toBeGreaterThan(0), PATIENT_MS)
   server.disconnect()
   await server.until(() => server.connections.open === 0)
   const before = refused
-  await vi.waitFor(() => expect(refused).toBeGreaterThan(before))
+  await vi.waitFor(() => expect(refused).toBeGreaterThan(before), PATIENT_MS)
   server.fault('/file.bin', null)
   full = false
   const task = await engine.untilTask(id, (t) => {

@@ -11,6 +11,7 @@ import type { TaskOptions } from '../../shared/schemas.ts'
 import { contentSha256 } from '../helpers/bytes.ts'
 import { startEngine, type TestEngine } from '../helpers/engine.ts'
 import { type FaultServer, faults, startFaultServer } from '../helpers/fault-server.ts'
+import { PATIENT_MS } from '../helpers/patience.ts'
 import { createSpyFileSystem } from '../helpers/spy-fs.ts'
 
 const MIB = 1024 * 1024
@@ -42,7 +43,7 @@ async function finished(engine: TestEngine, server: FaultServer, options: TaskOp
 /** As a file that came before checksums were kept. The engine may have a transaction open until its next turn. */
 async function forgetBlocks(engine: TestEngine, id: number): Promise<void> {
   const db = new Database(join(engine.profile, 'nighthaul.db'), { timeout: 0 })
-  await vi.waitFor(() => db.prepare('DELETE FROM block_pages WHERE task_id = ?').run(id))
+  await vi.waitFor(() => db.prepare('DELETE FROM block_pages WHERE task_id = ?').run(id), PATIENT_MS)
   db.close()
 }
 
@@ -173,7 +174,10 @@ describe('verify', () => {
     const blocks = 4096
     // A file that takes a moment: sparse, and the store believes that it is as long.
     await truncate(path, blocks * MIB)
-    const { store } = await vi.waitFor(() => openStore({ path: join(engine.profile, 'nighthaul.db'), now: Date.now }))
+    const { store } = await vi.waitFor(
+      () => openStore({ path: join(engine.profile, 'nighthaul.db'), now: Date.now }),
+      PATIENT_MS,
+    )
     store.updateTask(id, { sizeBytes: blocks * MIB, writtenBytes: blocks * MIB })
     const page = Array.from({ length: blocks - 10 }, (_, n) => ({ index: n + 10, crc32: 1, bytes: MIB }))
     store.checkpoint([{ id, bootId: 'boot-1', writtenBytes: blocks * MIB, blocks: page }])

@@ -10,6 +10,7 @@ import { contentBytes, contentSha256 } from './bytes.ts'
 import type { TestEngine } from './engine.ts'
 import { type FaultServer, startFaultServer } from './fault-server.ts'
 import type { Fault } from './faults.ts'
+import { PATIENT_MS } from './patience.ts'
 
 export const MIB = 1024 * 1024
 export const SIZE = 3 * MIB + 17
@@ -78,8 +79,8 @@ export async function serverWith(path: string, headers: Record<string, string> =
 /** As a file of a time when nothing was compared. The engine may have a transaction open until its next turn. */
 export async function asNeverVerified(engine: TestEngine, id: number): Promise<void> {
   const db = new Database(join(engine.profile, 'nighthaul.db'), { timeout: 0 })
-  await vi.waitFor(() => db.prepare('UPDATE tasks SET checksum = NULL WHERE id = ?').run(id))
-  await vi.waitFor(() => db.prepare('DELETE FROM block_pages WHERE task_id = ?').run(id))
+  await vi.waitFor(() => db.prepare('UPDATE tasks SET checksum = NULL WHERE id = ?').run(id), PATIENT_MS)
+  await vi.waitFor(() => db.prepare('DELETE FROM block_pages WHERE task_id = ?').run(id), PATIENT_MS)
   db.close()
 }
 

@@ -5,6 +5,7 @@ import { NighthaulError } from '../../shared/errors.ts'
 import { PROTOCOL } from '../../shared/frames.ts'
 import type { Client } from '../../shared/rpc.ts'
 import { createClient } from '../../shared/rpc-client.ts'
+import { PATIENT_MS } from '../helpers/patience.ts'
 import { type TestContract, TestHub, testContract, testHandlers } from '../helpers/rpc-hub.ts'
 import { type Link, TRANSPORTS } from '../helpers/rpc-transports.ts'
 
@@ -42,7 +43,10 @@ describe.each(TRANSPORTS)('over $name', ({ open }) => {
     start()
     await new Promise((resolve) => setImmediate(resolve))
     const frames = listen()
-    await vi.waitFor(() => expect(frames).toEqual([{ type: 'hello', protocol: PROTOCOL, version: '1.2.3' }]))
+    await vi.waitFor(
+      () => expect(frames).toEqual([{ type: 'hello', protocol: PROTOCOL, version: '1.2.3' }]),
+      PATIENT_MS,
+    )
   })
 
   test('a thousand calls at once each get their own answer', async () => {
@@ -56,7 +60,7 @@ describe.each(TRANSPORTS)('over $name', ({ open }) => {
     start()
     const frames = listen()
     for (let id = 0; id < 500; id++) link.client.post({ type: 'call', id, method: 'nothing' })
-    await vi.waitFor(() => expect(frames).toHaveLength(501))
+    await vi.waitFor(() => expect(frames).toHaveLength(501), PATIENT_MS)
     expect(frames.slice(1).map((frame) => frame.id)).toEqual(Array.from({ length: 500 }, (_, id) => id))
   })
 
@@ -153,7 +157,7 @@ describe.each(TRANSPORTS)('over $name', ({ open }) => {
     for (const text of garbage) link.sendRaw(text)
     link.client.post({ type: 'call', id: 7 })
     link.client.post({ type: 'call', id: 8, method: 'nothing', input: null })
-    await vi.waitFor(() => expect(frames).toHaveLength(garbage.length + 3))
+    await vi.waitFor(() => expect(frames).toHaveLength(garbage.length + 3), PATIENT_MS)
     const [, ...answers] = frames
     for (const answer of answers.slice(0, -2)) {
       expect(answer).toMatchObject({ type: 'error', id: null, error: { code: 'frame_invalid' } })
@@ -193,7 +197,7 @@ describe.each(TRANSPORTS)('over $name', ({ open }) => {
     await expect(pending).rejects.toMatchObject({ code: 'disconnected' })
     await expect(client.call('nothing')).rejects.toMatchObject({ code: 'disconnected' })
     await expect(client.subscribe('changed', () => {})).rejects.toMatchObject({ code: 'disconnected' })
-    await vi.waitFor(() => expect(hub.listeners.size).toBe(0))
+    await vi.waitFor(() => expect(hub.listeners.size).toBe(0), PATIENT_MS)
     expect(closed).toHaveBeenCalledOnce()
   })
 
@@ -208,7 +212,7 @@ describe.each(TRANSPORTS)('over $name', ({ open }) => {
     served.close()
     expect(hub.listeners.size).toBe(0)
     await expect(pending).rejects.toMatchObject({ code: 'disconnected' })
-    await vi.waitFor(() => expect(closed).toHaveBeenCalledOnce())
+    await vi.waitFor(() => expect(closed).toHaveBeenCalledOnce(), PATIENT_MS)
     subscription.setVisible(false)
     subscription.dispose()
     const late = vi.fn()
@@ -223,7 +227,7 @@ describe.each(TRANSPORTS)('over $name', ({ open }) => {
     await client.subscribe('changed', ({ rev }) => void heard.push(rev))
     for (let rev = 1; rev <= 100; rev++) hub.emit('changed', { rev })
     served.close()
-    await vi.waitFor(() => expect(heard).toHaveLength(100))
+    await vi.waitFor(() => expect(heard).toHaveLength(100), PATIENT_MS)
   })
 
   test('a snapshot taken after subscribing misses nothing', async () => {
@@ -238,7 +242,7 @@ describe.each(TRANSPORTS)('over $name', ({ open }) => {
     const heard: number[] = []
     await client.subscribe('changed', ({ rev }) => void heard.push(rev))
     const snapshot = await client.call('revision')
-    await vi.waitFor(() => expect(heard.at(-1)).toBeGreaterThan(snapshot + 20))
+    await vi.waitFor(() => expect(heard.at(-1)).toBeGreaterThan(snapshot + 20), PATIENT_MS)
     clearImmediate(ticking!)
     const after = heard.filter((rev) => rev > snapshot)
     expect(after).toEqual(after.map((_, index) => snapshot + 1 + index))
@@ -252,16 +256,16 @@ describe.each(TRANSPORTS)('over $name', ({ open }) => {
     await client.subscribe('changed', ({ rev }) => void second.push(rev))
     expect([...hub.listeners].map(({ visible }) => visible)).toEqual([false, true])
     one.setVisible(true)
-    await vi.waitFor(() => expect([...hub.listeners].map(({ visible }) => visible)).toEqual([true, true]))
+    await vi.waitFor(() => expect([...hub.listeners].map(({ visible }) => visible)).toEqual([true, true]), PATIENT_MS)
     hub.emit('changed', { rev: 1 })
-    await vi.waitFor(() => expect(second).toEqual([1]))
+    await vi.waitFor(() => expect(second).toEqual([1]), PATIENT_MS)
     expect(first).toEqual([1])
     one.dispose()
     one.dispose()
     hub.emit('changed', { rev: 2 })
-    await vi.waitFor(() => expect(hub.listeners.size).toBe(1))
+    await vi.waitFor(() => expect(hub.listeners.size).toBe(1), PATIENT_MS)
     hub.emit('changed', { rev: 3 })
-    await vi.waitFor(() => expect(second).toEqual([1, 2, 3]))
+    await vi.waitFor(() => expect(second).toEqual([1, 2, 3]), PATIENT_MS)
     expect(first).toEqual([1])
   })
 
@@ -285,7 +289,7 @@ describe.each(TRANSPORTS)('over $name', ({ open }) => {
     expect(heard.length).toBeLessThan(frames / 2)
     expect(heard).toEqual([...heard].sort((a, b) => a - b))
     hub.emit('changed', { rev: frames + 1 })
-    await vi.waitFor(() => expect(heard.at(-1)).toBe(frames + 1))
+    await vi.waitFor(() => expect(heard.at(-1)).toBe(frames + 1), PATIENT_MS)
   })
 
   /** what arrives at the client's end, without a client */

@@ -23,6 +23,7 @@ import { createClient } from '../../shared/rpc-client.ts'
 import { webSocketDuplex } from '../../shared/websocket-duplex.ts'
 import { readExposition } from '../helpers/exposition.ts'
 import { createFakeEngine } from '../helpers/fake-engine.ts'
+import { PATIENT_MS } from '../helpers/patience.ts'
 
 const SECRET = 'SECRET-BESIDE-THE-WINDOW'
 const logger = { debug() {}, info() {}, warn() {}, error() {} }
@@ -289,7 +290,7 @@ describe('the contract on /rpc', () => {
     }
     const { rev } = await clients[1].call('tasks.list', {})
     engine.report({})
-    await vi.waitFor(() => expect(heard).toEqual([[rev + 1], [rev + 1], [rev + 1]]))
+    await vi.waitFor(() => expect(heard).toEqual([[rev + 1], [rev + 1], [rev + 1]]), PATIENT_MS)
     clients[0].close()
     expect((await clients[2].call('tasks.list', {})).total).toBe(12)
     for (const client of clients) client.close()

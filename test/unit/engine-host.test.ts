@@ -13,6 +13,7 @@ import type { EngineService } from '../../electron/engine-service.ts'
 import { decideRestart } from '../../electron/restart-policy.ts'
 import { askMain } from '../../electron/system-proxy.ts'
 import { NighthaulError } from '../../shared/errors.ts'
+import { PATIENT_MS } from '../helpers/patience.ts'
 
 class PlayedEngine extends EventEmitter {
   readonly heard: ToEngine[] = []
@@ -68,7 +69,7 @@ describe('the engine in a process of its own', () => {
       questions.resolveProxy('http://a.test/'),
       questions.resolveProxy('http://broken/'),
     ])
-    await vi.waitFor(() => expect(latest().heard).toHaveLength(2))
+    await vi.waitFor(() => expect(latest().heard).toHaveLength(2), PATIENT_MS)
     for (const message of latest().heard) questions.hear(message)
     expect(await asked).toEqual([
       { status: 'fulfilled', value: 'PROXY for http://a.test/' },
@@ -173,7 +174,7 @@ describe('the engine in the main process', () => {
     host.connectWindow(asPort(port()))
     expect(running.connect).not.toHaveBeenCalled()
     ready.resolve(running)
-    await vi.waitFor(() => expect(running.connect).toHaveBeenCalledOnce())
+    await vi.waitFor(() => expect(running.connect).toHaveBeenCalledOnce(), PATIENT_MS)
     await host.drain()
     expect(running.drain).toHaveBeenCalledOnce()
     expect(states.map(({ kind }) => kind)).toEqual(['starting', 'running', 'stopped'])
@@ -189,12 +190,15 @@ describe('the engine in the main process', () => {
     const states: EngineState[] = []
     host.onState((state) => states.push(state))
     host.start()
-    await vi.waitFor(() => expect(states.at(-1)).toMatchObject({ kind: 'failed', error: { code: 'store_newer' } }))
+    await vi.waitFor(
+      () => expect(states.at(-1)).toMatchObject({ kind: 'failed', error: { code: 'store_newer' } }),
+      PATIENT_MS,
+    )
     const early = port()
     host.connectWindow(asPort(early))
     expect(early.close).toHaveBeenCalled()
     host.start()
-    await vi.waitFor(() => expect(states.at(-1)).toEqual({ kind: 'running' }))
+    await vi.waitFor(() => expect(states.at(-1)).toEqual({ kind: 'running' }), PATIENT_MS)
   })
 })
 

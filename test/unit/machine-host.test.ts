@@ -8,6 +8,7 @@ import { powerSource } from '../../electron/headless/battery.ts'
 import { inhibitorCommand, SleepInhibitor } from '../../electron/headless/sleep-inhibitor.ts'
 import { actOnMachine, machineCommand } from '../../electron/platform/machine-actions.ts'
 import { runProgram } from '../../electron/platform/run-program.ts'
+import { PATIENT_MS } from '../helpers/patience.ts'
 
 const logger = () => ({ debug: vi.fn(), info: vi.fn(), warn: vi.fn(), error: vi.fn() })
 
@@ -46,7 +47,7 @@ test('the machine is kept awake by a process that ends with us; where there is n
   const missing = new SleepInhibitor(log, { program: '/no/such/program', args: [] })
   for (const _ of [1, 2]) {
     missing.set(true)
-    await vi.waitFor(() => expect(missing.isHeld).toBe(false))
+    await vi.waitFor(() => expect(missing.isHeld).toBe(false), PATIENT_MS)
   }
   new SleepInhibitor(log, null).set(true)
   expect(log.warn).toHaveBeenCalledTimes(2)

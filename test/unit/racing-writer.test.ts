@@ -4,6 +4,7 @@ import { describe, expect, it, vi } from 'vitest'
 import type { SegmentWriter } from '../../electron/engine/file-sink.ts'
 import type { RaceAnswer } from '../../electron/engine/lane/lane.ts'
 import { RacingWriter } from '../../electron/engine/racing-writer.ts'
+import { PATIENT_MS } from '../helpers/patience.ts'
 import fc from '../helpers/property.ts'
 
 const FROM = 1000
@@ -63,7 +64,7 @@ describe('a racing writer', () => {
       return position < FROM + 200 ? { kind: 'ahead', position: FROM + 170 } : yours(FROM + 180)
     })
     expect(writer.push(bytes(FROM, 100))).toBe(false)
-    await vi.waitFor(() => expect(drained).toHaveBeenCalledTimes(1))
+    await vi.waitFor(() => expect(drained).toHaveBeenCalledTimes(1), PATIENT_MS)
     expect(writer.push(bytes(FROM + 100, 70))).toBe(true)
     expect(writer.push(bytes(FROM + 170, 50))).toBe(false)
     await writer.finish()
@@ -74,7 +75,7 @@ describe('a racing writer', () => {
   it('reads on without writing where the owner came further before it stopped', async () => {
     const { writer, written, drained } = race(() => yours(FROM + 150))
     writer.push(bytes(FROM, 100))
-    await vi.waitFor(() => expect(drained).toHaveBeenCalled())
+    await vi.waitFor(() => expect(drained).toHaveBeenCalled(), PATIENT_MS)
     expect(writer.push(bytes(FROM + 100, 100))).toBe(true)
     expect(written).toEqual([...bytes(FROM + 150, 50)])
   })
@@ -85,7 +86,7 @@ describe('a racing writer', () => {
       position > 0 ? { kind: 'ahead', position } : yours(FROM + 400),
     )
     writer.push(bytes(FROM, 100))
-    await vi.waitFor(() => expect(drained).toHaveBeenCalled())
+    await vi.waitFor(() => expect(drained).toHaveBeenCalled(), PATIENT_MS)
     position = 0
     writer.push(bytes(FROM + 100, 400))
     writer.push(bytes(FROM + 500, 10))

@@ -6,6 +6,7 @@ import { type ConnectionStatus, keepConnected } from '../../renderer/connect.ts'
 import { contract } from '../../shared/contract.ts'
 import type { Duplex } from '../../shared/rpc.ts'
 import { createFakeEngine } from '../helpers/fake-engine.ts'
+import { PATIENT_MS } from '../helpers/patience.ts'
 
 const connections: { close(): void }[] = []
 afterEach(() => {
@@ -50,9 +51,9 @@ function connect(open: () => Promise<Duplex>, refusal: 'lost' | 'unauthorized' =
 it('is open once the engine has answered, and opens again after it was lost', async () => {
   const host = fakeHost()
   const { heard } = connect(host.open)
-  await vi.waitFor(() => expect(heard).toEqual(['open', 'attached']))
+  await vi.waitFor(() => expect(heard).toEqual(['open', 'attached']), PATIENT_MS)
   host.away()
-  await vi.waitFor(() => expect(heard).toEqual(['open', 'attached', 'detached', 'lost']))
+  await vi.waitFor(() => expect(heard).toEqual(['open', 'attached', 'detached', 'lost']), PATIENT_MS)
   host.back()
   await vi.waitFor(() => expect(heard.slice(-2)).toEqual(['open', 'attached']), 3000)
   expect(heard.filter((word) => word === 'detached')).toHaveLength(1)
@@ -62,24 +63,24 @@ it('says that the token is missing', async () => {
   const host = fakeHost()
   host.away()
   const { heard } = connect(host.open, 'unauthorized')
-  await vi.waitFor(() => expect(heard).toContain('unauthorized'))
+  await vi.waitFor(() => expect(heard).toContain('unauthorized'), PATIENT_MS)
 })
 
 it('tries at once when asked to, whatever the pause', async () => {
   const host = fakeHost()
   host.away()
   const { heard, connection } = connect(host.open)
-  await vi.waitFor(() => expect(heard).toContain('lost'))
+  await vi.waitFor(() => expect(heard).toContain('lost'), PATIENT_MS)
   host.back()
   connection.retryNow()
-  await vi.waitFor(() => expect(heard.slice(-2)).toEqual(['open', 'attached']))
+  await vi.waitFor(() => expect(heard.slice(-2)).toEqual(['open', 'attached']), PATIENT_MS)
 })
 
 it('stays closed once it is closed', async () => {
   const host = fakeHost()
   const { heard, connection } = connect(host.open)
-  await vi.waitFor(() => expect(heard).toContain('attached'))
+  await vi.waitFor(() => expect(heard).toContain('attached'), PATIENT_MS)
   connection.close()
-  await vi.waitFor(() => expect(heard.at(-1)).toBe('attached'))
+  await vi.waitFor(() => expect(heard.at(-1)).toBe('attached'), PATIENT_MS)
   expect(heard).not.toContain('detached')
 })

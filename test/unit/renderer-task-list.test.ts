@@ -4,6 +4,7 @@ import { createAnnouncements } from '../../renderer/stores/announcements.ts'
 import { createTaskListStore, type TaskListStore } from '../../renderer/stores/task-list.ts'
 import { idAt, PAGE_ROWS } from '../../renderer/stores/task-view.ts'
 import { createFakeEngine, directClient, type FakeEngine } from '../helpers/fake-engine.ts'
+import { PATIENT_MS } from '../helpers/patience.ts'
 
 const opened: TaskListStore[] = []
 afterEach(() => {
@@ -26,7 +27,7 @@ it('loads one page of 10,000 tasks, and another one when it is scrolled to', asy
   expect(view(list).total).toBe(10_000)
   expect(view(list).rows.size).toBe(PAGE_ROWS)
   list.setViewport({ first: 5000, last: 5020 })
-  await vi.waitFor(() => expect(idAt(view(list), 5010)).toBe(5011))
+  await vi.waitFor(() => expect(idAt(view(list), 5010)).toBe(5011), PATIENT_MS)
   expect(engine.calls.get('tasks.list')).toBe(2)
 })
 
@@ -42,7 +43,7 @@ it('fetches the visible page again after missed frames, once for a burst', async
   const { list, engine } = await openList(6)
   engine.tasks[0]!.filename = 'renamed.iso'
   for (let frame = 0; frame < 20; frame += 1) engine.report({}, 3)
-  await vi.waitFor(() => expect(view(list).rows.get(1)!.filename).toBe('renamed.iso'))
+  await vi.waitFor(() => expect(view(list).rows.get(1)!.filename).toBe('renamed.iso'), PATIENT_MS)
   expect(engine.calls.get('tasks.list')).toBe(2)
 })
 
@@ -53,7 +54,7 @@ it('shows a new task and lets removed ones leave the selection', async () => {
   await engine.handlers['tasks.add']({ items: [{ url: 'https://a.example/new' }], paused: false, onDuplicate: 'skip' })
   await engine.handlers['tasks.remove']({ selection: { ids: [2] }, deleteFiles: false, now: false })
   expect(chosen(list)).toEqual(new Set([3]))
-  await vi.waitFor(() => expect([...view(list).rows.keys()]).toEqual([1, 3, 4, 5, 6, 7]))
+  await vi.waitFor(() => expect([...view(list).rows.keys()]).toEqual([1, 3, 4, 5, 6, 7]), PATIENT_MS)
 })
 
 it('selects a range that was never loaded', async () => {
@@ -76,7 +77,7 @@ it('drops the reply to an earlier search', async () => {
   const { list } = await openList(10_000)
   list.setQuery({ text: 'debian' })
   list.setQuery({ text: 'ubuntu' })
-  await vi.waitFor(() => expect(view(list).total).not.toBeNull())
+  await vi.waitFor(() => expect(view(list).total).not.toBeNull(), PATIENT_MS)
   expect([...view(list).rows.values()].every((row) => row.filename.startsWith('ubuntu'))).toBe(true)
 })
 
@@ -106,7 +107,7 @@ it('loads over the new channel when the old one broke in the middle of a call', 
   list.detach()
   await list.attach(directClient(engine), true)
   await attaching
-  await vi.waitFor(() => expect(view(list).total).toBe(6))
+  await vi.waitFor(() => expect(view(list).total).toBe(6), PATIENT_MS)
 })
 
 it('tells why the list could not be read, and forgets it once it could', async () => {
@@ -128,7 +129,7 @@ it('tells why the list could not be read, and forgets it once it could', async (
   expect(list.store.getState().error).toMatchObject({ code: 'internal', message: 'no disk' })
   broken = false
   list.reload()
-  await vi.waitFor(() => expect(list.store.getState().error).toBeNull())
+  await vi.waitFor(() => expect(list.store.getState().error).toBeNull(), PATIENT_MS)
   expect(view(list).total).toBe(6)
 })
 
@@ -138,11 +139,13 @@ it('announces downloads that end while the window watches, gathered', async () =
   const [first, second, , done] = engine.tasks.map((task) => ({ ...task }))
   announcements.observe([first!, second!, done!])
   announcements.observe([{ ...first!, state: 'done' }, { ...second!, state: 'failed' }, done!])
-  await vi.waitFor(() =>
-    expect(announcements.store.getState().endings).toEqual({
-      done: [first!.filename],
-      failed: [second!.filename],
-      changed: [],
-    }),
+  await vi.waitFor(
+    () =>
+      expect(announcements.store.getState().endings).toEqual({
+        done: [first!.filename],
+        failed: [second!.filename],
+        changed: [],
+      }),
+    PATIENT_MS,
   )
 })

@@ -3,6 +3,7 @@ import { expect, test, vi } from 'vitest'
 import { attendDesktop } from '../../electron/desktop-power.ts'
 import type { ReportReady } from '../../shared/report.ts'
 import type { WorkDone } from '../../shared/unattended.ts'
+import { PATIENT_MS } from '../helpers/patience.ts'
 
 const READY: ReportReady = {
   ...{ night: '2026-11-25', because: 'done', title: 'Downloads are done: 2 finished', summary: '2 files finished.' },
@@ -34,7 +35,7 @@ test('a report worth telling is told by the app, and a click shows the window on
     ...{ showWindow, quit() {}, logger: { debug() {}, info() {}, warn() {}, error() {} } },
   })
   running()
-  await vi.waitFor(() => expect(listeners.has('report.ready')).toBe(true))
+  await vi.waitFor(() => expect(listeners.has('report.ready')).toBe(true), PATIENT_MS)
   const tell = listeners.get('report.ready') as (ready: ReportReady) => void
   tell({ ...READY, tell: false })
   expect(shown).toEqual([])
