@@ -142,9 +142,9 @@ describe(`the app in ${launcherName === 'Electron' ? 'Electron' : 'the stand-in 
     await dialog.getByLabel('When the window is closed').selectOption('Quit')
     await dialog.getByRole('button', { name: 'Save' }).click()
     await dialog.waitFor({ state: 'hidden' })
-    server.fault('/film.bin', () => faults.stallAt(2 * MIB))
+    server.fault('/film.bin', () => faults.stallBeyond(2 * MIB))
     server.add('/other.bin', { size: SIZE, seed: 2 })
-    server.fault('/other.bin', () => faults.stallAt(MIB))
+    server.fault('/other.bin', () => faults.stallBeyond(MIB))
     await addLinks(page, [server.url('/other.bin')], files)
     await row(page, 'other.bin', 'active').waitFor()
     await close().catch((error: unknown) => {
@@ -161,7 +161,7 @@ describe(`the app in ${launcherName === 'Electron' ? 'Electron' : 'the stand-in 
     await writeFile(join(desktop, 'busctl'), '#!/bin/sh\nexit 1\n', { mode: 0o755 })
     const app = await start({ env: { PATH: `${desktop}:${process.env.PATH}` } })
     server.add('/film.bin', { size: SIZE, seed: 1 })
-    server.fault('/film.bin', () => faults.stallAt(2 * MIB))
+    server.fault('/film.bin', () => faults.stallBeyond(2 * MIB))
     await addLinks(app.page, [server.url('/film.bin')], files)
     await row(app.page, 'film.bin', 'active').waitFor()
     await app.page.close()
@@ -198,7 +198,7 @@ describe(`the app in ${launcherName === 'Electron' ? 'Electron' : 'the stand-in 
   test('downloads a file, paused and resumed on the way', async () => {
     const app = await start()
     server.add('/film.bin', { size: SIZE, seed: 3 })
-    server.fault('/film.bin', () => faults.stallAt(MIB))
+    server.fault('/film.bin', () => faults.stallBeyond(MIB))
     await addLinks(app.page, [server.url('/film.bin')], files)
     await untilUnderWay(app.page, 'film.bin')
     await act(app.page, 'film.bin', 'Pause')
@@ -213,7 +213,7 @@ describe(`the app in ${launcherName === 'Electron' ? 'Electron' : 'the stand-in 
   test.skipIf(launcherName === 'Electron')('the tray says which profile holds, and pauses everything', async () => {
     const app = await start()
     server.add('/night.bin', { size: SIZE, seed: 3 })
-    server.fault('/night.bin', () => faults.stallAt(MIB))
+    server.fault('/night.bin', () => faults.stallBeyond(MIB))
     await addLinks(app.page, [server.url('/night.bin')], files)
     await untilUnderWay(app.page, 'night.bin')
     type Item = { label?: string; checked?: boolean; click?: () => void }
@@ -237,7 +237,7 @@ describe(`the app in ${launcherName === 'Electron' ? 'Electron' : 'the stand-in 
     server.add('/text.txt', { size: 1000, seed: 4 })
     server.add('/setup.exe', { size: 1000, seed: 5 })
     server.add('/slow.txt', { size: MIB, seed: 6 })
-    server.fault('/slow.txt', () => faults.stallAt(1000))
+    server.fault('/slow.txt', () => faults.stallBeyond(1000))
     await addLinks(app.page, ['/text.txt', '/setup.exe', '/slow.txt'].map(server.url), files)
     await row(app.page, 'text.txt', 'done').waitFor()
     await row(app.page, 'setup.exe', 'done').waitFor()
@@ -280,7 +280,7 @@ describe(`the app in ${launcherName === 'Electron' ? 'Electron' : 'the stand-in 
   test('starts a killed engine again; the window comes back and the download goes on', async () => {
     const app = await start()
     server.add('/long.bin', { size: SIZE, seed: 7 })
-    server.fault('/long.bin', () => faults.stallAt(MIB))
+    server.fault('/long.bin', () => faults.stallBeyond(MIB))
     await addLinks(app.page, [server.url('/long.bin')], files)
     await untilUnderWay(app.page, 'long.bin')
     server.fault('/long.bin', null)
@@ -299,7 +299,7 @@ describe(`the app in ${launcherName === 'Electron' ? 'Electron' : 'the stand-in 
   test('drains before it quits, and continues from there at the next start', async () => {
     const app = await start()
     server.add('/night.bin', { size: SIZE, seed: 8 })
-    server.fault('/night.bin', () => faults.stallAt(MIB))
+    server.fault('/night.bin', () => faults.stallBeyond(MIB))
     await addLinks(app.page, [server.url('/night.bin')], files)
     await untilUnderWay(app.page, 'night.bin')
     expect(isQueueOwned(join(home, 'profile'))).toBe(true)

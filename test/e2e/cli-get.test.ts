@@ -123,7 +123,7 @@ describe('get', () => {
 
   test('a second one of the same file leaves it to the first', async () => {
     server.add('/file.bin', { size: 8 * MIB, seed: 5 })
-    server.fault('/file.bin', () => faults.stallAt(1000))
+    server.fault('/file.bin', () => faults.stallBeyond(1000))
     const first = home.start('get', server.url('/file.bin'))
     await server.until(() => server.held > 0)
     const { code, stdout } = await home.run('get', server.url('/file.bin'), '--json')
@@ -145,7 +145,7 @@ describe('an interrupted get', () => {
 
   test('killed in the middle continues from what was saved, and the bytes are the same', async () => {
     server.add('/file.bin', { size: SIZE, seed: 6 })
-    server.fault('/file.bin', () => faults.stallAt(MIB))
+    server.fault('/file.bin', () => faults.stallBeyond(MIB))
     const killed = home.start('get', server.url('/file.bin'))
     await server.until(() => server.held > 0)
     await untilSaved()
@@ -167,7 +167,7 @@ describe('an interrupted get', () => {
     '%s ends in order with 130, says so, and the next one continues',
     async (signal) => {
       server.add('/file.bin', { size: SIZE, seed: 7 })
-      server.fault('/file.bin', () => faults.stallAt(MIB))
+      server.fault('/file.bin', () => faults.stallBeyond(MIB))
       const interrupted = home.start('get', server.url('/file.bin'))
       await server.until(() => server.held > 0)
       await untilSaved()
@@ -185,7 +185,7 @@ describe('an interrupted get', () => {
 
   test.skipIf(process.platform === 'win32')('names in JSON the task that is kept', async () => {
     server.add('/file.bin', { size: SIZE, seed: 7 })
-    server.fault('/file.bin', () => faults.stallAt(MIB))
+    server.fault('/file.bin', () => faults.stallBeyond(MIB))
     const interrupted = home.start('get', server.url('/file.bin'), '--json')
     await server.until(() => server.held > 0)
     await untilSaved()
@@ -196,7 +196,7 @@ describe('an interrupted get', () => {
 
   test('of a file that has changed since ends with 7 and keeps the partial, until told to start over', async () => {
     server.add('/file.bin', { size: SIZE, seed: 8 })
-    server.fault('/file.bin', () => faults.stallAt(MIB))
+    server.fault('/file.bin', () => faults.stallBeyond(MIB))
     const first = home.start('get', server.url('/file.bin'))
     await server.until(() => server.held > 0)
     await untilSaved()

@@ -214,7 +214,7 @@ describe.skipIf(process.platform === 'win32')('serve', () => {
   test('pauses and resumes what runs; stopped in the middle it goes on at the next start', async () => {
     const size = 8 * 1024 * 1024
     server.add('/file.bin', { size, seed: 3 })
-    server.fault('/file.bin', () => faults.stallAt(500_000))
+    server.fault('/file.bin', () => faults.stallBeyond(500_000))
     const { process } = await serve()
     await home.run('add', '-d', '.', server.url('/file.bin'))
     await server.until(() => server.held > 0)

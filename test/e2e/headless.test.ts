@@ -16,7 +16,7 @@ describe('the window in a browser', () => {
   test('adds a link, shows its progress, pauses, resumes and finishes it, within its own policy', async () => {
     const complaints = complaintsOf(page)
     server.add('/film.bin', { size: SIZE, seed: 1 })
-    server.fault('/film.bin', () => faults.stallAt(MIB))
+    server.fault('/film.bin', () => faults.stallBeyond(MIB))
     const { url } = await serve('--port', '0')
     await openWindow(url)
     await addLinks(page, [server.url('/film.bin')], home.files)
@@ -43,7 +43,7 @@ describe('the window in a browser', () => {
 
   test('says that the host is away, comes back by itself, and the download goes on', async () => {
     server.add('/long.bin', { size: SIZE, seed: 2 })
-    server.fault('/long.bin', () => faults.stallAt(MIB))
+    server.fault('/long.bin', () => faults.stallBeyond(MIB))
     const first = await serve('--port', '0')
     await openWindow(first.url)
     await addLinks(page, [server.url('/long.bin')], home.files)
@@ -61,7 +61,7 @@ describe('the window in a browser', () => {
 
   test('can be worked with the keyboard alone: add, select, pause, go on, remove', async () => {
     server.add('/keys.bin', { size: SIZE, seed: 3 })
-    server.fault('/keys.bin', () => faults.stallAt(MIB))
+    server.fault('/keys.bin', () => faults.stallBeyond(MIB))
     const { url } = await serve('--port', '0')
     await openWindow(url)
     const { keyboard } = page
@@ -90,7 +90,7 @@ describe('the window in a browser', () => {
 
   test('a changed file is found in its list and decided with the keyboard, which never loses its place', async () => {
     server.add('/edition.bin', { size: SIZE, seed: 4 })
-    server.fault('/edition.bin', () => faults.stallAt(MIB))
+    server.fault('/edition.bin', () => faults.stallBeyond(MIB))
     const { url } = await serve('--port', '0')
     await openWindow(url)
     await addLinks(page, [server.url('/edition.bin')], home.files)
@@ -122,7 +122,7 @@ describe('the window in a browser', () => {
 
   test('keys pressed before a chosen list has come are for that list', async () => {
     server.add('/early.bin', { size: SIZE, seed: 7 })
-    server.fault('/early.bin', () => faults.stallAt(MIB))
+    server.fault('/early.bin', () => faults.stallBeyond(MIB))
     const held: (() => void)[] = []
     let holding = false
     await page.routeWebSocket(/./, (socket) => {

@@ -70,7 +70,7 @@ test('the settings say where unfinished files lie and how much of the disk stays
   await settings.getByRole('button', { name: 'Save' }).click()
   await settings.waitFor({ state: 'hidden' })
 
-  server.fault('/film.bin', () => faults.stallAt(MIB))
+  server.fault('/film.bin', () => faults.stallBeyond(MIB))
   await addLinks(page, [server.url('/film.bin')], home.files)
   await row(page, 'film.bin', 'active').waitFor()
   await expect

@@ -165,7 +165,8 @@ test('what queues are doing is not worked out anew for each download that change
     }
   })
   const paused = page.locator('.sidebar-item[data-filter=paused] .sidebar-count')
-  const before = Number(await paused.textContent())
+  const before = engine.tasks.filter(({ state }) => state === 'paused').length
+  await expect.poll(async () => Number(await paused.textContent())).toBe(before)
   const queued = engine.tasks.filter(({ state }) => state === 'queued').slice(0, 5)
   for (const { id } of queued) await engine.handlers['tasks.pause']({ selection: { ids: [id] } })
   await expect.poll(async () => Number(await paused.textContent())).toBe(before + 5)

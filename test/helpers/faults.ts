@@ -127,6 +127,13 @@ export const truncateAt = (at: number): Fault => cut(at, 'close')
 export const resetAt = (at: number): Fault => cut(at, 'reset')
 /** Falls silent after so many bytes of the body, until the server's release(). */
 export const stallAt = (at: number): Fault => cut(at, 'stall')
+/** No byte of the file from there on comes, whichever part is asked for: however many connections, it is not finished. */
+export const stallBeyond =
+  (at: number): Fault =>
+  (reply, context) => {
+    const start = Number(/^bytes (\d+)-/.exec(reply.headers['content-range'] ?? '')?.[1] ?? 0)
+    cut(Math.max(0, at - start), 'stall')(reply, context)
+  }
 
 export const slow =
   (bytesPerSecond: number): Fault =>
