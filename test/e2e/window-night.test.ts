@@ -156,6 +156,9 @@ test('what queues are doing is not worked out anew for each download that change
       return opens.count()
     })
     .toBe(1)
+  const paused = page.locator('.sidebar-item[data-filter=paused] .sidebar-count')
+  const before = engine.tasks.filter(({ state }) => state === 'paused').length
+  await expect.poll(async () => Number(await paused.textContent())).toBe(before)
   await page.evaluate(() => {
     const { toDateString } = Date.prototype
     Object.assign(window, { asked: 0 })
@@ -164,9 +167,6 @@ test('what queues are doing is not worked out anew for each download that change
       return toDateString.call(this)
     }
   })
-  const paused = page.locator('.sidebar-item[data-filter=paused] .sidebar-count')
-  const before = engine.tasks.filter(({ state }) => state === 'paused').length
-  await expect.poll(async () => Number(await paused.textContent())).toBe(before)
   const queued = engine.tasks.filter(({ state }) => state === 'queued').slice(0, 5)
   for (const { id } of queued) await engine.handlers['tasks.pause']({ selection: { ids: [id] } })
   await expect.poll(async () => Number(await paused.textContent())).toBe(before + 5)
