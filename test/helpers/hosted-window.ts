@@ -12,6 +12,20 @@ export let page: Page
 export let home: CliHome
 export let server: FaultServer
 
+/**
+ * NIGHTHAUL_TEST_LAG_MS: what the window and its host say to each other takes so long each way, as from far away or on a
+ * busy machine. It shows what a person can do too early, and tests that look too early.
+ */
+const LAG_MS = Number(process.env.NIGHTHAUL_TEST_LAG_MS) || 0
+
+async function delayChannel(page: Page): Promise<void> {
+  await page.routeWebSocket(/./, (socket) => {
+    const host = socket.connectToServer()
+    socket.onMessage((message) => void setTimeout(() => host.send(message), LAG_MS))
+    host.onMessage((message) => void setTimeout(() => socket.send(message), LAG_MS))
+  })
+}
+
 /** For the top of a file. `dispose`: what else a test leaves behind, before its page is closed. */
 export function usePage(dispose?: () => Promise<void> | undefined): void {
   // Each starts a browser and processes, on cores that other tests want too.
@@ -23,6 +37,7 @@ export function usePage(dispose?: () => Promise<void> | undefined): void {
   afterAll(() => browser.close())
   beforeEach(async () => {
     page = await browser.newPage()
+    if (LAG_MS > 0) await delayChannel(page)
   })
   afterEach(async (context) => {
     await keepScreenshot(context, page)
