@@ -52,8 +52,11 @@ export function TaskGrid() {
   const first = items.at(0)?.index ?? 0
   const last = items.at(-1)?.index ?? 0
   useEffect(() => taskList.setViewport({ first, last }), [first, last])
+  /** Keys that came before the list they are meant for: a filter was just chosen. */
+  const early = useRef<ListKey[]>([])
   useEffect(() => {
     scroller.current?.scrollTo({ top: 0 })
+    early.current = []
   }, [generation])
 
   const move = async (to: number, how: SelectHow): Promise<void> => {
@@ -89,8 +92,6 @@ export function TaskGrid() {
     return true
   }
 
-  /** Keys that came before the list they are meant for: a filter was just chosen. */
-  const early = useRef<ListKey[]>([])
   const onKeyDown = (event: KeyboardEvent): void => {
     if (event.target !== grid.current || event.defaultPrevented) return
     const pressed = { key: event.key, ctrl: event.ctrlKey || event.metaKey, shift: event.shiftKey, alt: event.altKey }
