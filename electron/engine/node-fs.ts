@@ -185,7 +185,7 @@ export function descriptorFile(fd: number): OpenFile {
       const way = calls.next(bytes)
       const beganAt = performance.now()
       const taken = way === 'whole' ? writeWhole(buffers, position) : writeInParts(write, buffers, position)
-      calls.took(way, bytes, performance.now() - beganAt)
+      calls.took(way, taken, performance.now() - beganAt)
       return taken
     },
     read: async (buffer, position) => readSync(fd, buffer, 0, buffer.length, position),

@@ -47,7 +47,7 @@ export class WriteCalls {
     return other(better)
   }
 
-  /** A large write that was made so took so long. */
+  /** A write that was made so took so long for so many bytes: of a large one that is remembered. */
   took(way: Way, bytes: number, ms: number): void {
     if (bytes < LARGE_BYTES) return
     const before = this.#costs[way]
