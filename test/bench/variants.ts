@@ -21,6 +21,8 @@ export interface Variant {
 export const CURL = 'curl'
 export const ARIA2_8 = 'aria2c -x8'
 export const ARIA2_SMALL = 'aria2c -j16'
+/** no download manager, but what one on undici cannot be faster than */
+const BARE = 'undici alone'
 
 interface Entry {
   label: string
@@ -195,6 +197,13 @@ export function manyFiles(lists: UrlLists, origin: string, programs: Programs): 
         input: lists.plain,
       }),
     })),
+    {
+      name: BARE,
+      command: (folder): Command => ({
+        program: process.execPath,
+        args: [inRepository('test', 'bench', 'bare-undici.ts'), lists.plain, folder, ...trust.apart('--ca').slice(1)],
+      }),
+    },
     ...peers(programs, [
       [CURL, 'curl', curl],
       [
