@@ -190,15 +190,18 @@ function givenUp(tries: BadTries | null): BadTries | null {
 }
 
 /**
- * The end of a task that had failed for good, where the process died before that was stored; null: it had not. What came
- * is set aside, where that had not happened yet.
+ * Of a task whose process died while its file was checked: what came is set aside, where it was to be and is not yet.
+ * Answers its end, where it had failed for good and that was not stored; null: it had not.
  */
 export async function lateFailure(task: TaskRecord, { fs }: Pick<EngineDeps, 'fs'>): Promise<Ending | null> {
-  const { badTries, filename } = task
+  const { badTries, filename, state, writtenBytes } = task
   const partPath = partPathOf(task)
   const path = badTries?.came.at(-1)?.path
-  if (!badTries?.over || !path) return null
+  // On record it is forgotten by then, and nothing was begun in its place.
+  const isDue = badTries?.over || (state === 'finishing' && writtenBytes === 0)
+  if (!path || !isDue) return null
   if (partPath && !(await fs.stat(path)) && (await fs.stat(partPath))) await fs.renameExclusive(partPath, path)
+  if (!badTries.over) return null
   const sentence = `${filename} did not have its digest, and is not fetched again. What came is kept as ${path}. Check the checksum, or try another link.`
   const error = new NighthaulError('checksum_mismatch', sentence, { path })
   return { event: { kind: 'failed', error: error.toInfo(), retryAt: null }, patch: { badTries: givenUp(badTries) } }
