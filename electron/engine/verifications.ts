@@ -33,6 +33,10 @@ export interface VerificationsDeps extends RepairContext {
   settings: () => Settings
   /** another process works on it */
   heldElsewhere: (task: TaskRecord) => boolean
+  /** tasks of processes that died belong to nobody any more */
+  adopt: () => void
+  /** somebody works on tasks that are said to run; otherwise they were left so by a process that died */
+  works: () => boolean
   /** its file is being moved or located */
   isMoving: (id: TaskId) => boolean
   /** a task is free again */
@@ -103,6 +107,7 @@ export class Verifications {
 
   /** The task, where its file may be read here and now. */
   #task(id: TaskId): TaskRecord {
+    this.#deps.adopt()
     const task = this.#deps.store.getTask(id)
     if (!task) throw taskNotFound(id)
     if (this.#deps.heldElsewhere(task))
@@ -111,7 +116,7 @@ export class Verifications {
         `Another Nighthaul is working on download ${id}. Nothing was changed; wait for it, or stop it there first.`,
         { id },
       )
-    if (isRunning(task.state))
+    if (isRunning(task.state) && this.#deps.works())
       throw new NighthaulError(
         'task_state',
         `Download ${id} is under way, so its file changes all the time. Nothing was done; pause it first, or wait until it is done.`,
@@ -212,7 +217,7 @@ export class Verifications {
       const bytes = markBad(task, found, bad, this.#deps)
       this.#deps.changes.changed([id])
       return {
-        repair: task.state === 'queued' || task.state === 'waiting' ? 'fetching' : 'marked',
+        repair: task.state === 'queued' || task.state === 'waiting' || isRunning(task.state) ? 'fetching' : 'marked',
         bytes,
         verification,
       }
