@@ -134,9 +134,16 @@ export class Checking {
       store.updateTask(id, { writtenBytes: 0 })
       await store.committed(true)
     }
-    if (keptPath) await record(keptPath)
-    if (keptPath) await onDisk(partPath, () => context.fs.unlink(partPath))
-    const path = keptPath ?? (await setAside(task, partPath, context, record))
+    const undo = this.#undo(task)
+    let path: string
+    try {
+      if (keptPath) await record(keptPath)
+      if (keptPath) await onDisk(partPath, () => context.fs.unlink(partPath))
+      path = keptPath ?? (await setAside(task, partPath, context, record))
+    } catch (error) {
+      undo()
+      throw error
+    }
     const earlierPath = before && before.path !== path ? before.path : null
     const error = checksumMismatch(mismatch, { path, earlierPath }, again ? 'again' : same ? 'same-again' : 'over')
     return again
@@ -145,6 +152,17 @@ export class Checking {
           event: { kind: 'failed', error: error.toInfo(), retryAt: null },
           patch: { badTries: givenUp(store.getTask(id)!.badTries) },
         }
+  }
+
+  /** Puts back what is on record now, where the disk refuses what was to follow: the file is compared again then. */
+  #undo({ id, badTries }: TaskRecord): () => void {
+    const { store, bootId } = this.#deps
+    const { writtenBytes } = store.getTask(id)!
+    const before = { id, bootId, writtenBytes, segments: store.segments(id), blocks: store.blocks(id) }
+    return () => {
+      store.updateTask(id, { badTries }, { intent: true })
+      store.checkpoint([before])
+    }
   }
 
   /** The very same bytes are kept already: one copy is enough. Null: they are not there any more. */

@@ -170,6 +170,25 @@ describe('a bad file', () => {
     over.resolve()
   })
 
+  it('is kept in the end where the disk refuses at first', async () => {
+    await using server = await serverWith('/data.bin', reprDigest(SHA256))
+    server.fault('/data.bin', (_request, index) => (index === 0 ? flip(MIB) : null))
+    let refuses = true
+    await using engine = await startEngine({
+      fs: createSpyFileSystem((operation) => (refuses && operation === 'rename' ? 'EIO' : null)),
+    })
+    const id = await engine.add(server.url('/data.bin'), { connections: 1 })
+    expect(await engine.until(id, 'paused', 'done', 'failed')).toMatchObject({
+      ...{ state: 'paused', error: { code: 'io_error' }, badFiles: [], writtenBytes: CONTENT.length },
+    })
+    expect(await namesIn(engine)).toEqual(['data.bin.part'])
+    refuses = false
+    await engine.call('tasks.resume', { selection: { ids: [id] } })
+    expect(await engine.until(id, 'done', 'failed')).toMatchObject({ state: 'done', checksum: { verified: true } })
+    expect(await namesIn(engine)).toEqual(['data.bin', 'data.bin.bad'])
+    expect((await readFile(join(engine.folder, 'data.bin.bad'))).equals(CONTENT)).toBe(false)
+  })
+
   it('is not fetched again where no retries are wanted', async () => {
     await using server = await serverWith('/data.bin', reprDigest(WRONG))
     await using engine = await startEngine()
