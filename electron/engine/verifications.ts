@@ -46,6 +46,7 @@ export interface VerificationsDeps extends RepairContext {
 export class Verifications {
   readonly #deps: VerificationsDeps
   readonly #checks = new Map<TaskId, Check>()
+  readonly #repairs = new Map<TaskId, Promise<RepairResult>>()
   /** of repaired files, before they get their names back */
   readonly #again = new Map<TaskId, VerifyProgress>()
   #last: Promise<unknown> = Promise.resolve()
@@ -197,7 +198,16 @@ export class Verifications {
     return verification
   }
 
-  async #repair(id: TaskId): Promise<RepairResult> {
+  /** Where one is being begun for this task already, its result. */
+  #repair(id: TaskId): Promise<RepairResult> {
+    const begun = this.#repairs.get(id)
+    if (begun) return begun
+    const repair = this.#beginRepair(id).finally(() => this.#repairs.delete(id))
+    this.#repairs.set(id, repair)
+    return repair
+  }
+
+  async #beginRepair(id: TaskId): Promise<RepairResult> {
     const { runner } = this.#deps
     this.#mayRepair(this.#task(id))
     const known = this.#task(id).verification
