@@ -122,6 +122,29 @@ export function keptBadFiles(tries: BadTries | null): string[] {
   return [...new Set(tries?.came.flatMap(({ path }) => path ?? []))]
 }
 
+/**
+ * The digest that a person is told of: by which the file was verified, which it did not have, or that it is going to be
+ * compared with. Null: nothing is known that it should have.
+ */
+export function digestToTell({
+  state,
+  checksum,
+  error,
+  expected,
+}: {
+  state: string
+  checksum: ChecksumResult | null
+  error: { code: string; params: Readonly<Record<string, unknown>> } | null
+  expected: readonly ExpectedDigest[]
+}): { digest: ChecksumResult | ExpectedDigest; result: 'verified' | 'unverified' | 'failed' | 'pending' } | null {
+  if (checksum) return { digest: checksum, result: checksum.verified ? 'verified' : 'unverified' }
+  const failed = error?.code === 'checksum_mismatch'
+  // Several may have been given, or hashes of pieces alone be known.
+  const wrong = failed ? ExpectedDigest.safeParse({ ...error.params, value: error.params.expected }).data : undefined
+  const digest = wrong ?? expected[0]
+  return digest ? { digest, result: failed ? 'failed' : state === 'done' ? 'unverified' : 'pending' } : null
+}
+
 /** What the finished file was compared with, and whether it matched. */
 export interface ChecksumResult {
   algorithm: ChecksumAlgorithm

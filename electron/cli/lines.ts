@@ -1,7 +1,7 @@
 /** The lines a person reads: progress, results, the list. Pure: rows in, text out, fitted to a terminal's columns. */
 import stringWidth from 'string-width'
 import { formatBytes, formatCount, formatDuration, formatPercent, formatRate } from '../../shared/format.ts'
-import { type ChecksumResult, DIGEST_SOURCE_NAMES } from '../../shared/integrity.ts'
+import { type ChecksumResult, DIGEST_SOURCE_NAMES, digestToTell } from '../../shared/integrity.ts'
 import type { MirrorView, TaskDetail, TaskRow } from '../../shared/schemas.ts'
 import { strategySentence } from '../../shared/task-strategy.en.ts'
 import type { VerifyProgress } from '../../shared/verification.ts'
@@ -136,16 +136,14 @@ function foundIn({ source }: Pick<ChecksumResult, 'source'>): string {
 }
 
 /** What the file was verified by, or is going to be. Null: nothing is known of it yet. */
-function verifiedLine({ checksum, expected, state, error }: TaskDetail): string | null {
-  if (checksum) {
-    const from = checksum.from === null ? '' : `, ${checksum.from}`
-    return `${checksum.algorithm} ${checksum.value}${checksum.verified ? ` (verified${foundIn(checksum)}${from})` : ''}`
-  }
-  if (state === 'done') return 'nothing to verify it by'
-  const [first] = expected
-  if (!first) return null
-  const mismatch = error?.code === 'checksum_mismatch'
-  return `${first.algorithm} ${first.value} expected${foundIn(first)}${mismatch ? ', does not match' : ''}`
+function verifiedLine(task: TaskDetail): string | null {
+  const told = digestToTell(task)
+  if (!told) return task.state === 'done' ? 'nothing to verify it by' : null
+  const { digest, result } = told
+  const { algorithm, value, from } = digest
+  if (result === 'verified') return `${algorithm} ${value} (verified${foundIn(digest)}${from ? `, ${from}` : ''})`
+  const then = { pending: '', unverified: ', not compared', failed: ', does not match' }[result]
+  return `${algorithm} ${value} expected${foundIn(digest)}${then}`
 }
 
 /** Columns of the list and their widths, the same on every page; the name comes last and takes what room there is. */

@@ -10,7 +10,15 @@ import { onDisk } from './disk-errors.ts'
 import { countingExpectations, fits, looksForSums, ranked } from './expectations.ts'
 import type { Digests } from './hashes.ts'
 import type { Ending } from './mirrors.ts'
-import { blocksOfBadPieces, checksumMismatch, type Mismatch, setAside, verify, verifyByPieces } from './mismatch.ts'
+import {
+  blocksOfBadPieces,
+  checksumMismatch,
+  type Mismatch,
+  setAside,
+  type Verdict,
+  verify,
+  verifyByPieces,
+} from './mismatch.ts'
 import { type PlaceContext, partPathOf } from './place.ts'
 import type { EngineDeps } from './ports.ts'
 import { damage, writtenBytes } from './segment-plan.ts'
@@ -19,7 +27,7 @@ import { FORGOTTEN } from './task-patches.ts'
 
 export interface CheckingDeps extends Pick<EngineDeps, 'store' | 'clock' | 'logger' | 'bootId'> {
   settings: () => Settings
-  sums: Pick<SumsFiles, 'find'>
+  sums: Pick<SumsFiles, 'find' | 'forget'>
 }
 
 const NO_TRIES: BadTries = { came: [], mended: false, whole: false, over: false }
@@ -43,19 +51,52 @@ export class Checking {
     context: PlaceContext,
     signal: AbortSignal,
   ): Promise<Ending | null> {
-    const expected = await this.#expected(task, context, signal)
-    const size = task.contentEncoding === null ? task.sizeBytes : null
-    const pieces = expected.length > 0 || size === null ? null : this.#deps.store.pieces(task.id)
-    const verdict =
-      pieces && fits(pieces, size!)
-        ? await verifyByPieces(partPath, pieces, made, signal)
-        : await verify(partPath, size, expected, made, context, signal)
+    const at = this.#deps.clock.monotonic()
+    let verdict = await this.#judge(task, partPath, made, context, signal)
+    const anew = verdict.kind === 'bad' ? await this.#listedAnew(task, verdict.expected, at, context, signal) : null
+    if (anew) verdict = await this.#judge(anew, partPath, made, context, signal)
     if (verdict.kind === 'bad') return this.#afterMismatch(task, partPath, verdict, context, signal)
     const badTries = givenUp(task.badTries)
     // Told before the file gets its name: a crash in between must not cost the result.
     if (verdict.checksum || task.checksum || badTries)
       context.learned({ checksum: verdict.checksum, ...(badTries && { badTries }) })
     return null
+  }
+
+  async #judge(
+    task: TaskRecord,
+    partPath: string,
+    made: Digests,
+    context: PlaceContext,
+    signal: AbortSignal,
+  ): Promise<Verdict> {
+    const expected = await this.#expected(task, context, signal)
+    const size = task.contentEncoding === null ? task.sizeBytes : null
+    const pieces = expected.length > 0 || size === null ? null : this.#deps.store.pieces(task.id)
+    return pieces && fits(pieces, size!)
+      ? verifyByPieces(partPath, pieces, made, signal)
+      : verify(partPath, size, expected, made, context, signal)
+  }
+
+  /**
+   * A list of checksums that other files asked for may be older than this one, so it is asked for once more. `at`:
+   * monotonic ms of when the file was compared. Null: it says the same, or cannot be had any more.
+   */
+  async #listedAnew(
+    task: TaskRecord,
+    { source, value, from }: ExpectedDigest,
+    at: number,
+    context: PlaceContext,
+    signal: AbortSignal,
+  ): Promise<TaskRecord | null> {
+    const { sums } = this.#deps
+    if (source !== 'sums-file' || !from || !sums.forget(from, at)) return null
+    const known = task.foundDigests.filter((digest) => digest.source !== source)
+    const listed = await sums.find(task, known.length > 0, signal)
+    if (!listed || listed.value === value) return null
+    const foundDigests = [...known, listed]
+    context.learned({ foundDigests })
+    return { ...task, foundDigests }
   }
 
   async #afterMismatch(
@@ -93,9 +134,16 @@ export class Checking {
       store.updateTask(id, { writtenBytes: 0 })
       await store.committed(true)
     }
-    if (keptPath) await record(keptPath)
-    if (keptPath) await onDisk(partPath, () => context.fs.unlink(partPath))
-    const path = keptPath ?? (await setAside(task, partPath, context, record))
+    const undo = this.#undo(task)
+    let path: string
+    try {
+      if (keptPath) await record(keptPath)
+      if (keptPath) await onDisk(partPath, () => context.fs.unlink(partPath))
+      path = keptPath ?? (await setAside(task, partPath, context, record))
+    } catch (error) {
+      undo()
+      throw error
+    }
     const earlierPath = before && before.path !== path ? before.path : null
     const error = checksumMismatch(mismatch, { path, earlierPath }, again ? 'again' : same ? 'same-again' : 'over')
     return again
@@ -104,6 +152,17 @@ export class Checking {
           event: { kind: 'failed', error: error.toInfo(), retryAt: null },
           patch: { badTries: givenUp(store.getTask(id)!.badTries) },
         }
+  }
+
+  /** Puts back what is on record now, where the disk refuses what was to follow: the file is compared again then. */
+  #undo({ id, badTries }: TaskRecord): () => void {
+    const { store, bootId } = this.#deps
+    const { writtenBytes } = store.getTask(id)!
+    const before = { id, bootId, writtenBytes, segments: store.segments(id), blocks: store.blocks(id) }
+    return () => {
+      store.updateTask(id, { badTries }, { intent: true })
+      store.checkpoint([before])
+    }
   }
 
   /** The very same bytes are kept already: one copy is enough. Null: they are not there any more. */
@@ -149,15 +208,18 @@ function givenUp(tries: BadTries | null): BadTries | null {
 }
 
 /**
- * The end of a task that had failed for good, where the process died before that was stored; null: it had not. What came
- * is set aside, where that had not happened yet.
+ * Of a task whose process died while its file was checked: what came is set aside, where it was to be and is not yet.
+ * Answers its end, where it had failed for good and that was not stored; null: it had not.
  */
 export async function lateFailure(task: TaskRecord, { fs }: Pick<EngineDeps, 'fs'>): Promise<Ending | null> {
-  const { badTries, filename } = task
+  const { badTries, filename, state, writtenBytes } = task
   const partPath = partPathOf(task)
   const path = badTries?.came.at(-1)?.path
-  if (!badTries?.over || !path) return null
+  // On record it is forgotten by then, and nothing was begun in its place.
+  const isDue = badTries?.over || (state === 'finishing' && writtenBytes === 0)
+  if (!path || !isDue) return null
   if (partPath && !(await fs.stat(path)) && (await fs.stat(partPath))) await fs.renameExclusive(partPath, path)
+  if (!badTries.over) return null
   const sentence = `${filename} did not have its digest, and is not fetched again. What came is kept as ${path}. Check the checksum, or try another link.`
   const error = new NighthaulError('checksum_mismatch', sentence, { path })
   return { event: { kind: 'failed', error: error.toInfo(), retryAt: null }, patch: { badTries: givenUp(badTries) } }

@@ -2,13 +2,14 @@
  * Ladder step 5: the server sends the whole file though only the rest was wanted. What is here is compared with what
  * comes, what is not here is written; on the first difference it is another file and nothing more is written.
  */
+import { pipeline } from 'node:stream'
 import { NighthaulError } from '../../shared/errors.ts'
 import { type PartFile, SegmentWriter } from './file-sink.ts'
 import type { HttpReply } from './http/http-client.ts'
 import type { Clock } from './ports.ts'
 import { coverage, type Segment } from './segment-plan.ts'
 import { sleep } from './sleep.ts'
-import { closedEarly, RATE_CHECK_MS, remoteChanged } from './transfer.ts'
+import { badlyEncoded, closedEarly, createDecoder, RATE_CHECK_MS, remoteChanged } from './transfer.ts'
 
 export interface ComparingInput {
   reply: HttpReply
@@ -16,6 +17,8 @@ export interface ComparingInput {
   segments: () => readonly Segment[]
   /** of the file; null: not known */
   size: number | null
+  /** content coding to undo; null: none */
+  decode: string | null
   advance: (start: number, position: number) => void
   clock: Clock
   /** as in TransferInput */
@@ -36,7 +39,7 @@ export async function comparingTransfer(input: ComparingInput): Promise<number> 
     if (writeError) throw writeError
   }
   try {
-    for await (const chunk of chunksOf(input)) {
+    for await (const chunk of input.decode ? decoded(input, input.decode) : chunksOf(input)) {
       let rest = chunk
       while (rest.length > 0) {
         if (signal.aborted) throw signal.reason
@@ -62,7 +65,7 @@ export async function comparingTransfer(input: ComparingInput): Promise<number> 
     const held = coverage(input.segments()).at(-1)
     if (held && position < held.end && !writer) throw remoteChanged('shorter')
     // A body of unannounced length may end anywhere; that must not look like success, or it is asked for ever.
-    if (input.size !== null && position < input.size) throw closedEarly()
+    if (input.size !== null && position < input.size) throw input.decode ? remoteChanged('shorter') : closedEarly()
     ;(writer as { target: SegmentWriter } | null)?.target.endOfFile()
   } finally {
     await finishWriter()
@@ -85,6 +88,27 @@ export async function comparingTransfer(input: ComparingInput): Promise<number> 
       },
     })
     return { target, end: segment.end }
+  }
+}
+
+/** The body with its content coding undone. Throws `unsupported_encoding` where it is damaged or breaks off. */
+async function* decoded(input: ComparingInput, encoding: string): AsyncGenerator<Buffer> {
+  let failure: unknown
+  const coded = async function* () {
+    try {
+      yield* chunksOf(input)
+    } catch (error) {
+      failure = error
+      throw error
+    }
+  }
+  const decoder = createDecoder(encoding)
+  // What goes wrong reaches the decoder's reader.
+  pipeline(coded, decoder, () => {})
+  try {
+    yield* decoder
+  } catch (error) {
+    throw failure ?? badlyEncoded(error as Error)
   }
 }
 

@@ -218,7 +218,7 @@ export class Download {
     // Nothing held means nothing to protect, and a decoded body cannot be continued. Empty files hold all they have.
     const whole = this.#progress.complete && (segments.length > 0 || this.#task.sizeBytes === 0)
     const nothing = this.#heldAtStart === 0 && !this.#repairs
-    this.#remote.fresh = !whole && (nothing || this.#task.contentEncoding !== null)
+    this.#remote.fresh = !whole && (nothing || (this.#task.contentEncoding !== null && !this.#repairs))
     if (this.#remote.fresh) {
       this.#progress.set([])
       this.#heldAtStart = 0
@@ -320,7 +320,7 @@ export class Download {
         if (this.#connections.othersWork(connection)) throw notResumable()
         this.#remote.rangesProven = false
         this.#context.learned({ acceptsRanges: false })
-        return this.#compareWhole(reply, connection)
+        return this.#compareWhole(reply, connection, verdict.decoded ? facts.contentEncoding : null)
       case 'complete':
         reply.abort()
         if (this.#remote.size === null) this.#endKnown(verdict.size)
@@ -380,10 +380,10 @@ export class Download {
   }
 
   /** Ladder step 5: the whole file comes again; compare what is here, write what is not. */
-  async #compareWhole(reply: LaneReply, connection: Connection): Promise<void> {
+  async #compareWhole(reply: LaneReply, connection: Connection, decode: string | null): Promise<void> {
     const { segments } = this.#progress
     const transfer = reply.compare(
-      { part: this.#place!.part, segments, size: this.#remote.size, buckets: connection.draw!.buckets },
+      { part: this.#place!.part, segments, size: this.#remote.size, decode, buckets: connection.draw!.buckets },
       {
         advanced: (start, position) => {
           connection.segment = start

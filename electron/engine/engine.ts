@@ -183,6 +183,8 @@ export function createEngine(deps: EngineDeps): EngineApi {
     select: (selection) => idsOf(selection),
     settings: () => settings,
     heldElsewhere: (task) => heldElsewhere(task),
+    adopt: () => adoptOrphans(),
+    works: () => started || deps.isQueueOwned(),
     isMoving: (id) => mover.isMoving(id),
     freed: () => schedulePump(),
   })

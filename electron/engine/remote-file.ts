@@ -82,6 +82,8 @@ export class RemoteFile {
   readonly #followed: boolean
   /** nothing is held and no reply was accepted in this run */
   fresh = true
+  /** what is here came compressed: ranges of that are none of the file, and what comes so again is compared */
+  #decodes: boolean
   /** what is here came from another URL, and this one's was not compared with it yet */
   unproven: boolean
   /** what comes is a compressed form, decoded on the way: of no use to the next run */
@@ -104,6 +106,7 @@ export class RemoteFile {
     }
     this.#rung = firstRung(this.#known)
     const wholeOnly = !isPlainGet(options)
+    this.#decodes = task.contentEncoding !== null
     this.#plain = wholeOnly
     this.#followed = !wholeOnly
     this.#url = wholeOnly ? task.url : (task.finalUrl ?? this.#link)
@@ -147,7 +150,7 @@ export class RemoteFile {
       await pace(this.host, from)
       queuedMs += this.#clock.monotonic() - pacedFrom
       const { fresh } = this
-      const plain = this.#plain
+      const plain = this.#plain || (this.#decodes && !fresh)
       const rung = fresh || plain ? 'none' : this.#rung
       const request = buildRequest(rung, this.#known, plain ? 0 : wanted.from, plain ? null : wanted.end, wanted.before)
       const answer = await this.#lane.request({
@@ -246,6 +249,7 @@ export class RemoteFile {
     this.#rung = firstRung(this.#known)
     this.rangesProven = ranges && size !== null
     this.encoded = contentEncoding !== null
+    this.#decodes = false
     this.fresh = false
     this.unproven = false
     return {
@@ -295,10 +299,10 @@ export class RemoteFile {
       case 'whole':
         if (this.fresh) return verdict
         // Nothing is held, but it is known which file it was: what comes is written where it is missing.
-        if (!wanted.alone() || verdict.decoded) throw notResumable()
+        if (!wanted.alone() || (verdict.decoded && !this.#decodes)) throw notResumable()
         return { ...verdict, kind: 'compare' }
       case 'compare':
-        if (!wanted.alone() || verdict.decoded) throw notResumable()
+        if (!wanted.alone() || (verdict.decoded && !this.#decodes)) throw notResumable()
         return verdict
       case 'changed':
         throw remoteChanged(verdict.reason, strayPage(this.#known, facts, reply))

@@ -77,6 +77,9 @@ export async function takeBack(
     return bytes
   } catch (error) {
     if (moved) await onDisk(path, () => fs.renameExclusive(partPath, path))
+    // Another process was faster: what it put on record stands.
+    else if (!(await onDisk(path, () => fs.stat(path))) && (await onDisk(partPath, () => fs.stat(partPath))))
+      throw error
     remember(task, before, { verification: found, fsyncedAt: task.fsyncedAt }, context)
     throw error
   }

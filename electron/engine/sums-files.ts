@@ -1,10 +1,11 @@
 /**
  * Asks for files of checksums beside a download (SHA256SUMS, NAME.sha256, …) where the user allows it. Few and small
- * requests: a folder's lists are asked for once in a run, and a folder whose files have none beside them is left alone.
+ * requests: for a while a folder's lists are not asked for again, and a folder whose files have none beside them is left
+ * alone.
  */
-import { type ChecksumLine, checksumOf, readChecksumLines } from '../../shared/checksum-lines.ts'
+import { type ChecksumLine, readChecksumLines } from '../../shared/checksum-lines.ts'
 import { toErrorInfo } from '../../shared/errors.ts'
-import type { ExpectedDigest } from '../../shared/integrity.ts'
+import { type ExpectedDigest, isStrong } from '../../shared/integrity.ts'
 import type { TaskRecord } from '../../shared/records.ts'
 import type { TaskOptions } from '../../shared/schemas.ts'
 import type { HostController } from './host-controller.ts'
@@ -12,17 +13,21 @@ import { isPlainGet } from './http/redirects.ts'
 import type { Lane } from './lane/lane.ts'
 import type { Clock, Logger } from './ports.ts'
 import { isHtml, parseReply } from './reply.ts'
-import { type SumsCandidate, sumsLinks } from './sums-links.ts'
+import { checksumIn, folderOf, type SumsCandidate, sumsLinks } from './sums-links.ts'
 
 const MOST_BYTES = 1024 * 1024
 const LONGEST_MS = 20_000
 const MOST_FOLDERS = 100
+/** What is known of a folder counts for so long: files and their lists are replaced every night. */
+const REMEMBERED_MS = 3_600_000
 /** After so many files without one beside them, no more are asked for in this folder. */
 const MOST_MISSES = 3
 
 interface Folder {
   lists: Map<string, Promise<readonly ChecksumLine[]>>
   misses: number
+  /** monotonic ms */
+  begunAt: number
 }
 
 export interface SumsDeps {
@@ -47,10 +52,10 @@ export class SumsFiles {
     const folder = this.#folder(links.folder)
     const misses = folder.misses
     for (const candidate of links.candidates) {
-      if (strongOnly && !candidate.strong) continue
+      if (strongOnly && !isStrong(candidate.algorithm)) continue
       if (candidate.of === 'file' && misses >= MOST_MISSES) continue
       const lines = await this.#lines(candidate, folder, task, signal)
-      const found = checksumOf(lines, links.name, links.path)
+      const found = checksumIn(lines, candidate, links)
       if (!found) continue
       if (candidate.of === 'file') folder.misses = 0
       return { ...found, source: 'sums-file', from: candidate.url }
@@ -59,10 +64,20 @@ export class SumsFiles {
     return null
   }
 
-  #folder(url: string): Folder {
+  /** What this file of checksums said did not hold. True: it was asked for before `at` (monotonic ms), and may be old. */
+  forget(from: string, at: number): boolean {
+    const url = folderOf(from)
     const known = this.#folders.get(url)
-    if (known) return known
-    const folder: Folder = { lists: new Map(), misses: 0 }
+    if (!known || known.begunAt >= at) return false
+    return this.#folders.delete(url)
+  }
+
+  #folder(url: string): Folder {
+    const now = this.#deps.clock.monotonic()
+    const known = this.#folders.get(url)
+    if (known && now - known.begunAt < REMEMBERED_MS) return known
+    const folder: Folder = { lists: new Map(), misses: 0, begunAt: now }
+    this.#folders.delete(url)
     this.#folders.set(url, folder)
     const [oldest] = this.#folders.keys()
     if (this.#folders.size > MOST_FOLDERS) this.#folders.delete(oldest!)

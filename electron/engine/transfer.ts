@@ -105,14 +105,7 @@ export function startTransfer(input: TransferInput): Transfer {
     }
   })
   decoder?.on('end', () => end('body'))
-  decoder?.on('error', (error) =>
-    end(
-      new NighthaulError(
-        'unsupported_encoding',
-        `The server sent damaged compressed data (${error.message}). It will be asked again.`,
-      ),
-    ),
-  )
+  decoder?.on('error', (error) => end(badlyEncoded(error)))
   decoder?.on('drain', () => unpause('decoder'))
 
   const take = (chunk: Buffer) => {
@@ -223,7 +216,14 @@ export function remoteChanged(reason: ChangeReason, more: ErrorParams = {}): Nig
   )
 }
 
-function createDecoder(encoding: string): Transform {
+export function badlyEncoded({ message }: Error): NighthaulError {
+  return new NighthaulError(
+    'unsupported_encoding',
+    `The server sent damaged compressed data (${message}). It will be asked again.`,
+  )
+}
+
+export function createDecoder(encoding: string): Transform {
   switch (encoding.trim().toLowerCase()) {
     case 'gzip':
     case 'x-gzip':

@@ -33,6 +33,10 @@ export interface VerificationsDeps extends RepairContext {
   settings: () => Settings
   /** another process works on it */
   heldElsewhere: (task: TaskRecord) => boolean
+  /** tasks of processes that died belong to nobody any more */
+  adopt: () => void
+  /** somebody works on tasks that are said to run; otherwise they were left so by a process that died */
+  works: () => boolean
   /** its file is being moved or located */
   isMoving: (id: TaskId) => boolean
   /** a task is free again */
@@ -42,6 +46,7 @@ export interface VerificationsDeps extends RepairContext {
 export class Verifications {
   readonly #deps: VerificationsDeps
   readonly #checks = new Map<TaskId, Check>()
+  readonly #repairs = new Map<TaskId, Promise<RepairResult>>()
   /** of repaired files, before they get their names back */
   readonly #again = new Map<TaskId, VerifyProgress>()
   #last: Promise<unknown> = Promise.resolve()
@@ -103,6 +108,7 @@ export class Verifications {
 
   /** The task, where its file may be read here and now. */
   #task(id: TaskId): TaskRecord {
+    this.#deps.adopt()
     const task = this.#deps.store.getTask(id)
     if (!task) throw taskNotFound(id)
     if (this.#deps.heldElsewhere(task))
@@ -111,7 +117,7 @@ export class Verifications {
         `Another Nighthaul is working on download ${id}. Nothing was changed; wait for it, or stop it there first.`,
         { id },
       )
-    if (isRunning(task.state))
+    if (isRunning(task.state) && this.#deps.works())
       throw new NighthaulError(
         'task_state',
         `Download ${id} is under way, so its file changes all the time. Nothing was done; pause it first, or wait until it is done.`,
@@ -192,7 +198,16 @@ export class Verifications {
     return verification
   }
 
-  async #repair(id: TaskId): Promise<RepairResult> {
+  /** Where one is being begun for this task already, its result. */
+  #repair(id: TaskId): Promise<RepairResult> {
+    const begun = this.#repairs.get(id)
+    if (begun) return begun
+    const repair = this.#beginRepair(id).finally(() => this.#repairs.delete(id))
+    this.#repairs.set(id, repair)
+    return repair
+  }
+
+  async #beginRepair(id: TaskId): Promise<RepairResult> {
     const { runner } = this.#deps
     this.#mayRepair(this.#task(id))
     const known = this.#task(id).verification
@@ -212,7 +227,7 @@ export class Verifications {
       const bytes = markBad(task, found, bad, this.#deps)
       this.#deps.changes.changed([id])
       return {
-        repair: task.state === 'queued' || task.state === 'waiting' ? 'fetching' : 'marked',
+        repair: task.state === 'queued' || task.state === 'waiting' || isRunning(task.state) ? 'fetching' : 'marked',
         bytes,
         verification,
       }

@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto'
 import { existsSync, readFileSync } from 'node:fs'
 import { open, rm } from 'node:fs/promises'
 import { join } from 'node:path'
+import Database from 'better-sqlite3'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { contentSha256 } from '../helpers/bytes.ts'
 import { type CliHome, cliHome, jsonLines } from '../helpers/cli.ts'
@@ -95,4 +96,28 @@ test('tells a file that is gone, a mistyped id, and goes on with the others', as
   expect(await home.run('repair', '1')).toMatchObject({ code: 6, stdout: '' })
   expect(await home.run('verify', '2', '77')).toMatchObject({ code: 1, stdout: '' })
   expect((await home.run('verify')).code).toBe(2)
+})
+
+test('compares and repairs the partial of a process that was killed, with nobody who works on the queue', async () => {
+  server.add('/b.bin', { size: SIZE, seed: 2 })
+  server.fault('/b.bin', () => faults.stallAt(3 * MIB))
+  const killed = home.start('get', '-x', '1', server.url('/b.bin'))
+  const db = new Database(join(home.profile, 'nighthaul.db'), { readonly: true })
+  const written = db.prepare('SELECT written_bytes FROM tasks WHERE id = 2').pluck()
+  await vi.waitFor(() => expect(written.get()).toBe(3 * MIB), { timeout: 30_000 })
+  db.close()
+  killed.child.kill('SIGKILL')
+  await killed.ended
+  expect(await home.run('verify', '2')).toMatchObject({ code: 0, stdout: 'b.bin: All 3 blocks are right\n' })
+  path = join(home.files, 'b.bin.part')
+  await damage(MIB)
+  expect(await home.run('repair', '2')).toMatchObject({
+    ...{ code: 0, stdout: 'b.bin: 1.05 MB will be fetched again when it goes on\n' },
+  })
+  const before = server.requests.length
+  server.fault('/b.bin', null)
+  expect((await home.run('get', '-x', '1', server.url('/b.bin'))).code).toBe(0)
+  path = join(home.files, 'b.bin')
+  expect(sha256()).toBe(contentSha256(2, SIZE))
+  expect(server.requests.slice(before).reduce((sum, { bytesSent }) => sum + bytesSent, 0)).toBe(SIZE - 2 * MIB)
 })

@@ -4,6 +4,7 @@ import type { Page } from 'playwright'
 import { expect, test } from 'vitest'
 import { contentSha256 } from '../helpers/bytes.ts'
 import { complaintsOf } from '../helpers/chromium.ts'
+import { faults } from '../helpers/fault-server.ts'
 import { home, openWindow, page, server, useHost } from '../helpers/hosted-window.ts'
 import { row } from '../helpers/window.ts'
 
@@ -19,16 +20,20 @@ test('pasted checksums go with the links of their names, and the details say by 
   server.add('/song.bin', { size: SIZE, seed: 1, headers: { 'repr-digest': `sha-256=:${base64}:` } })
   server.add('/plain.bin', { size: SIZE, seed: 1 })
   server.add('/bad.bin', { size: SIZE, seed: 2 })
+  server.add('/odd.bin', { size: SIZE, seed: 1 })
+  server.fault('/odd.bin', (_request, index) =>
+    index === 0 ? faults.withHeaders({ 'content-md5': 'AAAAAAAAAAAAAAAAAAAAAA==' }) : null,
+  )
   await openWindow()
 
   await page.getByRole('button', { name: 'Add', exact: true }).click()
   const dialog = page.getByRole('dialog', { name: 'Add downloads' })
-  const links = ['film', 'song', 'plain', 'bad'].map((name) => server.url(`/${name}.bin`))
+  const links = ['film', 'song', 'plain', 'bad', 'odd'].map((name) => server.url(`/${name}.bin`))
   await dialog
     .getByLabel('Links')
     .fill([...links, `${value}  film.bin`, `${value} *bad.bin`, `${value}  other.bin`].join('\n'))
   await dialog.getByText('2 checksums go with the links of their names').waitFor()
-  await dialog.getByText('4 links', { exact: true }).waitFor()
+  await dialog.getByText('5 links', { exact: true }).waitFor()
   await dialog.getByRole('textbox', { name: 'Folder' }).fill(home.files)
   await look(page, 'add')
   await dialog.locator('button[type=submit]').click()
@@ -52,7 +57,8 @@ test('pasted checksums go with the links of their names, and the details say by 
     contentSha256(2, SIZE),
     'What came before and was bad is kept as',
   )
-  expect((await readdir(home.files)).filter((name) => name.includes('bad'))).toEqual(['bad.bin.bad'])
+  await says('odd.bin', 'done', 'Nothing to verify it by', 'What came before and was bad is kept as')
+  expect((await readdir(home.files)).filter((name) => name.includes('bad'))).toEqual(['bad.bin.bad', 'odd.bin.bad'])
   expect(complaints).toEqual([])
 })
 

@@ -142,6 +142,53 @@ describe('a bad file', () => {
     },
   )
 
+  it('is not lost where the process died just before it was set aside', async () => {
+    await using server = await serverWith('/data.bin', reprDigest(SHA256))
+    server.fault('/data.bin', (_request, index) => (index === 0 ? flip(MIB) : null))
+    const dying = Promise.withResolvers<void>()
+    const over = Promise.withResolvers<void>()
+    const real = createSpyFileSystem()
+    const fs: FileSystem = {
+      ...real,
+      async renameExclusive(from, to) {
+        dying.resolve()
+        await over.promise
+        await real.renameExclusive(from, to)
+      },
+    }
+    await using engine = await startEngine({ fs })
+    const id = await engine.add(server.url('/data.bin'), { connections: 1 })
+    await dying.promise
+    const profile = await mkdtemp(join(tmpdir(), 'nighthaul-left-'))
+    copyDatabase(engine.profile, profile)
+    await using next = await startEngine({ from: { profile, folder: engine.folder } })
+    const task = await next.until(id, 'done', 'failed')
+    const bad = join(engine.folder, 'data.bin.bad')
+    expect(task).toMatchObject({ state: 'done', badFiles: [bad], checksum: { verified: true } })
+    expect((await readFile(bad)).equals(CONTENT)).toBe(false)
+    expect(await readFile(task.path!)).toEqual(CONTENT)
+    over.resolve()
+  })
+
+  it('is kept in the end where the disk refuses at first', async () => {
+    await using server = await serverWith('/data.bin', reprDigest(SHA256))
+    server.fault('/data.bin', (_request, index) => (index === 0 ? flip(MIB) : null))
+    let refuses = true
+    await using engine = await startEngine({
+      fs: createSpyFileSystem((operation) => (refuses && operation === 'rename' ? 'EIO' : null)),
+    })
+    const id = await engine.add(server.url('/data.bin'), { connections: 1 })
+    expect(await engine.until(id, 'paused', 'done', 'failed')).toMatchObject({
+      ...{ state: 'paused', error: { code: 'io_error' }, badFiles: [], writtenBytes: CONTENT.length },
+    })
+    expect(await namesIn(engine)).toEqual(['data.bin.part'])
+    refuses = false
+    await engine.call('tasks.resume', { selection: { ids: [id] } })
+    expect(await engine.until(id, 'done', 'failed')).toMatchObject({ state: 'done', checksum: { verified: true } })
+    expect(await namesIn(engine)).toEqual(['data.bin', 'data.bin.bad'])
+    expect((await readFile(join(engine.folder, 'data.bin.bad'))).equals(CONTENT)).toBe(false)
+  })
+
   it('is not fetched again where no retries are wanted', async () => {
     await using server = await serverWith('/data.bin', reprDigest(WRONG))
     await using engine = await startEngine()

@@ -146,6 +146,20 @@ describe('files of checksums beside a download', () => {
     expect(asked(server).every((path) => path.endsWith('.bin'))).toBe(true)
   })
 
+  it('are asked for anew before a file is called bad by what others were told', async () => {
+    await using server = await serverWith('/nightly/a.bin')
+    server.add('/nightly/SHA256SUMS', { size: 1, seed: 1 })
+    server.fault('/nightly/SHA256SUMS', () => sends(line('a.bin') + line('b.bin', WRONG)))
+    await using engine = await startEngine({ settings: { findChecksums: true } })
+    await engine.until(await engine.add(server.url('/nightly/a.bin')), 'done')
+    // The next night: other files, and another list.
+    server.add('/nightly/b.bin', { size: SIZE, seed: SEED })
+    server.fault('/nightly/SHA256SUMS', () => sends(line('b.bin')))
+    const task = await engine.until(await engine.add(server.url('/nightly/b.bin')), 'done', 'failed')
+    expect(task).toMatchObject({ state: 'done', checksum: { value: SHA256, source: 'sums-file', verified: true } })
+    expect(asked(server).filter((path) => path === '/nightly/b.bin')).toHaveLength(1)
+  })
+
   it('that name the file alone are found, and a bad file is told by them', async () => {
     await using server = await serverWith('/data.bin')
     server.add('/data.bin.sha256', { size: 1, seed: 1 })
@@ -174,6 +188,7 @@ describe('files of checksums beside a download', () => {
     ['a file that is too large', sends(line('data.bin', WRONG) + 'x'.repeat(MIB))],
     ['a file that breaks off', [sends(line('data.bin', WRONG)), faults.resetAt(10)]],
     ['another file’s checksum', sends(line('other.bin', WRONG))],
+    ['a checksum of no file', sends(`${WRONG}\n`)],
   ])('%s is none', async (_what, reply) => {
     await using server = await serverWith('/data.bin')
     server.add('/SHA256SUMS', { size: 1, seed: 1 })

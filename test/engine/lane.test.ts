@@ -115,7 +115,11 @@ it('says that a reply is over which was given up, or whose worker was lost, befo
   const { signal } = new AbortController()
   await expect(receive(orphaned, signal).ended).rejects.toMatchObject({ code: 'worker_lost' })
   await expect(
-    orphaned.compare({ part, segments: [], size: SIZE, buckets: [] }, { advanced: () => undefined }, signal).ended,
+    orphaned.compare(
+      { part, segments: [], decode: null, size: SIZE, buckets: [] },
+      { advanced: () => undefined },
+      signal,
+    ).ended,
   ).rejects.toMatchObject({ code: 'worker_lost' })
   await lane.close()
   await rm(folder, { recursive: true })

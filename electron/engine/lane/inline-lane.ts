@@ -154,6 +154,7 @@ function compare(
     part: order.part,
     segments: () => segments,
     size: order.size,
+    decode: order.decode,
     advance: (start, position) => {
       segments = plan.advance(segments, start, position)
       events.advanced(start, position)

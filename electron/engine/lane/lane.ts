@@ -98,6 +98,8 @@ export interface CompareOrder {
   segments: readonly Segment[]
   /** of the file; null: not known */
   size: number | null
+  /** content coding to undo; null: none */
+  decode: string | null
   buckets: readonly TokenBucket[]
 }
 
