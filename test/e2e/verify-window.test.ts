@@ -36,6 +36,7 @@ test('verifies a finished file, marks what differs, and repairs it, from the det
   await details.getByText('2 blocks differ (1.05 MB–2.10 MB, 4.19 MB–5.24 MB)').waitFor()
   expect(await details.locator('.segment-bad').count()).toBe(2)
   await row(page, 'film.bin').getByText('Damaged').waitFor()
+  await details.getByText('Damaged', { exact: true }).waitFor()
 
   const before = server.requests.length
   server.fault('/film.bin', () => faults.late())

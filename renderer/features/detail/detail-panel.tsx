@@ -18,6 +18,7 @@ import { MirrorList } from './mirror-list.tsx'
 import { SegmentMap } from './segment-map.tsx'
 import { useTaskDetail } from './use-task-detail.ts'
 import { FileCheck } from './verification.tsx'
+import { isKnownBad, stateKey } from './verification-words.ts'
 import { VerifiedBy } from './verified-by.tsx'
 import './detail.css'
 
@@ -48,7 +49,11 @@ export function DetailPanel({ id }: { id: TaskId }) {
     >
       <header className="detail-header">
         <h2 className="detail-title">{detail?.filename ?? gone?.title ?? t('detail.loadFailed')}</h2>
-        {detail && <span className="detail-state">{t(`state.${detail.state}`)}</span>}
+        {detail && (
+          <span className="detail-state" data-bad={isKnownBad(detail) || undefined}>
+            {t(stateKey(detail))}
+          </span>
+        )}
         {detail && shell && detail.state === 'done' && (
           <button type="button" className="button button-small" onClick={() => openFile(id)}>
             {t('menu.open')}

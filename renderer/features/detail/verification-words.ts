@@ -24,6 +24,17 @@ export function canRepair(task: Pick<TaskRow, 'state' | 'writtenBytes' | 'verify
   return canVerify(task) && task.state !== 'changed'
 }
 
+/** It is done, and its file is known not to be what came. */
+export function isKnownBad({ state, verified }: Pick<TaskRow, 'state' | 'verified'>): boolean {
+  return state === 'done' && (verified?.verdict === 'damaged' || verified?.verdict === 'missing')
+}
+
+/** The text for the state of a task, or for what is known of its file where it is done. */
+export function stateKey(task: Pick<TaskRow, 'state' | 'verified'>) {
+  if (!isKnownBad(task)) return `state.${task.state}` as const
+  return task.verified?.verdict === 'missing' ? 'row.missing' : 'row.damaged'
+}
+
 export function foundWords(found: Verification): FoundWords {
   const { t } = texts
   if (found.verdict === 'missing') return { tone: 'bad', title: t('verify.missing'), more: [] }

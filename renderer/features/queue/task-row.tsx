@@ -13,6 +13,7 @@ import { taskList } from '../../session.ts'
 import { isSelected } from '../../stores/selection.ts'
 import { Icon, type IconName } from '../../ui/icon.tsx'
 import { useNow } from '../../ui/use-now.ts'
+import { isKnownBad, stateKey } from '../detail/verification-words.ts'
 import { clockText } from '../schedule/queue-words.ts'
 import { dragTasks } from './dragging.ts'
 
@@ -66,7 +67,7 @@ export const TaskRow = memo(function TaskRow(props: {
       aria-selected={selected}
       data-focused={focused || undefined}
       data-state={task.state}
-      data-bad={isBad(task) || undefined}
+      data-bad={isKnownBad(task) || undefined}
       data-starts={startsLater(task) || undefined}
       data-odd={index % 2 === 1 || undefined}
       draggable
@@ -92,7 +93,7 @@ export const TaskRow = memo(function TaskRow(props: {
         {task.state === 'active' && task.etaMs !== null ? formatDuration(task.etaMs) : ''}
       </div>
       <div role="gridcell" className="cell-state">
-        <Icon name={isBad(task) ? 'failed' : startsLater(task) ? 'queued' : STATE_ICONS[task.state]} />
+        <Icon name={isKnownBad(task) ? 'failed' : startsLater(task) ? 'queued' : STATE_ICONS[task.state]} />
         <span className="cell-state-text">
           <StateText task={task} />
         </span>
@@ -181,8 +182,7 @@ function StateText({ task }: { task: Task }) {
   if (task.state === 'active' && task.bytesPerSecond === 0) {
     return t(task.sizeBytes === null && task.writtenBytes === 0 ? 'row.asking' : 'row.noData')
   }
-  if (isBad(task)) return t(task.verified?.verdict === 'missing' ? 'row.missing' : 'row.damaged')
-  return t(`state.${task.state}`)
+  return t(stateKey(task))
 }
 
 /** It waits for a time of its own, and for nothing that went wrong. */
@@ -194,11 +194,6 @@ function StartsAt({ at }: { at: number }) {
   const { t } = useTranslation()
   const now = useNow()
   return at > now ? t('row.startsAt', { time: clockText(at, now) }) : t('state.queued')
-}
-
-/** It is done, and its file is known not to be what came. */
-function isBad({ state, verified }: Task): boolean {
-  return state === 'done' && (verified?.verdict === 'damaged' || verified?.verdict === 'missing')
 }
 
 function RetryCountdown({ at }: { at: number }) {
