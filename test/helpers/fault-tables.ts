@@ -1,5 +1,5 @@
 /** What servers do wrong, and what is to come of it at each place of a download (fault-matrix.ts). */
-import { AT, type MatrixFault, matrixClock, SEED, SIZE } from './fault-matrix.ts'
+import { AT, type MatrixFault, matrixClock, PLACES, SEED, SIZE } from './fault-matrix.ts'
 import { type FaultScript, faults } from './fault-server.ts'
 import type { Fault } from './faults.ts'
 
@@ -22,8 +22,18 @@ const status = (code: 'unauthorized' | 'forbidden' | 'not_found' | 'gone') => ({
 
 export const REPLY_FAULTS: readonly MatrixFault[] = [
   { name: 'ranges ignored', script: () => () => faults.ignoreRange(), always: 'done', once: 'done' },
-  { name: 'If-Range answered with 200', script: () => () => faults.ifRange200(), always: 'done', once: 'done' },
-  { name: 'If-Range answered with 412', script: () => () => faults.ifRange412(), always: 'done', once: 'done' },
+  {
+    name: 'If-Range answered with 200',
+    script: () => () => faults.ifRange200(),
+    always: { probe: null, else: 'done' },
+    once: { probe: null, else: 'done' },
+  },
+  {
+    name: 'If-Range answered with 412',
+    script: () => () => faults.ifRange412(),
+    always: { probe: null, else: 'done' },
+    once: { probe: null, else: 'done' },
+  },
   {
     name: 'Content-Range shifted',
     script: () => () => faults.wrongContentRange({ shift: 512 }),
@@ -198,6 +208,7 @@ export const REPLY_FAULTS: readonly MatrixFault[] = [
     name: 'a one-time link',
     script: () => faults.oneTime(),
     always: { probe: 'done', later: 'done', else: 'forbidden' },
+    unseen: ['probe'],
   },
   {
     name: 'a captive portal',
@@ -225,13 +236,21 @@ export const REPLY_FAULTS: readonly MatrixFault[] = [
     always: 'done',
     mostRequests: 30,
   },
-  { name: 'HEAD refused', script: () => () => faults.refuseHead(), always: 'done' },
+  { name: 'HEAD refused', script: () => () => faults.refuseHead(), always: 'done', unseen: PLACES },
   {
     name: 'one request on each connection',
     script: () => faults.requestsPerConnection(1),
     always: 'done',
   },
-  { name: 'one request at once', script: () => faults.mostAtOnce(1), always: 'done', mostRequests: 30 },
+  {
+    name: 'one request at once',
+    // Each takes its time, so that another is asked meanwhile.
+    resource: { rateBytesPerSecond: 2_000_000 },
+    script: () => faults.mostAtOnce(1),
+    always: { probe: null, else: 'done' },
+    options: { connections: 3 },
+    mostRequests: 30,
+  },
 ]
 
 // ── connections ──
