@@ -198,6 +198,8 @@ class CellRun implements AsyncDisposable {
       this.cell.fault.mostRequests ?? MOST_REQUESTS,
     )
     expect(this.#server.requests.every(({ method }) => method === 'GET')).toBe(true)
+    // RFC 9110 §13.1.5: a server may take it for a strong one.
+    expect(this.#server.requests.filter(({ headers }) => headers['if-range']?.startsWith('W/'))).toEqual([])
     if (expected !== 'done') return this.#isKept(engine, task)
     this.#isRight(task, this.cell.fault.becomes && place === 'probe')
     // Nothing that was here was fetched anew: the last run found it. Of several connections one may go on meanwhile.

@@ -160,7 +160,7 @@ export async function startFaultServer(
       await stalled(wire.channel, request)
     }
     await until(wanted)
-    await wire.end(reply, wanted)
+    await wire.end(reply, request.method !== 'HEAD')
     const asked = request.headers.connection?.toLowerCase() === 'close'
     return reply.framing === 'close' || reply.closeAfter || asked || reply.status === null ? 'close' : 'keep'
   }

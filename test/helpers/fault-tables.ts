@@ -107,6 +107,18 @@ export const REPLY_FAULTS: readonly MatrixFault[] = [
     always: refused('length_mismatch'),
     once: 'done',
   },
+  {
+    name: 'more bytes than a shorter range says, chunked',
+    script: toRanges(() => [faults.shortRange(AT), faults.extraBytes(100), faults.noLength('chunked')]),
+    always: 'done',
+    once: 'done',
+  },
+  {
+    name: 'fewer bytes than asked, chunked',
+    script: toRanges(() => [faults.fewerBytes(100), faults.noLength('chunked')]),
+    always: 'connection_closed',
+    once: 'done',
+  },
   { name: 'ranges shorter than asked', script: () => () => faults.shortRange(AT), always: 'done', once: 'done' },
   { name: 'no length, chunked', script: () => () => faults.noLength('chunked'), always: 'done', once: 'done' },
   { name: 'no length, until closed', script: () => () => faults.noLength('close'), always: 'done', once: 'done' },
@@ -141,6 +153,13 @@ export const REPLY_FAULTS: readonly MatrixFault[] = [
     resource: { etag: null, lastModified: null },
     script: () => () => faults.lieAboutContent(99),
     // Nothing is here to compare a new segment with.
+    always: { probe: null, later: null, else: 'changed' },
+    once: { probe: null, later: null, else: 'changed' },
+  },
+  {
+    name: 'a range of other bytes under a weak ETag',
+    resource: { etag: 'W/"same"', lastModified: null },
+    script: () => () => faults.lieAboutContent(99),
     always: { probe: null, later: null, else: 'changed' },
     once: { probe: null, later: null, else: 'changed' },
   },
