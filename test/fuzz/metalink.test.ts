@@ -3,10 +3,11 @@
 import { expect, it } from 'vitest'
 import { sanitizeFilename } from '../../electron/engine/filename.ts'
 import { decodeMetalink, isMetalinkName, METALINK_BOUNDS, parseMetalink } from '../../electron/engine/metalink.ts'
+import type { NighthaulError } from '../../shared/errors.ts'
 import { DIGEST_BYTES } from '../../shared/integrity.ts'
 import { AddItem } from '../../shared/schemas.ts'
 import fc from '../helpers/property.ts'
-import { answerOrRefusal, digits, fuzz, listOf, nearly, sequence, staysLinear, token } from './fuzz.ts'
+import { answerOrRefusal, digits, expectRefusal, fuzz, listOf, nearly, sequence, staysLinear, token } from './fuzz.ts'
 
 const escaped = (text: string) => text.replace(/[<>&"]/g, (character) => `&#${character.codePointAt(0)};`)
 const name = fc
@@ -87,22 +88,39 @@ staysLinear('the encoding of a Metalink', fc.constantFrom(' ', '<?xml', 'encodin
 )
 
 const wrapped = (content: string) => `<metalink xmlns="urn:ietf:params:xml:ns:metalink">${content}</metalink>`
+const refusalOf = (text: string) => {
+  try {
+    parseMetalink(text)
+  } catch (error) {
+    expectRefusal(error)
+    return (error as NighthaulError).params.reason
+  }
+}
+const { files, urlsOfFile, pieces, elements, bytes } = METALINK_BOUNDS
+const hash = `<hash>${'a1'.repeat(16)}</hash>`
 it.each([
-  ['entities that grow', `${entities}${wrapped('<file name="&j;"><url>http://a.test</url></file>')}`],
-  ['very many files', wrapped('<file name="a"><url>http://a.test</url></file>'.repeat(METALINK_BOUNDS.files + 1))],
+  ['entities that grow', 'doctype', `${entities}${wrapped('<file name="&j;"><url>http://a.test</url></file>')}`],
+  ['very many files', 'files', wrapped('<file name="a"><url>http://a.test</url></file>'.repeat(files + 1))],
+  ['very many links', 'urls', wrapped(`<file name="a">${'<url>http://a.test/</url>'.repeat(urlsOfFile + 1)}</file>`)],
+  ['very many elements', 'elements', wrapped('<a/>'.repeat(elements))],
+  ['a very deep one', 'depth', wrapped('<a>'.repeat(100_000))],
+  ['a very long text', 'text', wrapped(`<file name="a"><url>${'x'.repeat(100_000)}</url></file>`)],
+  ['a text without end', 'markup', wrapped(`<file name="a"><url>${'x'.repeat(5_000_000)}</url></file>`)],
+  ['a name without end', 'markup', wrapped(`<file name="${'../'.repeat(100_000)}"><url>http://a.test</url></file>`)],
   [
-    'very many links',
-    wrapped(`<file name="a">${'<url>http://a.test/</url>'.repeat(METALINK_BOUNDS.urlsOfFile + 1)}</file>`),
+    'attributes without end',
+    'markup',
+    wrapped(`<a ${Array.from({ length: 50_000 }, (_, n) => `a${n}=""`).join(' ')}/>`),
   ],
-  ['a very deep one', wrapped('<a>'.repeat(100_000))],
-  ['a very long text', wrapped(`<file name="a"><url>${'x'.repeat(5_000_000)}</url></file>`)],
+  ['a comment without end', 'markup', wrapped(`<!--${'- '.repeat(200_000)}-->`)],
   [
     'pieces without end',
-    wrapped(`<file name="a"><size>${2 ** 52}</size><pieces type="md5" length="1"></pieces></file>`),
+    'pieces',
+    wrapped(`<file name="a"><pieces type="md5" length="1">${hash.repeat(pieces + 1)}</pieces></file>`),
   ],
-  ['one that is too large', wrapped(' '.repeat(METALINK_BOUNDS.bytes))],
-])('%s end the reading', (_what, text) => {
-  expect(answerOrRefusal(() => parseMetalink(text))).toBe(undefined)
+  ['one that is too large', 'size', wrapped(' '.repeat(bytes))],
+])('%s end the reading', (_what, reason, text) => {
+  expect(refusalOf(text)).toBe(reason)
 })
 
 it('only its own name makes a file one', () => {
