@@ -226,11 +226,13 @@ const SIZES = [2_000, 8_000, 32_000] as const
 const NOTICEABLE_US = 50_000
 /** Four times the input: linear work is 4, work with the square of it 16. */
 const TOO_STEEP = 10
+/** Characters of the answer, as JSON, for each of the input: there are names of fields for the shortest of pieces. */
+const MOST_GROWTH = 100
 
 /**
- * Asserts that the work does not grow with the square of the input, or worse, for inputs that repeat a piece: where
- * patterns backtrack and lists are searched again and again. It compares the processor time of one size with that of a
- * quarter of it, and looks again before it complains.
+ * Asserts that neither the work nor the answer grows with the square of the input, or worse, for inputs that repeat a
+ * piece: where patterns backtrack, lists are searched again and again, and what is said once is kept many times. It
+ * compares the processor time of one size with that of a quarter of it, and looks again before it complains.
  */
 export function staysLinear(
   name: string,
@@ -240,16 +242,19 @@ export function staysLinear(
 ): void {
   const run = async (input: string) => {
     const before = process.cpuUsage()
+    let answer: unknown
     try {
-      await act(input)
+      answer = await act(input)
     } catch (error) {
       expectRefusal(error)
     }
     const { user, system } = process.cpuUsage(before)
+    const answered = JSON.stringify(answer)?.length ?? 0
+    expect(answered, `the answer to ${input.length} characters`).toBeLessThan(1_000 + MOST_GROWTH * input.length)
     return user + system
   }
   fuzzAsync(
-    `${name}: the work stays in proportion to the input`,
+    `${name}: work and answer stay in proportion to the input`,
     [pieces, pieces, pieces],
     async (head, repeated, tail) => {
       const inputOf = (size: number) => head + repeated.repeat(Math.ceil(size / (repeated.length || 1))) + tail
