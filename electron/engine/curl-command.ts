@@ -94,6 +94,8 @@ export function parseCurl(command: string, readFile: ReadFile = mayNotRead): Add
     ...numberOf('retries', last('retry'), 1),
     ...numberOf('connectTimeoutMs', last('connect-timeout'), 1000),
   }
+  const sent = urls.length * JSON.stringify(options).length
+  if (sent > MOST_SENT) throw refused(`what it sends is too much for ${urls.length} URLs in one command`)
   const name = output === undefined ? undefined : posix.basename(win32.basename(output))
   return urls.map((url) => checked({ url: withQuery(url, query, flags), ...(name && { filename: name }), options }))
 }
@@ -117,6 +119,8 @@ function mayNotRead(path: string): never {
 
 /** Beyond it the work of reading them grows with its square, and no browser writes so many. */
 const MOST_PARTS = 10_000
+/** Characters of what goes to all URLs together. Each download has its own: more would be no message that can be sent. */
+const MOST_SENT = 20_000_000
 
 /** The words after `curl`. */
 function wordsOf(command: string): string[] {

@@ -5,6 +5,7 @@
  */
 import { basename, isAbsolute, resolve } from 'node:path'
 import { NighthaulError } from '../../shared/errors.ts'
+import { formatCount } from '../../shared/format.ts'
 import {
   type ImportInput,
   type ImportResult,
@@ -26,6 +27,8 @@ import { partPathOf } from './place.ts'
 import type { EngineDeps } from './ports.ts'
 
 const MOST_REFUSALS = 1_000
+/** More than a file of the largest size can hold of any use; others would be looked at for minutes, one by one. */
+const MOST_ENTRIES = 500_000
 
 /**
  * @returns what became of it, and the ids of the added
@@ -106,6 +109,9 @@ function parse(text: string): { head: ListHead; entries: readonly unknown[] } {
       { version: head.data.version },
     )
   if (!Array.isArray(tasks)) throw notAList('it has no list “tasks”')
+  const { queues, repeats, hostRules } = head.data
+  if ([tasks, queues, repeats, hostRules].some(({ length }) => length > MOST_ENTRIES))
+    throw notAList(`it has more than ${formatCount(MOST_ENTRIES)} entries of a kind`)
   return { head: head.data, entries: tasks }
 }
 

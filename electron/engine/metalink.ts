@@ -26,8 +26,11 @@ export const METALINK_BOUNDS = {
   urlsOfFile: 2_000,
   hashesOfFile: 32,
   pieces: 200_000,
+  elements: 1_000_000,
   depth: 16,
   textLength: 16 * 1024,
+  /** of one tag with all its attributes, or one comment, give or take a chunk */
+  markupLength: 128 * 1024,
 } as const
 
 const ONLY_IN_3 = new Set(['files', 'resources', 'verification'])
@@ -137,6 +140,9 @@ class Reader {
   #file: FileEntry | null = null
   #pieces: Pieces | null = null
   #piecesInAll = 0
+  #elements = 0
+  /** how much was read since the last tag or text came of it */
+  #silentLength = 0
 
   constructor(from: string) {
     this.#from = from
@@ -157,7 +163,13 @@ class Reader {
 
   read(document: string): FileEntry[] {
     if (document.length > METALINK_BOUNDS.bytes) throw tooLarge(this.#from)
-    for (let at = 0; at < document.length; at += CHUNK_LENGTH) this.#parser.write(document.slice(at, at + CHUNK_LENGTH))
+    for (let at = 0; at < document.length; at += CHUNK_LENGTH) {
+      this.#silentLength += CHUNK_LENGTH
+      this.#parser.write(document.slice(at, at + CHUNK_LENGTH))
+      // The parser keeps it, each attribute as an object of its own, until it is whole.
+      if (this.#silentLength > METALINK_BOUNDS.markupLength)
+        throw this.#wrong('a tag, a text or a comment is too long', 'markup')
+    }
     this.#parser.close()
     return this.#files
   }
@@ -173,6 +185,9 @@ class Reader {
   }
 
   #opened({ local, uri, attributes }: SaxesTagNS): void {
+    this.#silentLength = 0
+    if (++this.#elements > METALINK_BOUNDS.elements)
+      throw this.#wrong(`it has more than ${METALINK_BOUNDS.elements} elements`, 'elements')
     if (this.#open.length === METALINK_BOUNDS.depth)
       throw this.#wrong('its elements lie too deep in each other', 'depth')
     if (this.#open.length === 0) this.#root(local, uri)
@@ -192,6 +207,7 @@ class Reader {
   }
 
   #text(text: string): void {
+    this.#silentLength = 0
     const open = this.#open.at(-1)
     if (!open) return
     if (open.text.length + text.length > METALINK_BOUNDS.textLength)
@@ -200,6 +216,7 @@ class Reader {
   }
 
   #closed(): void {
+    this.#silentLength = 0
     const path = this.#path
     const open = this.#open.pop()!
     // The path of an element that only groups others is that of what it stands in.

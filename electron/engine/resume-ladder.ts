@@ -159,7 +159,7 @@ function judgePartial(known: KnownFile, request: RangeRequest, reply: ReplyFacts
 
   const total = range.total ?? known.size
   const got = { start: range.start, end: range.end }
-  const latestEnd = request.end ?? total ?? Number.MAX_SAFE_INTEGER
+  const latestEnd = Math.min(request.end ?? Number.MAX_SAFE_INTEGER, total ?? Number.MAX_SAFE_INTEGER)
   if (range.start !== request.start || range.end > latestEnd) return refuse('range_mismatch', got)
   const bytes = range.end - range.start
   if (reply.contentLength !== null && reply.contentLength !== bytes) {

@@ -183,6 +183,7 @@ describe('a file to import', () => {
     ['another format', '{"tasks": []}'],
     ['no tasks', JSON.stringify({ format: 'nighthaul-list', version: 1, exportedAt: '', secrets: false })],
     ['a newer version', fileOf([], { version: 2 })],
+    ['entries without end', fileOf(Array.from({ length: 500_001 }, () => ({})))],
   ])('that is %s is refused, and nothing changes', async (_, text) => {
     await using engine = await startEngine()
     await expect(engine.call('list.import', { text })).rejects.toMatchObject({ code: 'list_file_invalid' })

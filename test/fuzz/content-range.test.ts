@@ -20,6 +20,9 @@ const contentRange = sequence(
   fc.constantFrom('/', ' / '),
   total,
 )
+const readable = fc
+  .tuple(fc.nat(5000), fc.nat(5000), fc.option(fc.nat(10_000)))
+  .map(([start, length, more]) => `bytes ${start}-${start + length}/${more === null ? '*' : start + length + 1 + more}`)
 const opaque = fc.string({ unit: fc.constantFrom('a', '1', '-', '"', 'é', ' ', '\\'), maxLength: 6 })
 const etag = sequence(fc.constantFrom('', 'W/', 'w/'), '"', opaque, '"')
 const date = fc
@@ -47,17 +50,18 @@ const expectCount = (value: number | null) => {
   expect(value).toBeGreaterThanOrEqual(0)
 }
 
-fuzz('a Content-Range that is read is a range that can be', [headerOf(contentRange)], (value) => {
+fuzz('a Content-Range that is read is a range that can be', [headerOf(fc.oneof(contentRange, readable))], (value) => {
   const range = parseContentRange(value)
   if (range.kind === 'unsatisfied') expectCount(range.total)
-  if (range.kind !== 'range') return
+  if (range.kind !== 'range') return false
   const { start, end, total } = range
   for (const count of [start, end, total]) expectCount(count)
   expect(start).toBeLessThan(end)
   if (total !== null) expect(end).toBeLessThanOrEqual(total)
+  return true
 })
 
-const size = fc.option(fc.nat(20_000))
+const size = fc.option(fc.oneof(fc.nat(20_000), fc.integer({ min: 10_000, max: 20_000 })))
 const known: fc.Arbitrary<KnownFile> = fc.record({
   size,
   etag: fc.option(etag),
@@ -70,20 +74,39 @@ const asked = fc.record({
   from: fc.nat(5000),
   length: fc.option(fc.integer({ min: 1, max: 5000 })),
   before: fc.nat(5000),
-  heldBytes: fc.nat(20_000),
+  heldBytes: fc.oneof(fc.nat(5000), fc.nat(20_000)),
   complete: fc.boolean(),
-  plain: fc.boolean(),
+  plain: fc.constantFrom(false, false, false, true),
 })
+
+/** A reply that answers the request, or misses it by a little. */
+const fit = fc.option(
+  fc.record({
+    shift: fc.constantFrom(0, 0, 0, 0, -1, 1),
+    bytes: fc.option(fc.integer({ min: 1, max: 6000 }), { freq: 2 }),
+    total: fc.constantFrom('known', 'known', '*', '7000'),
+    sameTag: fc.boolean(),
+    contentLength: fc.constantFrom(0, 0, 1, null),
+  }),
+  { freq: 2 },
+)
 
 fuzz(
   'what is appended is what was asked, and never more than the file holds',
-  [status, head, known, asked],
-  (code, headers, file, ask) => {
-    const facts = parseReply(code, headers)
+  [status, head, known, asked, fit],
+  (code, headers, file, ask, fits) => {
     const from = ask.plain ? 0 : ask.from
     const end = ask.plain || ask.length === null ? null : from + ask.length
     const request = buildRequest(ask.rung, file, from, end, Math.min(ask.before, from))
     for (const value of Object.values(rangeHeaders(request))) expect(value).not.toMatch(/[\r\n\0]/)
+    const bytes = fits?.bytes ?? (request.end ?? file.size ?? 10_000) - request.start
+    const first = request.start + (fits?.shift ?? 0)
+    const answer = fits && {
+      'content-range': `bytes ${first}-${first + bytes - 1}/${fits.total === 'known' ? (file.size ?? '*') : fits.total}`,
+      ...(fits.sameTag && file.etag !== null && { etag: file.etag }),
+      ...(fits.contentLength !== null && { 'content-length': `${bytes + fits.contentLength}` }),
+    }
+    const facts = answer ? parseReply(206, answer) : parseReply(code, headers)
     const held = { bytes: ask.heldBytes, complete: ask.complete, wholeFileRequest: ask.plain }
     const verdict = judgeReply(file, request, facts, held)
     if (verdict.kind === 'append') {
@@ -98,6 +121,7 @@ fuzz(
     expectCount(learnt.size)
     // It is sent back as If-Range.
     expect(learnt.etag ?? '').not.toMatch(/[\r\n\0]|[^\x00-\xff]/)
+    return verdict.kind === 'append'
   },
 )
 

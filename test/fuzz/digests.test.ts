@@ -55,13 +55,15 @@ const headers = fc.record(
 )
 
 fuzz('what is taken for a digest can be one', [headers, fc.boolean()], (given, partial) => {
-  for (const digest of digestsFrom(given, { partial })) {
+  const found = digestsFrom(given, { partial })
+  for (const digest of found) {
     expect(CHECKSUM_ALGORITHMS).toContain(digest.algorithm)
     expect(digest.value).toMatch(/^[0-9a-f]+$/)
     expect(digest.value.length).toBe(2 * DIGEST_BYTES[digest.algorithm])
     // Of a part these speak of the part.
     if (partial) expect(['content-digest', 'x-amz-checksum']).not.toContain(digest.source)
   }
+  return found.length > 0
 })
 
 const pieces = fc.oneof(structured, pairs, value, fc.constantFrom(',', '=', ':', ' ', '\t', 'a', ';'))

@@ -8,7 +8,18 @@ import { importFormat, ListedHostRule, ListedQueue, ListedSettings, ListedTask }
 import { AddItem } from '../../shared/schemas.ts'
 import { realClock, startEngine, type TestEngine } from '../helpers/engine.ts'
 import fc from '../helpers/property.ts'
-import { answerOrRefusal, expectRefusal, fuzz, fuzzAsync, nearly, sequence, staysLinear, token } from './fuzz.ts'
+import {
+  answerOrRefusal,
+  expectRefusal,
+  fuzz,
+  fuzzAsync,
+  listOf,
+  mostly,
+  nearly,
+  sequence,
+  staysLinear,
+  token,
+} from './fuzz.ts'
 import { nearlyValue, valueFor } from './json.ts'
 
 const root = realpathSync(mkdtempSync(join(tmpdir(), 'nighthaul-fuzz-import-')))
@@ -59,6 +70,7 @@ fuzzAsync(
     if (result) expect(result.refused.length).toBeLessThanOrEqual(result.refusedInAll)
     // What came of several, because each removal is written to the disk.
     if (++imports % 10 === 0) await expectHarmless()
+    return result !== undefined && result.added > 0
   },
 )
 
@@ -129,22 +141,28 @@ const flag = fc.oneof(
     '-C 5',
   ),
 )
+const usual = fc.oneof(
+  fc.constantFrom("'http://a.test/x'", 'https://b.test/y', "-H 'Accept: */*'", "-H $'X: \\x41'", '--compressed -sSL'),
+  fc.constantFrom('-u me:pw', '-x http://p.test:1', "-d 'a=b'", '-o ../../x', '-G', '-X POST', '--retry 3'),
+)
 const command = sequence(
-  fc.constantFrom('curl ', '$ curl ', 'curl.exe ', 'wget ', ''),
-  fc.array(fc.oneof(flag, word), { maxLength: 6 }).map((words) => words.join(' ')),
+  mostly(fc.constantFrom('curl ', '$ curl ', 'curl.exe '), fc.constantFrom('wget ', '')),
+  listOf(mostly(usual, fc.oneof(flag, word)), ' ', 6),
 )
 
 fuzz(
   'a pasted cURL command is downloads that a client could ask for, or refused; it reads no file',
   [nearly(command)],
   (text) => {
-    for (const item of answerOrRefusal(() => parseCurl(text)) ?? []) {
+    const items = answerOrRefusal(() => parseCurl(text)) ?? []
+    for (const item of items) {
       const { url, filename, options } = AddItem.parse(item)
       expect(new URL(url).protocol).toMatch(/^https?:$/)
       if (filename !== undefined) expect(filename).not.toMatch(/[/\\]/)
       for (const [name, value] of options?.headers ?? []) expect(`${name}${value}`).not.toMatch(/[\r\n\0]/)
       expect(options?.caPem ?? options?.clientCertificate).toBe(undefined)
     }
+    return items.length > 0
   },
 )
 

@@ -89,7 +89,7 @@ const reply = fc.record({
   ),
   size: fc.oneof(fc.constantFrom(0, 1), fc.nat(5_000)),
   headers,
-  lie: fc.option(fc.integer({ min: -50, max: 50 }), { freq: 1 }),
+  lie: fc.option(fc.integer({ min: -50, max: 50 }), { freq: 2 }),
   framing: fc.constantFrom('length' as const, 'length' as const, 'chunked' as const, 'close' as const),
   /** a honest server from the second request on */
   once: fc.boolean(),

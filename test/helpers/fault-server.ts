@@ -103,15 +103,18 @@ export async function startFaultServer(
         status: null,
         bytesSent: 0,
         finished: false,
+        spoilt: false,
       }
       requests.push(request)
       if (requests.length > MAX_RECORDED) requests.shift()
       changed()
       try {
         const reply = planReply(request, resources.get(key))
+        const due = { ...reply, headers: { ...reply.headers } }
         const found = scripts.get(key)?.(request, index) ?? []
         for (const fault of [found].flat() as Fault[])
           fault(reply, { request, resource: resources.get(key), change: (next) => resources.set(key, next) })
+        request.spoilt = reply.cut === null && !isSame(reply, due)
         return await send(wire, request, reply)
       } finally {
         active.set(key, active.get(key)! - 1)
@@ -149,6 +152,7 @@ export async function startFaultServer(
     const isOver = cut?.how === 'stall' && cut.at > 0 && cut.at === wanted && reply.framing === 'length'
     if (cut && cut.at <= wanted && !isOver) {
       await until(cut.at)
+      request.spoilt = true
       if (cut.how !== 'stall') {
         await wire.cut(cut.how)
         return 'close'
@@ -156,7 +160,7 @@ export async function startFaultServer(
       await stalled(wire.channel, request)
     }
     await until(wanted)
-    await wire.end(reply, wanted)
+    await wire.end(reply, request.method !== 'HEAD')
     const asked = request.headers.connection?.toLowerCase() === 'close'
     return reply.framing === 'close' || reply.closeAfter || asked || reply.status === null ? 'close' : 'keep'
   }
@@ -298,6 +302,9 @@ export async function startFaultServer(
     [Symbol.asyncDispose]: close,
   }
 }
+
+const isSame = (one: PlannedReply, other: PlannedReply) =>
+  one.body === other.body && JSON.stringify(one) === JSON.stringify(other)
 
 function createPace(bytesPerSecond: () => number): { readonly chunkBytes: number; wait(bytes: number): Promise<void> } {
   let due = performance.now()

@@ -1,5 +1,5 @@
 /** What servers do wrong, and what is to come of it at each place of a download (fault-matrix.ts). */
-import { AT, type MatrixFault, matrixClock, SEED, SIZE } from './fault-matrix.ts'
+import { AT, type MatrixFault, matrixClock, PLACES, SEED, SIZE } from './fault-matrix.ts'
 import { type FaultScript, faults } from './fault-server.ts'
 import type { Fault } from './faults.ts'
 
@@ -22,8 +22,18 @@ const status = (code: 'unauthorized' | 'forbidden' | 'not_found' | 'gone') => ({
 
 export const REPLY_FAULTS: readonly MatrixFault[] = [
   { name: 'ranges ignored', script: () => () => faults.ignoreRange(), always: 'done', once: 'done' },
-  { name: 'If-Range answered with 200', script: () => () => faults.ifRange200(), always: 'done', once: 'done' },
-  { name: 'If-Range answered with 412', script: () => () => faults.ifRange412(), always: 'done', once: 'done' },
+  {
+    name: 'If-Range answered with 200',
+    script: () => () => faults.ifRange200(),
+    always: { probe: null, else: 'done' },
+    once: { probe: null, else: 'done' },
+  },
+  {
+    name: 'If-Range answered with 412',
+    script: () => () => faults.ifRange412(),
+    always: { probe: null, else: 'done' },
+    once: { probe: null, else: 'done' },
+  },
   {
     name: 'Content-Range shifted',
     script: () => () => faults.wrongContentRange({ shift: 512 }),
@@ -97,6 +107,18 @@ export const REPLY_FAULTS: readonly MatrixFault[] = [
     always: refused('length_mismatch'),
     once: 'done',
   },
+  {
+    name: 'more bytes than a shorter range says, chunked',
+    script: toRanges(() => [faults.shortRange(AT), faults.extraBytes(100), faults.noLength('chunked')]),
+    always: 'done',
+    once: 'done',
+  },
+  {
+    name: 'fewer bytes than asked, chunked',
+    script: toRanges(() => [faults.fewerBytes(100), faults.noLength('chunked')]),
+    always: 'connection_closed',
+    once: 'done',
+  },
   { name: 'ranges shorter than asked', script: () => () => faults.shortRange(AT), always: 'done', once: 'done' },
   { name: 'no length, chunked', script: () => () => faults.noLength('chunked'), always: 'done', once: 'done' },
   { name: 'no length, until closed', script: () => () => faults.noLength('close'), always: 'done', once: 'done' },
@@ -131,6 +153,13 @@ export const REPLY_FAULTS: readonly MatrixFault[] = [
     resource: { etag: null, lastModified: null },
     script: () => () => faults.lieAboutContent(99),
     // Nothing is here to compare a new segment with.
+    always: { probe: null, later: null, else: 'changed' },
+    once: { probe: null, later: null, else: 'changed' },
+  },
+  {
+    name: 'a range of other bytes under a weak ETag',
+    resource: { etag: 'W/"same"', lastModified: null },
+    script: () => () => faults.lieAboutContent(99),
     always: { probe: null, later: null, else: 'changed' },
     once: { probe: null, later: null, else: 'changed' },
   },
@@ -198,6 +227,7 @@ export const REPLY_FAULTS: readonly MatrixFault[] = [
     name: 'a one-time link',
     script: () => faults.oneTime(),
     always: { probe: 'done', later: 'done', else: 'forbidden' },
+    unseen: ['probe'],
   },
   {
     name: 'a captive portal',
@@ -225,13 +255,21 @@ export const REPLY_FAULTS: readonly MatrixFault[] = [
     always: 'done',
     mostRequests: 30,
   },
-  { name: 'HEAD refused', script: () => () => faults.refuseHead(), always: 'done' },
+  { name: 'HEAD refused', script: () => () => faults.refuseHead(), always: 'done', unseen: PLACES },
   {
     name: 'one request on each connection',
     script: () => faults.requestsPerConnection(1),
     always: 'done',
   },
-  { name: 'one request at once', script: () => faults.mostAtOnce(1), always: 'done', mostRequests: 30 },
+  {
+    name: 'one request at once',
+    // Each takes its time, so that another is asked meanwhile.
+    resource: { rateBytesPerSecond: 2_000_000 },
+    script: () => faults.mostAtOnce(1),
+    always: { probe: null, else: 'done' },
+    options: { connections: 3 },
+    mostRequests: 30,
+  },
 ]
 
 // ── connections ──

@@ -24,8 +24,8 @@ export interface Wire {
   readonly channel: Duplex
   head(reply: PlannedReply): Promise<void>
   body(reply: PlannedReply, bytes: Buffer): Promise<void>
-  /** after the last byte of a whole body */
-  end(reply: PlannedReply, bodyBytes: number): Promise<void>
+  /** after the last byte of a whole body; `hasBody`: even of an empty one */
+  end(reply: PlannedReply, hasBody: boolean): Promise<void>
   /** breaks off, as the fault wants it */
   cut(how: 'close' | 'reset' | 'garbage' | 'goaway'): Promise<void>
 }
@@ -98,8 +98,8 @@ function http1Wire(socket: Socket): Wire {
       return write(socket, Buffer.from(`HTTP/1.1 ${reply.status} Scripted\r\n${lines.join('')}\r\n`, 'latin1'))
     },
     body: (reply, bytes) => write(socket, reply.framing === 'chunked' ? chunkOf(bytes) : bytes),
-    async end(reply, bodyBytes) {
-      if (reply.framing === 'chunked' && bodyBytes > 0) await write(socket, Buffer.from('0\r\n\r\n'))
+    async end(reply, hasBody) {
+      if (reply.framing === 'chunked' && hasBody) await write(socket, Buffer.from('0\r\n\r\n'))
     },
     async cut(how) {
       if (how === 'garbage') await write(socket, Buffer.from('this is no chunk\r\n'))

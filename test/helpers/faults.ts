@@ -153,6 +153,13 @@ export const extraBytes =
     }
   }
 
+/** Fewer bytes than were asked, though its Content-Range names them all. */
+export const fewerBytes =
+  (count: number): Fault =>
+  (reply) => {
+    reply.bodyBytes = Math.max(0, reply.bodyBytes - count)
+  }
+
 /** Announces another length than it sends: fewer bytes than announced, then the connection ends; or more. */
 export const lieAboutLength =
   (announced: (real: number) => number): Fault =>

@@ -44,6 +44,8 @@ export interface RecordedRequest {
   bytesSent: number
   /** the reply is over, or its connection is */
   finished: boolean
+  /** the reply is not the one that was due; where it was to break off, it did */
+  spoilt: boolean
 }
 
 /** A reply as it is about to be sent; faults edit it. */

@@ -189,3 +189,9 @@ test.each([
 ])('a command of very many %s is refused, rather than read for minutes', (_what, rest) => {
   expect(() => parseCurl(`curl http://a.test ${rest}`)).toThrow(/too many parts|more than 10000 words/)
 })
+
+test('a command that sends much to each of very many URLs is refused: no message could carry its downloads', () => {
+  const body = 'x'.repeat(100_000)
+  expect(() => parseCurl(`curl ${'http://a.test '.repeat(1_000)} -d ${body}`)).toThrow(/too much for 1000 URLs/)
+  expect(parseCurl(`curl ${'http://a.test '.repeat(100)} -d ${body}`)).toHaveLength(100)
+})
