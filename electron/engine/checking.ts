@@ -149,15 +149,18 @@ function givenUp(tries: BadTries | null): BadTries | null {
 }
 
 /**
- * The end of a task that had failed for good, where the process died before that was stored; null: it had not. What came
- * is set aside, where that had not happened yet.
+ * What was left to do with a bad file where the process died after that was recorded: it is set aside. Answers the end of
+ * a task that had failed for good; null: it goes on. Rejects where the file cannot be set aside.
  */
-export async function lateFailure(task: TaskRecord, { fs }: Pick<EngineDeps, 'fs'>): Promise<Ending | null> {
-  const { badTries, filename } = task
+export async function lateMismatch(task: TaskRecord, { fs }: Pick<EngineDeps, 'fs'>): Promise<Ending | null> {
+  const { badTries, filename, state, writtenBytes } = task
   const partPath = partPathOf(task)
   const path = badTries?.came.at(-1)?.path
-  if (!badTries?.over || !path) return null
+  // What comes once more counts its bytes as they come.
+  const isDue = badTries?.over || (state === 'finishing' && writtenBytes === 0)
+  if (!isDue || !path) return null
   if (partPath && !(await fs.stat(path)) && (await fs.stat(partPath))) await fs.renameExclusive(partPath, path)
+  if (!badTries.over) return null
   const sentence = `${filename} did not have its digest, and is not fetched again. What came is kept as ${path}. Check the checksum, or try another link.`
   const error = new NighthaulError('checksum_mismatch', sentence, { path })
   return { event: { kind: 'failed', error: error.toInfo(), retryAt: null }, patch: { badTries: givenUp(badTries) } }

@@ -31,7 +31,7 @@ import { Admission } from './admission.ts'
 import type { EngineApi } from './api.ts'
 import { Backups } from './backups.ts'
 import { Changes } from './changes.ts'
-import { lateFailure } from './checking.ts'
+import { lateMismatch } from './checking.ts'
 import { currentStrategy } from './current-strategy.ts'
 import { Deadlines } from './deadlines.ts'
 import { DiskWatch } from './disk-watch.ts'
@@ -438,7 +438,7 @@ export function createEngine(deps: EngineDeps): EngineApi {
     adoptOrphans()
     await removal.recover()
     for (const task of store.tasksInStates(['active', 'finishing'])) {
-      const failure = await lateFailure(task, deps).catch((error: unknown) => {
+      const failure = await lateMismatch(task, deps).catch((error: unknown) => {
         logger.warn({ task: task.id, error: toErrorInfo(error).message }, 'a bad file could not be set aside')
         return null
       })

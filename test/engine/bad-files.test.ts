@@ -142,6 +142,35 @@ describe('a bad file', () => {
     },
   )
 
+  it('is set aside by the next start where the process died just before, and fetched once more', async () => {
+    await using server = await serverWith('/data.bin', reprDigest(SHA256))
+    server.fault('/data.bin', (_request, index) => (index === 0 ? flip(MIB) : null))
+    const over = Promise.withResolvers<void>()
+    const dies = Promise.withResolvers<void>()
+    const real = createSpyFileSystem()
+    const fs: FileSystem = {
+      ...real,
+      async renameExclusive(from, to) {
+        if (!to.endsWith('.bad')) return real.renameExclusive(from, to)
+        dies.resolve()
+        await over.promise
+      },
+    }
+    await using engine = await startEngine({ fs })
+    const id = await engine.add(server.url('/data.bin'), { connections: 1 })
+    await dies.promise
+    const profile = await mkdtemp(join(tmpdir(), 'nighthaul-left-'))
+    copyDatabase(engine.profile, profile)
+    await using next = await startEngine({ from: { profile, folder: engine.folder } })
+    expect(await next.until(id, 'done', 'failed')).toMatchObject({
+      state: 'done',
+      badFiles: [join(engine.folder, 'data.bin.bad')],
+    })
+    expect((await readFile(join(engine.folder, 'data.bin.bad')))[MIB]).toBe(CONTENT[MIB]! ^ 0xff)
+    expect(await readFile(join(engine.folder, 'data.bin'))).toEqual(CONTENT)
+    over.resolve()
+  })
+
   it('is not fetched again where no retries are wanted', async () => {
     await using server = await serverWith('/data.bin', reprDigest(WRONG))
     await using engine = await startEngine()
