@@ -444,6 +444,7 @@ export function createEngine(deps: EngineDeps): EngineApi {
       })
       runner.applyTo(task, failure?.event ?? { kind: 'recovered' }, failure?.patch)
     }
+    runner.changedFiles.recover()
     mover.recover()
     for (const task of store.unsyncedDone())
       await runner.checkUnsynced(task).catch((error: unknown) => {
