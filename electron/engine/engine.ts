@@ -446,10 +446,21 @@ export function createEngine(deps: EngineDeps): EngineApi {
     }
     runner.changedFiles.recover()
     mover.recover()
-    for (const task of store.unsyncedDone())
-      await runner.checkUnsynced(task).catch((error: unknown) => {
-        logger.warn({ task: task.id, error: toErrorInfo(error).message }, 'a finished file could not be checked')
-      })
+    for (const { id } of store.unsyncedDone()) {
+      const checked = checkUnsynced(id)
+      if (!mover.isMoving(id)) await checked
+    }
+  }
+
+  /** Where it is on its way to another place, once it is there. */
+  async function checkUnsynced(id: TaskId): Promise<void> {
+    try {
+      await mover.settled([id])
+      const task = store.getTask(id)
+      if (task?.state === 'done' && task.relocation === null) await runner.checkUnsynced(task)
+    } catch (error) {
+      logger.warn({ task: id, error: toErrorInfo(error).message }, 'a finished file could not be checked')
+    }
   }
 
   /** Tasks of a `get` that died belong to the queue again, paused. */
