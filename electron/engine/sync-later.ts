@@ -64,8 +64,11 @@ export class SyncLater {
     const left = tasks.filter(({ relocation }) => relocation === null)
     for (const { id, relocation } of tasks) if (relocation !== null) this.add(id)
     const worker = async () => {
-      for (let task = left.shift(); task; task = left.shift())
-        if (await this.#try(task.id, () => syncFile(join(task!.folder, task!.filename!), this.#deps))) synced.push(task)
+      for (let task = left.shift(); task; task = left.shift()) {
+        const path = pathOf(task)
+        if (await this.#try(task.id, () => syncFile(path, this.#deps))) synced.push(task)
+        else if (this.#isElsewhere(task.id, path)) this.add(task.id)
+      }
     }
     await Promise.all(Array.from({ length: AT_ONCE }, worker))
     for (const [folder, inFolder] of Map.groupBy(synced, (task) => task.folder))
@@ -79,6 +82,12 @@ export class SyncLater {
       })
   }
 
+  /** It went while it was looked for. */
+  #isElsewhere(id: TaskId, path: string): boolean {
+    const task = this.#deps.store.getTask(id)
+    return task !== null && (task.relocation !== null || pathOf(task) !== path)
+  }
+
   /** False: it failed. Nobody waits for it, and the next start looks at the file again. */
   async #try(task: number, work: () => Promise<void>): Promise<boolean> {
     try {
@@ -89,4 +98,8 @@ export class SyncLater {
       return false
     }
   }
+}
+
+function pathOf({ folder, filename }: TaskRecord): string {
+  return join(folder, filename!)
 }
