@@ -23,8 +23,8 @@ const MIB = 1024 * 1024
 const IN_FLIGHT_BYTES = 128 * 1024
 const MOST_UNFINISHED = 5
 const MOST_CONNECTIONS = 4
-/** Most kills come when so many bytes were sent, wherever that is: a slow machine would otherwise die before it reads. */
-const MOST_BYTES_OF_A_LIFE = 20 * MIB
+/** Most kills come within so many checkpoints after the first byte: a slow machine would otherwise die before it reads. */
+const CHECKPOINTS_OF_A_LIFE = 6
 /** ... or after so long, where nothing is to be fetched */
 const LONGEST_LIFE_MS = 5_000
 
@@ -44,6 +44,8 @@ export interface Kill {
   active: number
   /** in this life */
   sentBytes: number
+  /** on record before this life, of files that went on in it */
+  heldBytes: number
   /** sent before the kill and not on record: fetched again */
   lostBytes: number
   /** sent since the last checkpoint but one */
@@ -115,7 +117,7 @@ class Session {
     if (this.#random() < 0.1) await sleep(this.#random() * 400)
     else {
       await child.ready.promise
-      await this.#meddle(child, this.#end())
+      await this.#meddle(child, this.#endOf(child))
     }
     await child.kill()
     const diedAt = machineMs()
@@ -123,12 +125,14 @@ class Session {
     const { tasks, recorded } = this.#autopsy()
     this.#compareFiles(tasks, recorded)
     const active = tasks.filter(({ state }) => state === 'active').length
-    const watched = this.#intended.filter(({ id, meddled }) => id !== null && !meddled)
     let lostBytes = 0
-    for (const { path, id } of watched) {
+    let heldBytes = 0
+    for (const { path, id, meddled } of this.#intended.filter(({ id }) => id !== null)) {
       const sent = this.#ledger.runs(path, began)
-      lostBytes += bytesOf(without(sent, recorded.get(id!) ?? []))
+      // Whoever pauses or moves one takes its connections what they had in their hands.
+      if (!meddled) lostBytes += bytesOf(without(sent, recorded.get(id!) ?? []))
       const known = this.#recorded.get(id!) ?? []
+      if (sent.length > 0) heldBytes += bytesOf(known)
       const again = bytesOf(sent) - bytesOf(without(sent, known))
       if (again > 0) throw new Error(`${again} bytes of ${path} were on record and fetched again`)
     }
@@ -138,7 +142,7 @@ class Session {
     this.#recorded = recorded
     if (lostBytes > sinceBytes + active * MOST_CONNECTIONS * IN_FLIGHT_BYTES)
       throw new Error(`${lostBytes} bytes were lost, and ${sinceBytes} sent since the last checkpoint but one`)
-    return { tasks: tasks.length, active, sentBytes: this.#ledger.bytes(began), lostBytes, sinceBytes }
+    return { tasks: tasks.length, active, sentBytes: this.#ledger.bytes(began), heldBytes, lostBytes, sinceBytes }
   }
 
   /** Every byte on record is in its file, as the source has it. */
@@ -159,11 +163,13 @@ class Session {
   }
 
   /** When the life that has just begun is over. */
-  #end(): Promise<'over'> {
-    const { haste } = this.#options
-    if (this.#random() < 0.2) return sleep((this.#random() * 6_000) / haste, 'over')
-    const bytes = this.#ledger.sentMore((this.#random() * MOST_BYTES_OF_A_LIFE) / haste)
-    return Promise.race([bytes, sleep(LONGEST_LIFE_MS)]).then(() => 'over')
+  #endOf(child: CrashProcess): Promise<'over'> {
+    const intervalMs = 1_000 / this.#options.haste
+    const checkpoints = Math.floor(this.#random() * CHECKPOINTS_OF_A_LIFE)
+    const restMs = this.#random() * intervalMs
+    if (this.#random() < 0.2) return sleep(checkpoints * intervalMs + restMs, 'over')
+    const read = this.#ledger.sentMore(1).then(() => child.committed(checkpoints))
+    return Promise.race([read, sleep(LONGEST_LIFE_MS)]).then(() => sleep(restMs, 'over'))
   }
 
   /** The last life: everything is resumed, nobody is killed, and every file has to be as its source. */
@@ -230,14 +236,14 @@ class Session {
   async #act(child: CrashProcess): Promise<void> {
     const unfinished = this.#intended.filter(({ there, done }) => there && !done)
     const one = this.#pick(unfinished)
+    if (!one || (this.#random() < 0.5 && unfinished.length < MOST_UNFINISHED)) return this.#add(child)
     const dice = this.#random()
-    if (!one || (dice < 0.5 && unfinished.length < MOST_UNFINISHED)) return this.#add(child)
-    if (dice < 0.65) return this.#pauseOrResume(child, one, true)
-    if (dice < 0.85) {
+    if (dice < 0.3) return this.#pauseOrResume(child, one, true)
+    if (dice < 0.8) {
       const paused = this.#pick(unfinished.filter((other) => other.paused))
       return paused && this.#pauseOrResume(child, paused, false)
     }
-    if (dice < 0.9) return this.#remove(child, one)
+    if (dice < 0.88) return this.#remove(child, one)
     return this.#move(child, this.#pick(this.#intended.filter(({ there }) => there))!)
   }
 
