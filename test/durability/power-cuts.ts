@@ -21,6 +21,8 @@ import { seeded } from './seeded.ts'
 const MIB = 1024 * 1024
 /** Something that a file was before it changed on the server. */
 const EARLIER_SEED = 77
+/** So much of it comes. */
+const EARLIER_ENDS_AT = 900_000
 
 interface Source {
   path: string
@@ -184,9 +186,9 @@ export async function cutEverywhere(
     sources.forEach(({ path, size, rateBytesPerSecond, unknownLength, earlierBytes }, seed) => {
       server.add(path, { size, seed, ...(shaped && rateBytesPerSecond && { rateBytesPerSecond }) })
       server.fault(path, unknownLength ? () => [faults.ignoreRange(), faults.noLength('chunked')] : null)
-      if (earlierBytes !== undefined) server.fault(path, () => faults.noValidators())
-      if (shaped && earlierBytes !== undefined)
-        server.add(path, { size: earlierBytes, seed: EARLIER_SEED, rateBytesPerSecond })
+      if (earlierBytes === undefined) return
+      server.fault(path, () => [faults.noValidators(), ...(shaped ? [faults.stallAt(EARLIER_ENDS_AT)] : [])])
+      if (shaped) server.add(path, { size: earlierBytes, seed: EARLIER_SEED, rateBytesPerSecond })
     })
   const bytesInAll = sources.reduce((sum, { size }) => sum + size, 0)
   const hasAll = (image: Image) => filesIn(image).size >= sources.length
