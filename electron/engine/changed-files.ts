@@ -2,7 +2,7 @@
  * What is done about files that changed on the server: what the user said beforehand, and where a question stays
  * without an answer for too long, what loses nothing.
  */
-import { toErrorInfo } from '../../shared/errors.ts'
+import { type NighthaulError, toErrorInfo } from '../../shared/errors.ts'
 import type { TaskRecord } from '../../shared/records.ts'
 import type { AddTasksInput, Settings, TaskId } from '../../shared/schemas.ts'
 import { MAX_RESTARTS } from './failure-event.ts'
@@ -32,18 +32,40 @@ export class ChangedFiles {
     this.#restarts.delete(id)
   }
 
-  /** The user may have said beforehand what to do. */
+  /** What the task is to hear of a file that changed: also what follows at once, where that was said beforehand. */
+  event(id: TaskId, changed: NighthaulError): TaskEvent {
+    const error = changed.toInfo()
+    const task = this.#deps.store.getTask(id)
+    const then = task && this.#next(task)
+    return { kind: 'remoteChanged', error: then ? { ...error, params: { ...error.params, then } } : error }
+  }
+
+  /** Does what was said beforehand. */
   found(id: TaskId): void {
     const { store, apply } = this.#deps
     const task = store.getTask(id)
     if (!task) return
-    const decision = this.#decision(task)
-    const restarts = (this.#restarts.get(id) ?? 0) + 1
-    if (decision === 'restart' && restarts <= MAX_RESTARTS) {
-      this.#restarts.set(id, restarts)
+    const next = this.#next(task)
+    if (next === 'restart') {
+      this.#restarts.set(id, this.#restartsOf(id) + 1)
       apply(id, { kind: 'decideRestart' }, FORGOTTEN)
     }
-    if (decision === 'keep') apply(id, { kind: 'decideKeep' })
+    if (next === 'keep') apply(id, { kind: 'decideKeep' })
+  }
+
+  /** What was to follow at once, where the process died in between. */
+  recover(): void {
+    for (const { id, error } of this.#deps.store.tasksInStates(['changed'])) if (error?.params.then) this.found(id)
+  }
+
+  /** null: somebody has to decide */
+  #next(task: TaskRecord): 'restart' | 'keep' | null {
+    const decision = this.#decision(task)
+    return decision === 'ask' || (decision === 'restart' && this.#restartsOf(task.id) >= MAX_RESTARTS) ? null : decision
+  }
+
+  #restartsOf(id: TaskId): number {
+    return this.#restarts.get(id) ?? 0
   }
 
   #decision({ options }: TaskRecord): Settings['onChange'] {

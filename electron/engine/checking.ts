@@ -208,16 +208,16 @@ function givenUp(tries: BadTries | null): BadTries | null {
 }
 
 /**
- * Of a task whose process died while its file was checked: what came is set aside, where it was to be and is not yet.
- * Answers its end, where it had failed for good and that was not stored; null: it had not.
+ * What was left to do with a bad file where the process died after that was recorded: it is set aside. Answers the end of
+ * a task that had failed for good; null: it goes on. Rejects where the file cannot be set aside.
  */
-export async function lateFailure(task: TaskRecord, { fs }: Pick<EngineDeps, 'fs'>): Promise<Ending | null> {
+export async function lateMismatch(task: TaskRecord, { fs }: Pick<EngineDeps, 'fs'>): Promise<Ending | null> {
   const { badTries, filename, state, writtenBytes } = task
   const partPath = partPathOf(task)
   const path = badTries?.came.at(-1)?.path
-  // On record it is forgotten by then, and nothing was begun in its place.
+  // What comes once more counts its bytes as they come.
   const isDue = badTries?.over || (state === 'finishing' && writtenBytes === 0)
-  if (!path || !isDue) return null
+  if (!isDue || !path) return null
   if (partPath && !(await fs.stat(path)) && (await fs.stat(partPath))) await fs.renameExclusive(partPath, path)
   if (!badTries.over) return null
   const sentence = `${filename} did not have its digest, and is not fetched again. What came is kept as ${path}. Check the checksum, or try another link.`

@@ -31,7 +31,7 @@ import { Admission } from './admission.ts'
 import type { EngineApi } from './api.ts'
 import { Backups } from './backups.ts'
 import { Changes } from './changes.ts'
-import { lateFailure } from './checking.ts'
+import { lateMismatch } from './checking.ts'
 import { currentStrategy } from './current-strategy.ts'
 import { Deadlines } from './deadlines.ts'
 import { DiskWatch } from './disk-watch.ts'
@@ -440,17 +440,29 @@ export function createEngine(deps: EngineDeps): EngineApi {
     adoptOrphans()
     await removal.recover()
     for (const task of store.tasksInStates(['active', 'finishing'])) {
-      const failure = await lateFailure(task, deps).catch((error: unknown) => {
+      const failure = await lateMismatch(task, deps).catch((error: unknown) => {
         logger.warn({ task: task.id, error: toErrorInfo(error).message }, 'a bad file could not be set aside')
         return null
       })
       runner.applyTo(task, failure?.event ?? { kind: 'recovered' }, failure?.patch)
     }
+    runner.changedFiles.recover()
     mover.recover()
-    for (const task of store.unsyncedDone())
-      await runner.checkUnsynced(task).catch((error: unknown) => {
-        logger.warn({ task: task.id, error: toErrorInfo(error).message }, 'a finished file could not be checked')
-      })
+    for (const { id } of store.unsyncedDone()) {
+      const checked = checkUnsynced(id)
+      if (!mover.isMoving(id)) await checked
+    }
+  }
+
+  /** Where it is on its way to another place, once it is there. */
+  async function checkUnsynced(id: TaskId): Promise<void> {
+    try {
+      await mover.settled([id])
+      const task = store.getTask(id)
+      if (task?.state === 'done' && task.relocation === null) await runner.checkUnsynced(task)
+    } catch (error) {
+      logger.warn({ task: id, error: toErrorInfo(error).message }, 'a finished file could not be checked')
+    }
   }
 
   /** Tasks of a `get` that died belong to the queue again, paused. */

@@ -84,10 +84,11 @@ export class Mover {
   /** Calls off the moves of these, and waits until nothing holds their files. */
   async stayed(ids: readonly TaskId[]): Promise<void> {
     for (const id of ids) this.callOff(id)
-    await this.#settled(ids)
+    await this.settled(ids)
   }
 
-  async #settled(ids: readonly TaskId[]): Promise<void> {
+  /** Waits until none of these is moved any more. */
+  async settled(ids: readonly TaskId[]): Promise<void> {
     await Promise.allSettled(ids.map((id) => this.#moving.get(id)?.ended))
   }
 
@@ -95,7 +96,7 @@ export class Mover {
   async drain(): Promise<void> {
     this.#isDraining = true
     for (const { abort } of this.#moving.values()) abort.abort(QUITTING)
-    await this.#settled([...this.#moving.keys()])
+    await this.settled([...this.#moving.keys()])
   }
 
   /** Goes on with what an earlier process began, and does not wait for it. */

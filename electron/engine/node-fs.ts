@@ -84,7 +84,7 @@ export function createNodeFileSystem(
 
     rename: (from, to) => calls.rename(from, to),
 
-    async renameExclusive(from, to) {
+    async renameExclusive(from, to, named) {
       try {
         await calls.link(from, to)
       } catch (error) {
@@ -97,6 +97,10 @@ export function createNodeFileSystem(
         if (existing) throw Object.assign(new Error(`EEXIST: file exists: ${to}`), { code: 'EEXIST', path: to })
         return calls.rename(from, to)
       }
+      await named?.().catch(async (error: unknown) => {
+        await calls.unlink(to)
+        throw error
+      })
       await calls.unlink(from)
     },
 
@@ -221,9 +225,7 @@ function ignoreMissing(error: NodeJS.ErrnoException): null {
 async function makeFolder(path: string, platform: NodeJS.Platform, again = true): Promise<void> {
   try {
     await fs.mkdir(path)
-    await syncFolder(dirname(path), platform).catch((error: NodeJS.ErrnoException) => {
-      if (!NO_FOLDER_SYNC.has(error.code ?? '')) throw error
-    })
+    await syncFolder(dirname(path), platform)
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException
     const there = await fs.stat(path).catch(ignoreMissing)
@@ -240,10 +242,14 @@ async function makeFolder(path: string, platform: NodeJS.Platform, again = true)
 
 async function syncFolder(path: string, platform: NodeJS.Platform): Promise<void> {
   if (platform === 'win32') return
-  const handle = await fs.open(path, constants.O_RDONLY)
   try {
-    await handle.sync()
-  } finally {
-    await handle.close()
+    const handle = await fs.open(path, constants.O_RDONLY)
+    try {
+      await handle.sync()
+    } finally {
+      await handle.close()
+    }
+  } catch (error) {
+    if (!NO_FOLDER_SYNC.has((error as NodeJS.ErrnoException).code ?? '')) throw error
   }
 }

@@ -244,7 +244,11 @@ export async function beginPlace(
   const place = existing ?? { part: await createPart(task, context, facts) }
   const sparse = facts.size !== null && facts.size > SMALL_BYTES && context.settings().preallocate === 'sparse'
   try {
-    if (existing) await place.part.resize(0)
+    if (existing) {
+      await place.part.resize(0)
+      // Longer than it should be, it would not be known for ours where a power cut leaves it torn under its name.
+      await place.part.datasync()
+    }
     if (sparse) await place.part.resize(facts.size!)
   } catch (error) {
     if (!existing) await place.part.close()

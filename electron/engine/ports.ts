@@ -57,8 +57,11 @@ export interface FileSystem {
   open(path: string, mode: 'create' | 'open' | 'read'): Promise<OpenFile>
   /** atomically gives `from` the name `to`; replaces an existing `to` */
   rename(from: string, to: string): Promise<void>
-  /** the same, but throws EEXIST where `to` exists (link + unlink, or the best the file system has) */
-  renameExclusive(from: string, to: string): Promise<void>
+  /**
+   * The same, but throws EEXIST where `to` exists (link + unlink, or the best the file system has). `named` runs while both
+   * names stand, where there is such a moment; where it fails, only the old one stays.
+   */
+  renameExclusive(from: string, to: string, named?: () => Promise<void>): Promise<void>
   unlink(path: string): Promise<void>
   /** with its parents, where they are missing; what was made survives a power cut */
   mkdir(path: string): Promise<void>

@@ -14,6 +14,7 @@ import { PartFile } from './file-sink.ts'
 import { shortened } from './filename.ts'
 import { damagedBlocks } from './place.ts'
 import type { EngineDeps } from './ports.ts'
+import { syncFile } from './publish.ts'
 import type { Room } from './room.ts'
 import { coverage, damage, writtenBytes } from './segment-plan.ts'
 
@@ -71,22 +72,33 @@ export class Relocator {
   async #bring(task: TaskRecord, { from, to }: Relocation, resumed: boolean, signal: AbortSignal): Promise<void> {
     const { fs } = this.#deps
     const [old, there] = await Promise.all([onDisk(from, () => fs.stat(from)), onDisk(to, () => fs.stat(to))])
+    let isNamed = false
+    const named = async () => {
+      await onDisk(to, () => fs.syncFolder(dirname(to)))
+      isNamed = true
+    }
     if (there) {
       // A crash came between the name and its record, or somebody else took the name.
-      if (resumed && there.bytes === (old?.bytes ?? there.bytes) && (await this.#matches(task, to))) return
+      if (resumed && there.bytes === (old?.bytes ?? there.bytes) && (await this.#matches(task, to))) return named()
       throw alreadyThere(to)
     }
     if (!old) throw gone(from)
     await onDisk(to, () => fs.mkdir(dirname(to)))
+    // Under its new name it would not be known for ours if a power cut left it torn.
+    if (task.state === 'done' && task.fsyncedAt === null) await syncFile(from, this.#deps)
     try {
-      await fs.renameExclusive(from, to)
+      await fs.renameExclusive(from, to, named)
     } catch (error) {
       const { code } = error as NodeJS.ErrnoException
       if (code === 'EEXIST') throw alreadyThere(to)
       if (code !== 'EXDEV') await onDisk(to, () => Promise.reject(error))
       await this.#copy(task, from, to, old.bytes, signal)
     }
-    await onDisk(to, () => fs.syncFolder(dirname(to)))
+    if (!isNamed)
+      await named().catch(async (error: unknown) => {
+        await ((await fs.stat(from)) ? fs.unlink(to) : fs.renameExclusive(to, from))
+        throw error
+      })
   }
 
   async #copy(task: TaskRecord, from: string, to: string, bytes: number, signal: AbortSignal): Promise<void> {

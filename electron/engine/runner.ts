@@ -312,15 +312,13 @@ export class Runner {
       case 'stopped':
         return null
       case 'changed':
-        return { event: { kind: 'remoteChanged', error: outcome.error.toInfo() }, patch: {} }
+        return { event: this.changedFiles.event(id, outcome.error), patch: {} }
       case 'failed':
         return this.#failedAs(id, outcome.error, outcome.progressed)
-      case 'published': {
+      case 'published':
         this.apply(id, { kind: 'transferred' })
-        const task = this.#deps.store.getTask(id)
-        if (task) this.#syncLater.add(task)
+        this.#syncLater.add(id)
         return { event: { kind: 'published' }, patch: { finishedAt: this.#deps.clock.now() } }
-      }
       case 'transferred':
         return this.#finish(id, outcome, run)
     }
@@ -340,7 +338,7 @@ export class Runner {
       const checked = await this.#checking.check(task, partPath, digests, context, run.abort.signal)
       if (checked) return checked
       const facts = await publish(task, partPath, context, run.abort.signal)
-      if (!strict) this.#syncLater.add({ ...task, ...facts })
+      if (!strict) this.#syncLater.add(id)
       const now = clock.now()
       return {
         event: { kind: 'published' },
@@ -392,7 +390,7 @@ export class Runner {
       storedBlocks: () => this.#deps.store.blocks(task.id),
       syncedSoon: !this.#isStrict(task),
     })
-    if (found.kind === 'sound') return this.#syncLater.add(task)
+    if (found.kind === 'sound') return this.#syncLater.add(task.id)
     if (found.kind === 'gone') return this.#deps.store.updateTask(task.id, { fsyncedAt: 0 })
     const error = found.kind === 'damaged' ? lostBytes(task, found.missingBytes) : lostName(task)
     this.applyTo(task, { kind: 'damaged', error: error.toInfo() }, { finishedAt: null, partPath: null })

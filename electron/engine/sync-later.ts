@@ -5,6 +5,7 @@
 import { join } from 'node:path'
 import { toErrorInfo } from '../../shared/errors.ts'
 import type { TaskRecord } from '../../shared/records.ts'
+import type { TaskId } from '../../shared/schemas.ts'
 import { onDisk } from './disk-errors.ts'
 import type { EngineDeps, Timer } from './ports.ts'
 import { syncFile } from './publish.ts'
@@ -18,27 +19,28 @@ const AT_ONCE = 4
 
 export class SyncLater {
   readonly #deps: Pick<EngineDeps, 'fs' | 'clock' | 'store' | 'logger'>
-  #waiting: TaskRecord[] = []
+  #waiting: TaskId[] = []
   #since = 0
   #timer: Timer | null = null
-  #running: Promise<void> = Promise.resolve()
+  #running: Promise<unknown> = Promise.resolve()
 
   constructor(deps: Pick<EngineDeps, 'fs' | 'clock' | 'store' | 'logger'>) {
     this.#deps = deps
   }
 
-  add(task: TaskRecord): void {
+  add(id: TaskId): void {
     const now = this.#deps.clock.monotonic()
-    if (this.#waiting.push(task) === 1) this.#since = now
+    if (this.#waiting.push(id) === 1) this.#since = now
     this.#timer?.cancel()
     const ms = Math.max(0, Math.min(QUIET_MS, this.#since + LONGEST_MS - now))
     this.#timer = this.#deps.clock.setTimeout(() => this.#start(), ms)
   }
 
-  /** Brings all that waits to the disk now. */
+  /** Brings all that waits to the disk now, but for what is on its way to another place. */
   async finish(): Promise<void> {
     this.#start()
     await this.#running
+    this.abandon()
   }
 
   /** What waits is left to the next start. */
@@ -50,17 +52,23 @@ export class SyncLater {
   #start(): void {
     this.#timer?.cancel()
     this.#timer = null
-    const tasks = this.#waiting
+    const ids = this.#waiting
     this.#waiting = []
-    if (tasks.length > 0) this.#running = this.#running.then(() => this.#sync(tasks))
+    if (ids.length > 0) this.#running = this.#running.then(() => this.#try(ids[0]!, () => this.#sync(ids)))
   }
 
-  async #sync(tasks: readonly TaskRecord[]): Promise<void> {
+  async #sync(ids: readonly TaskId[]): Promise<void> {
+    const tasks = this.#deps.store.getTasks(ids)
     const synced: TaskRecord[] = []
-    const left = [...tasks]
+    // Their places may be others by now; what is on its way is waited for.
+    const left = tasks.filter(({ relocation }) => relocation === null)
+    for (const { id, relocation } of tasks) if (relocation !== null) this.add(id)
     const worker = async () => {
-      for (let task = left.shift(); task; task = left.shift())
-        if (await this.#try(task.id, () => syncFile(join(task!.folder, task!.filename!), this.#deps))) synced.push(task)
+      for (let task = left.shift(); task; task = left.shift()) {
+        const path = pathOf(task)
+        if (await this.#try(task.id, () => syncFile(path, this.#deps))) synced.push(task)
+        else if (this.#isElsewhere(task.id, path)) this.add(task.id)
+      }
     }
     await Promise.all(Array.from({ length: AT_ONCE }, worker))
     for (const [folder, inFolder] of Map.groupBy(synced, (task) => task.folder))
@@ -74,6 +82,12 @@ export class SyncLater {
       })
   }
 
+  /** It went while it was looked for. */
+  #isElsewhere(id: TaskId, path: string): boolean {
+    const task = this.#deps.store.getTask(id)
+    return task !== null && (task.relocation !== null || pathOf(task) !== path)
+  }
+
   /** False: it failed. Nobody waits for it, and the next start looks at the file again. */
   async #try(task: number, work: () => Promise<void>): Promise<boolean> {
     try {
@@ -84,4 +98,8 @@ export class SyncLater {
       return false
     }
   }
+}
+
+function pathOf({ folder, filename }: TaskRecord): string {
+  return join(folder, filename!)
 }

@@ -3,12 +3,12 @@
  * through before it gets its name; only then an older one may go.
  */
 import { mkdirSync, readdirSync, renameSync, rmSync, statSync, utimesSync } from 'node:fs'
-import { open } from 'node:fs/promises'
 import { join } from 'node:path'
 import Database from 'better-sqlite3'
 import { NighthaulError } from '../../shared/errors.ts'
 import { type BackupFile, backupFolder, dailyBackups, dailyPath, superfluous } from './backup-files.ts'
 import { createPrivateFile, SIDECARS, type StoreLogger } from './database.ts'
+import { fileToDisk, folderToDisk } from './to-disk.ts'
 
 /** About half a millisecond of copying, then the event loop has its turn. */
 const PAGES_A_STEP = 256
@@ -38,10 +38,10 @@ export async function backUp(path: string, { now, logger, keep }: BackUpOptions)
     createPrivateFile(unfinished)
     await copy(path, unfinished)
     check(unfinished)
-    await toDisk(unfinished, 'r+')
+    await fileToDisk(unfinished)
     utimesSync(unfinished, changedMs / 1000, changedMs / 1000)
     renameSync(unfinished, target)
-    if (process.platform !== 'win32') await toDisk(folder, 'r')
+    await folderToDisk(folder)
   } catch (error) {
     for (const suffix of ['', ...SIDECARS]) rmSync(unfinished + suffix, { force: true })
     throw error
@@ -88,14 +88,5 @@ function check(path: string): void {
     )
   } finally {
     db.close()
-  }
-}
-
-async function toDisk(path: string, flags: 'r' | 'r+'): Promise<void> {
-  const file = await open(path, flags)
-  try {
-    await file.sync()
-  } finally {
-    await file.close()
   }
 }

@@ -1,5 +1,5 @@
 /** Puts a backup in the place of the database. The present one is set aside under another name, never deleted. */
-import { existsSync, renameSync, rmSync } from 'node:fs'
+import { existsSync, rmSync } from 'node:fs'
 import Database from 'better-sqlite3'
 import { NighthaulError } from '../../shared/errors.ts'
 import { BUSY_TIMEOUT_MS, SIDECARS, type StoreLogger } from './database.ts'
@@ -8,6 +8,7 @@ import { latestVersion, newerStoreError, stampedPath } from './migrate.ts'
 import { MIGRATIONS } from './migrations/index.ts'
 import { fillFresh, secondName } from './salvage.ts'
 import { isUnreadable, toStoreError } from './store-errors.ts'
+import { takePlace } from './take-place.ts'
 
 export interface RestoreReport {
   tasks: number
@@ -42,8 +43,7 @@ export function restoreBackup(
       // Only a damaged one still has a log.
       if (existsSync(`${path}-wal`)) secondName(`${path}-wal`, `${setAside}-wal`)
     }
-    for (const suffix of SIDECARS) rmSync(path + suffix, { force: true })
-    renameSync(fresh, path)
+    takePlace(fresh, path)
     rmSync(suspectMark(path), { force: true })
     return { tasks: tasksKept, setAside }
   } catch (error) {

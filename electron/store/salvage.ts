@@ -3,7 +3,7 @@
  * read one by one by their rowid, so that a damaged page costs the rows on it and no others. Progress from a damaged
  * file is not trusted: the engine checks it against the checksums of the blocks before it goes on.
  */
-import { constants, copyFileSync, existsSync, linkSync, renameSync, rmSync } from 'node:fs'
+import { constants, copyFileSync, existsSync, linkSync, rmSync } from 'node:fs'
 import Database from 'better-sqlite3'
 import { TASK_STATES } from '../../shared/task-state.ts'
 import { allBackups } from './backup-files.ts'
@@ -14,6 +14,7 @@ import { mergeMissing } from './salvage-merge.ts'
 import { schemaByShape } from './schema-version.ts'
 import { sealOf } from './segment-seal.ts'
 import { isConstraintViolation, isUnreadable } from './store-errors.ts'
+import { takePlace } from './take-place.ts'
 import { fold } from './task-row.ts'
 
 export interface SalvageReport {
@@ -110,9 +111,7 @@ function salvageFrom(setAside: string, path: string, options: SalvageOptions): S
     }
   }
 
-  // A log of the old database beside the new one would be applied to it.
-  for (const suffix of SIDECARS) rmSync(path + suffix, { force: true })
-  renameSync(fresh, path)
+  takePlace(fresh, path)
   rmSync(suspectMark(path), { force: true })
   const gap = tasksExpected === null ? null : Math.max(0, tasksExpected - tasksKept)
   // More than were missing: some of them had been removed since, so it cannot be told how many are still missing.

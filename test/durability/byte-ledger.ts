@@ -18,9 +18,21 @@ export function machineMs(): number {
 
 export class ByteLedger {
   readonly #sent: Sent[] = []
+  #total = 0
+  #waiting: { total: number; resolve: () => void }[] = []
 
   add(path: string, start: number, bytes: number): void {
     this.#sent.push({ path, start, end: start + bytes, at: machineMs() })
+    this.#total += bytes
+    this.#waiting = this.#waiting.filter(({ total, resolve }) => {
+      if (total <= this.#total) resolve()
+      return total > this.#total
+    })
+  }
+
+  /** Resolves when so many bytes more were sent, of whatever file. */
+  sentMore(bytes: number): Promise<void> {
+    return new Promise((resolve) => this.#waiting.push({ total: this.#total + bytes, resolve }))
   }
 
   /** runs of a file that were sent in [from, to), joined */

@@ -14,7 +14,7 @@ export interface Intended {
   /** paused by an acknowledged word; null: open */
   paused: boolean | null
   done: boolean
-  /** somebody paused, resumed or removed it in this life */
+  /** somebody paused, resumed, moved or removed it in this life */
   meddled: boolean
   /** not removed, or not with its files as far as anybody knows */
   leavesFiles: boolean
@@ -24,6 +24,11 @@ export interface StoredTask {
   id: number
   url: string
   state: string
+  folder: string
+  filename: string | null
+  partPath: string | null
+  /** JSON */
+  relocation: string | null
 }
 
 /** Compares the queue with what was intended and settles what was open. Throws what must not be. */

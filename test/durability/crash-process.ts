@@ -13,6 +13,7 @@ export class CrashProcess {
   /** when checkpoints were committed, on the machine's clock */
   readonly committedAt: number[] = []
   #lastId = 0
+  #waiting: { count: number; resolve: () => void }[] = []
 
   constructor(profile: string, folder: string, haste: number) {
     this.#child = spawn(
@@ -39,6 +40,12 @@ export class CrashProcess {
     })
   }
 
+  /** Resolves after so many checkpoints more. */
+  committed(count: number): Promise<void> {
+    const wanted = this.committedAt.length + count
+    return new Promise((resolve) => (count === 0 ? resolve() : this.#waiting.push({ count: wanted, resolve })))
+  }
+
   async kill(): Promise<void> {
     this.#child.kill('SIGKILL')
     await this.#exited
@@ -51,6 +58,7 @@ export class CrashProcess {
         return
       case 'committed':
         this.committedAt.push(message.at)
+        for (const { count, resolve } of this.#waiting) if (count <= this.committedAt.length) resolve()
         return
       case 'answer':
         this.#asked.get(message.id)?.resolve(message.result)

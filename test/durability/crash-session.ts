@@ -1,16 +1,18 @@
 /**
- * A queue whose process is killed with SIGKILL at random moments, while files come and somebody adds, pauses, resumes
- * and removes. After every kill the database is compared with what was acknowledged, and the bytes that were sent with
- * those on record; after the last one everything has to end well.
+ * A queue whose process is killed with SIGKILL at random moments, while files come and somebody adds, pauses, resumes,
+ * moves and removes. After every kill the database is compared with what was acknowledged, the files with the marks, and
+ * the bytes that were sent with those on record; after the last one everything has to end well.
  */
 import { existsSync, readFileSync } from 'node:fs'
 import { mkdtemp, readdir, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import Database from 'better-sqlite3'
+import type { Relocation } from '../../shared/records.ts'
 import { contentBytes } from '../helpers/bytes.ts'
 import { type FaultServer, startFaultServer } from '../helpers/fault-server.ts'
+import { folderOnOtherVolume, onlyOneVolume } from '../helpers/volumes.ts'
 import { ByteLedger, bytesOf, joined, machineMs, type Run, without } from './byte-ledger.ts'
 import { type Intended, type StoredTask, settle } from './crash-journal.ts'
 import { CrashProcess } from './crash-process.ts'
@@ -21,6 +23,10 @@ const MIB = 1024 * 1024
 const IN_FLIGHT_BYTES = 128 * 1024
 const MOST_UNFINISHED = 5
 const MOST_CONNECTIONS = 4
+/** Most kills come within so many checkpoints after the first byte: a slow machine would otherwise die before it reads. */
+const CHECKPOINTS_OF_A_LIFE = 6
+/** ... or after so long, where nothing is to be fetched */
+const LONGEST_LIFE_MS = 5_000
 
 export interface CrashOptions {
   seed: number
@@ -36,6 +42,10 @@ export interface Kill {
   tasks: number
   /** downloads that were reading when it came */
   active: number
+  /** in this life */
+  sentBytes: number
+  /** on record before this life, of files that went on in it */
+  heldBytes: number
   /** sent before the kill and not on record: fetched again */
   lostBytes: number
   /** sent since the last checkpoint but one */
@@ -54,7 +64,9 @@ export interface CrashResult {
 export async function crashSession(options: CrashOptions): Promise<CrashResult> {
   const profile = await mkdtemp(join(tmpdir(), 'nighthaul-crash-'))
   const server = await startFaultServer()
-  const session = new Session(options, profile, server)
+  await using other = onlyOneVolume() === null ? await folderOnOtherVolume() : null
+  const folders = [join(profile, 'downloads'), join(profile, 'shelf'), ...(other ? [other.path] : [])]
+  const session = new Session(options, profile, folders, server)
   try {
     const kills: Kill[] = []
     for (let n = 1; n <= options.kills; n++)
@@ -76,7 +88,8 @@ export async function crashSession(options: CrashOptions): Promise<CrashResult> 
 class Session {
   readonly #options: CrashOptions
   readonly #profile: string
-  readonly #folder: string
+  /** the first is the one for downloads */
+  readonly #folders: readonly string[]
   readonly #server: FaultServer
   readonly #random: () => number
   readonly #ledger = new ByteLedger()
@@ -85,10 +98,10 @@ class Session {
   /** by task, as the last death left it */
   #recorded = new Map<number, Run[]>()
 
-  constructor(options: CrashOptions, profile: string, server: FaultServer) {
+  constructor(options: CrashOptions, profile: string, folders: readonly string[], server: FaultServer) {
     this.#options = options
     this.#profile = profile
-    this.#folder = join(profile, 'downloads')
+    this.#folders = folders
     this.#server = server
     this.#random = seeded(options.seed)
   }
@@ -104,19 +117,22 @@ class Session {
     if (this.#random() < 0.1) await sleep(this.#random() * 400)
     else {
       await child.ready.promise
-      await this.#meddle(child, (this.#random() * 6_000) / this.#options.haste)
+      await this.#meddle(child, this.#endOf(child))
     }
     await child.kill()
     const diedAt = machineMs()
     this.#process = null
     const { tasks, recorded } = this.#autopsy()
+    this.#compareFiles(tasks, recorded)
     const active = tasks.filter(({ state }) => state === 'active').length
-    const watched = this.#intended.filter(({ id, meddled }) => id !== null && !meddled)
     let lostBytes = 0
-    for (const { path, id } of watched) {
+    let heldBytes = 0
+    for (const { path, id, meddled } of this.#intended.filter(({ id }) => id !== null)) {
       const sent = this.#ledger.runs(path, began)
-      lostBytes += bytesOf(without(sent, recorded.get(id!) ?? []))
+      // Whoever pauses or moves one takes its connections what they had in their hands.
+      if (!meddled) lostBytes += bytesOf(without(sent, recorded.get(id!) ?? []))
       const known = this.#recorded.get(id!) ?? []
+      if (sent.length > 0) heldBytes += bytesOf(known)
       const again = bytesOf(sent) - bytesOf(without(sent, known))
       if (again > 0) throw new Error(`${again} bytes of ${path} were on record and fetched again`)
     }
@@ -126,7 +142,34 @@ class Session {
     this.#recorded = recorded
     if (lostBytes > sinceBytes + active * MOST_CONNECTIONS * IN_FLIGHT_BYTES)
       throw new Error(`${lostBytes} bytes were lost, and ${sinceBytes} sent since the last checkpoint but one`)
-    return { tasks: tasks.length, active, lostBytes, sinceBytes }
+    return { tasks: tasks.length, active, sentBytes: this.#ledger.bytes(began), heldBytes, lostBytes, sinceBytes }
+  }
+
+  /** Every byte on record is in its file, as the source has it. */
+  #compareFiles(tasks: readonly StoredTask[], recorded: ReadonlyMap<number, Run[]>): void {
+    for (const { path, seed, id, url, done } of this.#intended) {
+      const task = tasks.find((other) => other.url === url)
+      if (!task || task.filename === null || (done && id === task.id)) continue
+      const final = join(task.folder, task.filename)
+      const moved = task.relocation === null ? [] : [(JSON.parse(task.relocation) as Relocation).to]
+      const file = [task.partPath ?? `${final}.part`, final, ...moved].find(existsSync)
+      const runs = recorded.get(task.id) ?? []
+      if (!file && bytesOf(runs) > 0) throw new Error(`${bytesOf(runs)} bytes of ${path} are on record, and in no file`)
+      const bytes = file ? readFileSync(file) : Buffer.alloc(0)
+      for (const { start, end } of file ? runs : [])
+        if (!bytes.subarray(start, end).equals(contentBytes(seed, start, end - start)))
+          throw new Error(`bytes of ${path} between ${start} and ${end} are on record, and others in ${file}`)
+    }
+  }
+
+  /** When the life that has just begun is over. */
+  #endOf(child: CrashProcess): Promise<'over'> {
+    const intervalMs = 1_000 / this.#options.haste
+    const checkpoints = Math.floor(this.#random() * CHECKPOINTS_OF_A_LIFE)
+    const restMs = this.#random() * intervalMs
+    if (this.#random() < 0.2) return sleep(checkpoints * intervalMs + restMs, 'over')
+    const read = this.#ledger.sentMore(1).then(() => child.committed(checkpoints))
+    return Promise.race([read, sleep(LONGEST_LIFE_MS)]).then(() => sleep(restMs, 'over'))
   }
 
   /** The last life: everything is resumed, nobody is killed, and every file has to be as its source. */
@@ -138,8 +181,9 @@ class Session {
     const rows = await this.#untilAllDone(child)
     for (const one of this.#intended.filter(({ there }) => there)) {
       const task = await child.call('tasks.get', { id: one.id! })
-      if (task.path !== join(this.#folder, one.path.slice(1))) throw new Error(`${one.path} became ${task.path}`)
-      if (!readFileSync(task.path).equals(contentBytes(one.seed, 0, one.size)))
+      if (basename(task.path!) !== one.path.slice(1) || !this.#folders.includes(dirname(task.path!)))
+        throw new Error(`${one.path} became ${task.path}`)
+      if (!readFileSync(task.path!).equals(contentBytes(one.seed, 0, one.size)))
         throw new Error(`${one.path} is not as its source`)
     }
     const there = this.#intended.filter((one) => one.there)
@@ -152,7 +196,7 @@ class Session {
     return { kills, files: there.length, bytes, twiceBytes }
   }
 
-  async #untilAllDone(child: CrashProcess): Promise<StoredTask[]> {
+  async #untilAllDone(child: CrashProcess): Promise<{ state: string }[]> {
     const deadline = machineMs() + 60_000
     for (;;) {
       const { rows } = await child.call('tasks.list', {})
@@ -164,7 +208,7 @@ class Session {
 
   /** A file that nobody owns is one that was doubled or forgotten. */
   async #noStrayFiles(): Promise<void> {
-    for (const name of await readdir(this.#folder)) {
+    for (const name of (await Promise.all(this.#folders.map(namesIn))).flat()) {
       const owner = this.#intended.find(({ path }) => name === path.slice(1) || name === `${path.slice(1)}.part`)
       const mayStay = owner?.there ? !name.endsWith('.part') : owner?.leavesFiles
       if (!mayStay) throw new Error(`${name} lies in the folder and belongs to nobody`)
@@ -172,14 +216,13 @@ class Session {
   }
 
   #start(): CrashProcess {
-    this.#process = new CrashProcess(this.#profile, this.#folder, this.#options.haste)
+    this.#process = new CrashProcess(this.#profile, this.#folders[0]!, this.#options.haste)
     return this.#process
   }
 
   // ── what people do meanwhile ──
 
-  async #meddle(child: CrashProcess, forMs: number): Promise<void> {
-    const over = sleep(forMs, 'over')
+  async #meddle(child: CrashProcess, over: Promise<'over'>): Promise<void> {
     for (const one of this.#intended) one.meddled = false
     for (;;) {
       const act = this.#act(child)
@@ -193,14 +236,15 @@ class Session {
   async #act(child: CrashProcess): Promise<void> {
     const unfinished = this.#intended.filter(({ there, done }) => there && !done)
     const one = this.#pick(unfinished)
+    if (!one || (this.#random() < 0.5 && unfinished.length < MOST_UNFINISHED)) return this.#add(child)
     const dice = this.#random()
-    if (!one || (dice < 0.5 && unfinished.length < MOST_UNFINISHED)) return this.#add(child)
-    if (dice < 0.65) return this.#pauseOrResume(child, one, true)
-    if (dice < 0.9) {
+    if (dice < 0.3) return this.#pauseOrResume(child, one, true)
+    if (dice < 0.8) {
       const paused = this.#pick(unfinished.filter((other) => other.paused))
       return paused && this.#pauseOrResume(child, paused, false)
     }
-    if (dice < 0.95) return this.#remove(child, one)
+    if (dice < 0.88) return this.#remove(child, one)
+    return this.#move(child, this.#pick(this.#intended.filter(({ there }) => there))!)
   }
 
   #pick<T>(choices: readonly T[]): T | undefined {
@@ -245,6 +289,12 @@ class Session {
     one.leavesFiles = !deleteFiles
   }
 
+  async #move(child: CrashProcess, one: Intended): Promise<void> {
+    one.meddled = true
+    const { failed } = await child.call('tasks.move', { ids: [one.id!], to: `${this.#pick(this.#folders)}/` })
+    if (failed[0]) throw new Error(`${one.path} was not moved: ${failed[0].error.message}`)
+  }
+
   #serve({ path, size, seed }: Intended, shaped: boolean): void {
     this.#server.add(path, { size, seed, ...(shaped && { lineBytesPerSecond: this.#options.bytesPerSecond }) })
     this.#server.fault(path, () => (reply) => {
@@ -270,7 +320,9 @@ class Session {
       if (verdict !== 'ok') throw new Error(`the database is damaged: ${verdict}`)
       // Killed before it had tables.
       if (!db.prepare("SELECT 1 FROM sqlite_master WHERE name = 'tasks'").get()) return { tasks: [], recorded }
-      const tasks = db.prepare('SELECT id, url, state, size_bytes AS size FROM tasks').all() as StoredTask[]
+      const tasks = db
+        .prepare('SELECT id, url, state, folder, filename, part_path AS partPath, relocation FROM tasks')
+        .all() as StoredTask[]
       const segments = db.prepare<[number], Run>('SELECT start, written AS "end" FROM segments WHERE task_id = ?')
       for (const { id } of tasks) recorded.set(id, joined(segments.all(id)))
       return { tasks, recorded }
@@ -278,4 +330,8 @@ class Session {
       db.close()
     }
   }
+}
+
+async function namesIn(folder: string): Promise<string[]> {
+  return existsSync(folder) ? readdir(folder) : []
 }

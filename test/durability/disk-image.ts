@@ -36,6 +36,9 @@ export type Operation = ContentOperation | NameOperation | Sync
 
 /** How much of what was not fsynced is left, from 0 (nothing) to 1 (all). */
 export interface Survival {
+  /** of writes of which anything is left */
+  writes: number
+  /** of those */
   sectors: number
   names: number
   random: () => number
@@ -113,16 +116,17 @@ export function survivors(base: Image, operations: readonly Operation[], surviva
 }
 
 /** Its size is one of those it had since its fsync; of what was written, any sectors are there. */
-function tearFile(file: File, operations: readonly ContentOperation[], { sectors, random }: Survival): void {
+function tearFile(file: File, operations: readonly ContentOperation[], { writes, sectors, random }: Survival): void {
   const sizes = [file.size]
   for (const operation of operations) sizes.push(sizeAfter(sizes.at(-1)!, operation))
-  const kept = sectors === 0 ? 0 : sectors === 1 ? operations.length : Math.floor(random() * sizes.length)
+  const kept = sectors === 0 ? 0 : writes * sectors === 1 ? operations.length : Math.floor(random() * sizes.length)
   operations.forEach((operation, index) => {
     if (operation.kind === 'truncate') {
       if (index < kept) file.bytes.fill(0, Math.min(operation.size, file.bytes.length))
       return
     }
     const { at, bytes } = operation
+    if (random() >= writes) return
     for (let from = at; from < at + bytes.length; ) {
       const end = Math.min(at + bytes.length, (Math.floor(from / SECTOR_BYTES) + 1) * SECTOR_BYTES)
       if (random() < sectors) put(file, from, bytes.subarray(from - at, end - at))

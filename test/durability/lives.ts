@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import Database from 'better-sqlite3'
 import { openStore } from '../../electron/store/index.ts'
+import type { TaskStore } from '../../shared/records.ts'
 import { BLOCK_BYTES } from '../../shared/records.ts'
 import type { SettingsPatch, TaskDetail, TaskOptions } from '../../shared/schemas.ts'
 import type { TaskState } from '../../shared/task-state.ts'
@@ -17,6 +18,7 @@ import { commitEnds, type DatabaseImage, tearLog, type WalMark, witnessWal } fro
 
 export const FOLDER = '/volume/downloads'
 export const ROOT = '/volume'
+export const OTHER_ROOT = '/other'
 
 export interface State {
   image: Image
@@ -104,7 +106,15 @@ export async function live(
     }
   }
   try {
-    await using engine = await startEngine({ fs: disk.fs, from: { profile, folder: FOLDER }, bootId, workers: true })
+    let store: TaskStore | null = null
+    const wrapStore = (real: TaskStore) => (store = real)
+    await using engine = await startEngine({
+      fs: disk.fs,
+      from: { profile, folder: FOLDER },
+      bootId,
+      workers: true,
+      wrapStore,
+    })
     const found = new Map((await engine.call('tasks.list', {})).rows.map(({ url, state }) => [url, state]))
     for (const url of urls) {
       if (!found.has(url)) await engine.add(url, options)
@@ -114,9 +124,11 @@ export async function live(
     await engine.call('tasks.remove', { selection: { ids: rest.map(({ id }) => id) }, deleteFiles: true })
     await engine.call('tasks.resume', { selection: { filter: { states: ['paused'] } } })
     await beside({ engine, disk, promise })
-    const tasks: TaskDetail[] = []
-    for (const { id } of (await engine.call('tasks.list', {})).rows)
-      tasks.push(await engine.untilTask(id, (t) => t.durable || ['failed', 'changed', 'paused'].includes(t.state)))
+    const ids = (await engine.call('tasks.list', {})).rows.map(({ id }) => id)
+    for (const id of ids)
+      await engine.untilTask(id, (t) => t.durable || ['failed', 'changed', 'paused'].includes(t.state))
+    while (store!.relocating().length > 0) await engine.ticks(1)
+    const tasks = await Promise.all(ids.map((id) => engine.get(id)))
     happened()
     return {
       ...{ from, moments, found, promises, tasks },
@@ -149,7 +161,12 @@ export function durableBytes({ database }: State): number {
 export function cut({ from, operations, database, moments }: Life, moment: number, random: () => number): State {
   const { operations: count, wal } = moments[moment]!
   const pick = <T>(choices: readonly T[]): T => choices[Math.floor(random() * choices.length)]!
-  const survival = { sectors: pick([0, 0.1, 0.5, 0.9, 1]), names: pick([0, 0.5, 0.5, 1]), random }
+  const survival = {
+    writes: pick([0.5, 1]),
+    sectors: pick([0, 0.1, 0.5, 0.9, 1]),
+    names: pick([0, 0.5, 0.5, 1]),
+    random,
+  }
   const commits = [wal.synced, ...commitEnds(database.log).filter((end) => end > wal.synced && end <= wal.written)]
   // All or nothing as often as anything between.
   const kept = pick([wal.synced, commits.at(-1)!, pick(commits), pick(commits)])

@@ -4,12 +4,25 @@ import type { SettingsPatch } from '../../shared/schemas.ts'
 import { contentBytes } from '../helpers/bytes.ts'
 import { type FaultServer, faults } from '../helpers/fault-server.ts'
 import { emptyImage, filesIn, type Image, volumeWith } from './disk-image.ts'
-import { cut, durableBytes, FOLDER, firstState, type Life, live, ROOT, type State, type Surroundings } from './lives.ts'
+import {
+  cut,
+  durableBytes,
+  FOLDER,
+  firstState,
+  type Life,
+  live,
+  OTHER_ROOT,
+  ROOT,
+  type State,
+  type Surroundings,
+} from './lives.ts'
 import { seeded } from './seeded.ts'
 
 const MIB = 1024 * 1024
-/** what no file holds */
-const NOBODYS = Buffer.from('nobody’s')
+/** Something that a file was before it changed on the server. */
+const EARLIER_SEED = 77
+/** So much of it comes. */
+const EARLIER_ENDS_AT = 900_000
 
 interface Source {
   path: string
@@ -17,6 +30,8 @@ interface Source {
   rateBytesPerSecond?: number
   /** comes without a length, and cannot be asked for in parts */
   unknownLength?: boolean
+  /** it was another file of this size until `changed`, and nothing but its bytes tells */
+  earlierBytes?: number
 }
 
 interface Shape {
@@ -25,9 +40,13 @@ interface Shape {
   sources: Source[]
   settings?: SettingsPatch
   /** what happens beside the first life's downloads */
-  beside?: (surroundings: Surroundings, urls: readonly string[]) => Promise<void>
-  /** an older file under the first source's name */
-  older?: Buffer
+  beside?: (surroundings: Surroundings, urls: readonly string[], changed: () => void) => Promise<void>
+  /** what somebody else puts under the first source's name */
+  anothers?: Buffer
+  /** it is there before the first life */
+  isOlder?: boolean
+  /** has many moments, of which `npm test` cuts at some */
+  isLong?: boolean
 }
 
 export interface Scenario extends Shape {
@@ -90,13 +109,55 @@ const SHAPES: Shape[] = [
       await other.close()
       await fs.syncFolder(FOLDER)
     },
+    anothers: Buffer.alloc(0),
   },
   {
     name: 'an older file is overwritten',
     connections: 1,
     sources: [{ path: '/older', size: 200_000, rateBytesPerSecond: 8 * MIB }],
     settings: { onConflict: 'overwrite' },
-    older: Buffer.from('what was there before'),
+    anothers: Buffer.from('what was there before'),
+    isOlder: true,
+  },
+  {
+    name: 'moved while it comes and when it is done, over one and two volumes',
+    connections: 1,
+    sources: [
+      { path: '/done', size: 150_000 },
+      { path: '/coming', size: MIB + 100_000, rateBytesPerSecond: 5 * MIB },
+    ],
+    async beside({ engine }) {
+      const [done, coming] = (await engine.call('tasks.list', {})).rows.map(({ id }) => id).sort((a, b) => a - b)
+      const move = async (id: number, to: string) => {
+        const { failed } = await engine.call('tasks.move', { ids: [id], to })
+        if (failed[0]) throw new Error(failed[0].error.message)
+      }
+      await engine.until(done!, 'done')
+      await move(done!, `${ROOT}/shelf/`)
+      await engine.untilTask(coming!, ({ writtenBytes }) => writtenBytes > 100_000)
+      await move(coming!, `${OTHER_ROOT}/shelf/`)
+      await move(done!, `${OTHER_ROOT}/shelf/`)
+    },
+    isLong: true,
+  },
+  {
+    name: 'begun anew, because the file is another one',
+    connections: 1,
+    sources: [
+      { path: '/another', size: MIB + 200_000, rateBytesPerSecond: 4 * MIB, earlierBytes: MIB + 200_000 },
+      { path: '/shorter', size: 50_000, rateBytesPerSecond: 4 * MIB, earlierBytes: MIB + 200_000 },
+    ],
+    settings: { onChange: 'restart' },
+    async beside({ engine }, _urls, changed) {
+      const ids = (await engine.call('tasks.list', {})).rows.map(({ id }) => id)
+      for (const id of ids)
+        await engine.untilTask(id, ({ segments }) => segments.some(({ durableBytes }) => durableBytes > 600_000))
+      await engine.call('tasks.pause', { selection: { ids } })
+      for (const id of ids) await engine.untilTask(id, ({ connections }) => connections === 0)
+      changed()
+      await engine.call('tasks.resume', { selection: { ids } })
+    },
+    isLong: true,
   },
 ]
 
@@ -109,29 +170,39 @@ export interface CutCounts {
   cuts: number
 }
 
-/** Throws with the seed and the moment of the first cut after which something is not as it must be. */
+/**
+ * Cuts at every moment, or at every so many of them. Throws with the seed and the moment of the first cut after which
+ * something is not as it must be.
+ */
 export async function cutEverywhere(
   server: FaultServer,
-  { durability, connections, sources, name, settings, beside, older }: Scenario,
+  { durability, connections, sources, name, settings, beside, anothers, isOlder }: Scenario,
   seeds: readonly number[],
+  every = 1,
 ): Promise<CutCounts> {
   const contents = sources.map(({ size }, seed) => contentBytes(seed, 0, size))
   const urls = sources.map(({ path }) => server.url(path))
   const serve = (shaped: boolean) =>
-    sources.forEach(({ path, size, rateBytesPerSecond, unknownLength }, seed) => {
+    sources.forEach(({ path, size, rateBytesPerSecond, unknownLength, earlierBytes }, seed) => {
       server.add(path, { size, seed, ...(shaped && rateBytesPerSecond && { rateBytesPerSecond }) })
       server.fault(path, unknownLength ? () => [faults.ignoreRange(), faults.noLength('chunked')] : null)
+      if (earlierBytes === undefined) return
+      server.fault(path, () => [faults.noValidators(), ...(shaped ? [faults.stallAt(EARLIER_ENDS_AT)] : [])])
+      if (shaped) server.add(path, { size: earlierBytes, seed: EARLIER_SEED, rateBytesPerSecond })
     })
   const bytesInAll = sources.reduce((sum, { size }) => sum + size, 0)
   const hasAll = (image: Image) => filesIn(image).size >= sources.length
   const run = (state: State, bootId: string, ...rest: [typeof beside?]) =>
-    live(state, bootId, urls, { connections }, async (surroundings) => rest[0]?.(surroundings, urls))
+    live(state, bootId, urls, { connections }, async (surroundings) =>
+      rest[0]?.(surroundings, urls, () => serve(false)),
+    )
+  const isContinued = ({ unknownLength, earlierBytes }: Source) => !unknownLength && earlierBytes === undefined
   const isSource = (bytes: Buffer) => contents.some((content) => content.equals(bytes))
   const isAnothers = (path: string, bytes: Buffer) =>
-    path === `${FOLDER}${sources[0]!.path}` && bytes.equals(older ?? (beside ? Buffer.alloc(0) : NOBODYS))
+    anothers !== undefined && path === `${FOLDER}${sources[0]!.path}` && bytes.equals(anothers)
   const noWrongFile = (image: Image) => {
     for (const [path, bytes] of filesIn(image))
-      if (!path.endsWith('.part') && !isSource(bytes) && !isAnothers(path, bytes))
+      if (!/\.(part|moving)$/.test(path) && !isSource(bytes) && !isAnothers(path, bytes))
         throw new Error(`${path} holds wrong bytes`)
   }
   const allThere = ({ tasks, image }: Life) => {
@@ -151,13 +222,13 @@ export async function cutEverywhere(
   }
 
   serve(true)
-  const volume = older ? volumeWith(`${FOLDER}${sources[0]!.path}`, older) : emptyImage(ROOT)
+  const volume = isOlder ? volumeWith(`${FOLDER}${sources[0]!.path}`, anothers!) : emptyImage(ROOT, OTHER_ROOT)
   const first = await run(firstState({ durability, ...settings }, volume), 'boot-1', beside)
   allThere(first)
   serve(false)
   let cuts = 0
   for (const seed of seeds)
-    for (let moment = 0; moment < first.moments.length; moment++) {
+    for (let moment = seed % every; moment < first.moments.length; moment += every) {
       const random = seeded(seed * 1_000_003 + moment)
       try {
         let life = first
@@ -170,7 +241,7 @@ export async function cutEverywhere(
           const asked = server.requests.length
           const next = await run(left, `boot-${boot}`)
           // With several connections the last bytes are raced for; without parts there is no going on.
-          if (connections === 1 && sources.every(({ unknownLength }) => !unknownLength) && hasAll(left.image)) {
+          if (connections === 1 && sources.every(isContinued) && hasAll(left.image)) {
             const sent = server.requests.slice(asked).reduce((sum, { bytesSent }) => sum + bytesSent, 0)
             const most = bytesInAll - durableBytes(left)
             if (sent > most) throw new Error(`${sent} bytes were fetched, of which at most ${most} were missing`)

@@ -13,7 +13,7 @@ export interface VolatileDisk {
   readonly image: Image
 }
 
-/** `happened` is told of every operation before whoever asked for it goes on. */
+/** Folders that begin alike lie on one volume. `happened` is told of every operation before whoever asked for it goes on. */
 export function createVolatileDisk(base: Image, happened: () => void): VolatileDisk {
   const image = copyImage(base)
   const operations: Operation[] = []
@@ -74,15 +74,19 @@ export function createVolatileDisk(base: Image, happened: () => void): VolatileD
     async rename(from, to) {
       await turn()
       existing(from)
+      if (dirname(from) !== dirname(to)) throw errno('EXDEV', to)
       log({ kind: 'rename', folder: dirname(from), name: basename(from), to: basename(to) })
     },
     // As on a file system with hard links, where a cut may come between the two.
-    async renameExclusive(from, to) {
+    async renameExclusive(from, to, named) {
       await turn()
       const inode = existing(from)
       const there = find(to)
       if (there !== undefined && there !== inode) throw errno('EEXIST', to)
+      if (volumeOf(from) !== volumeOf(to)) throw errno('EXDEV', to)
+      namesIn(dirname(to))
       if (there === undefined) log({ kind: 'link', folder: dirname(to), name: basename(to), inode })
+      await named?.()
       await turn()
       log({ kind: 'unlink', folder: dirname(from), name: basename(from) })
     },
@@ -118,6 +122,10 @@ export function createVolatileDisk(base: Image, happened: () => void): VolatileD
     markOrigin: async () => {},
   }
   return { fs, operations, image }
+}
+
+function volumeOf(path: string): string | undefined {
+  return path.split('/')[1]
 }
 
 function turn(): Promise<void> {

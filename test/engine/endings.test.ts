@@ -211,3 +211,35 @@ it('a crash between finding a damaged file and giving it back its partial’s na
   expect(sha256(task.path!)).toBe(contentSha256(1, SIZE))
   expect(readdirSync(fourth.folder)).toEqual(['file.bin'])
 })
+
+it('a crash between finding another file and beginning anew, as was said beforehand, leaves no question open', async () => {
+  await using server = await startFaultServer()
+  server.add('/file.bin', { size: SIZE, seed: 1 })
+  server.fault('/file.bin', () => faults.stallAt(2 * MIB))
+  let dead = false
+  await using first = await startEngine({
+    settings: { onChange: 'restart' },
+    wrapStore: (store) => ({
+      ...store,
+      clearProgress(id) {
+        dead = true
+        throw new Error(`the process died before it forgot ${id}`)
+      },
+      updateTasks(...change) {
+        if (dead) throw new Error('dead')
+        store.updateTasks(...change)
+      },
+    }),
+  })
+  const id = await first.add(server.url('/file.bin'), { connections: 1 })
+  await first.untilTask(id, ({ writtenBytes }) => writtenBytes === 2 * MIB)
+  await first.call('tasks.pause', { selection: { ids: [id] } })
+  await first.untilTask(id, ({ connections }) => connections === 0)
+  server.fault('/file.bin', null)
+  server.add('/file.bin', { size: SIZE, seed: 2, etag: '"another"' })
+  await first.call('tasks.resume', { selection: { ids: [id] } })
+  await first.until(id, 'changed')
+  await first.stop().catch(() => undefined)
+  await using second = await startEngine({ from: first })
+  expect(sha256((await second.until(id, 'done')).path!)).toBe(contentSha256(2, SIZE))
+})

@@ -335,6 +335,30 @@ describe('moving', () => {
     expect((await engine.get(id)).path).toBe(join(folder, 'again.bin'))
   })
 
+  it.each(['one volume', 'two volumes'] as const)(
+    'leaves a file where it was, and nothing elsewhere, where its new name cannot be brought to the disk: %s',
+    async (volumes) => {
+      if (volumes === 'two volumes' && one !== null) return
+      await using server = await oneFile()
+      await using other = volumes === 'two volumes' ? await folderOnOtherVolume() : null
+      let refuses = true
+      const fs = createSpyFileSystem((o, path) =>
+        refuses && o === 'syncFolder' && path.endsWith('shelf') ? 'EIO' : null,
+      )
+      await using engine = await startEngine({ fs })
+      const shelf = join(other?.path ?? engine.profile, 'shelf')
+      const id = await engine.add(server.url('/file.bin'))
+      const { path } = await engine.until(id, 'done', 'failed')
+      expect(await move(engine, id, `${shelf}/`)).toBe('io_error')
+      expect((await engine.get(id)).path).toBe(path)
+      expect(await sha256(path!)).toBe(contentSha256(1, SIZE))
+      expect(await readdir(shelf)).toEqual([])
+      refuses = false
+      expect(await move(engine, id, `${shelf}/`)).toBe(join(shelf, 'file.bin'))
+      expect(existsSync(path!)).toBe(false)
+    },
+  )
+
   it('leaves no file to be compared meanwhile', async () => {
     await using server = await oneFile()
     const real = createSpyFileSystem()

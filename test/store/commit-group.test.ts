@@ -1,5 +1,7 @@
 /** Writes of one turn of the event loop share a commit, and lose nothing by it. */
-import { expect, it } from 'vitest'
+import { promises } from 'node:fs'
+import { dirname } from 'node:path'
+import { expect, it, vi } from 'vitest'
 import { createCommitGroup, TURNS } from '../../electron/store/commit-group.ts'
 import { SILENT } from '../../electron/store/database.ts'
 import { newTask, openRaw, openTestStore, storePath } from '../helpers/store.ts'
@@ -144,3 +146,32 @@ it('a commit that fails says so to who waits, and its writes are made again with
   await group.committed(true)
   expect(committed).toEqual(['a', 'b', 'c', 'd'])
 })
+
+it.skipIf(process.platform === 'win32')(
+  'brings the log to the disk with its name, which is new after each start',
+  async () => {
+    const path = storePath()
+    const first = openTestStore({ path, groupCommits: true })
+    const [id] = first.addTasks([newTask()])
+    first.close()
+    const flushed: string[] = []
+    const { open } = promises
+    const spied = vi.spyOn(promises, 'open').mockImplementation(async (file, ...how) => {
+      const handle = await open(file, ...how)
+      for (const way of ['sync', 'datasync'] as const) {
+        const flush = handle[way].bind(handle)
+        handle[way] = () => flush().then(() => void flushed.push(String(file)))
+      }
+      return handle
+    })
+    try {
+      const store = openTestStore({ path, groupCommits: true })
+      store.updateTask(id!, { etag: '"a"' })
+      await store.committed(true)
+      await store.committed(true)
+      expect(flushed).toEqual([dirname(path), `${path}-wal`, `${path}-wal`])
+    } finally {
+      spied.mockRestore()
+    }
+  },
+)

@@ -1,5 +1,5 @@
 /** Damaged databases: set aside, salvaged, reported, never silently recreated. */
-import {
+import fs, {
   closeSync,
   existsSync,
   mkdirSync,
@@ -11,11 +11,13 @@ import {
   writeFileSync,
   writeSync,
 } from 'node:fs'
+import { syncBuiltinESMExports } from 'node:module'
 import { dirname } from 'node:path'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { openStore } from '../../electron/store/index.ts'
 import { suspectMark } from '../../electron/store/inspect.ts'
 import { MIGRATIONS } from '../../electron/store/migrations/index.ts'
+import { takePlace } from '../../electron/store/take-place.ts'
 import { NighthaulError } from '../../shared/errors.ts'
 import type { TaskStore } from '../../shared/records.ts'
 import {
@@ -354,4 +356,29 @@ test('passwords and cookies of salvaged tasks are kept, and never logged', () =>
   expect(opened.recovered?.tasksKept).toBeGreaterThan(100)
   expect(opened.store.getTask(1)?.options).toEqual({ password: secret, cookies: secret })
   expect(JSON.stringify([opened.logger.lines, opened.recovered])).not.toContain(secret)
+})
+
+test('its log is gone for good before the fresh one takes its name, and that name is on the disk at once', async () => {
+  const path = storePath()
+  const fresh = `${path}.fresh`
+  for (const file of [path, `${path}-wal`, fresh]) writeFileSync(file, file)
+  const calls: string[] = []
+  const real = { rmSync: fs.rmSync, renameSync: fs.renameSync, fsyncSync: fs.fsyncSync }
+  const told =
+    <A extends unknown[], R>(name: string, call: (...input: A) => R) =>
+    (...input: A) => {
+      calls.push(name)
+      return call(...input)
+    }
+  Object.assign(fs, Object.fromEntries(Object.entries(real).map(([name, call]) => [name, told(name, call as never)])))
+  syncBuiltinESMExports()
+  try {
+    takePlace(fresh, path)
+  } finally {
+    Object.assign(fs, real)
+    syncBuiltinESMExports()
+  }
+  expect(calls).toEqual(['rmSync', 'rmSync', 'fsyncSync', 'renameSync', 'fsyncSync'])
+  expect(existsSync(`${path}-wal`)).toBe(false)
+  expect(readFileSync(path, 'utf8')).toBe(fresh)
 })

@@ -161,3 +161,11 @@ describe.each([
     expect(await readdir(folder)).toEqual(['a.bin'])
   })
 })
+
+// Whatever is asked of /proc, it has no disk.
+it.skipIf(process.platform !== 'linux')(
+  'takes a folder that cannot be fsynced for one that keeps its names',
+  async () => {
+    await expect(createNodeFileSystem().syncFolder('/proc/self')).resolves.toBeUndefined()
+  },
+)
