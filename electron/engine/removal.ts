@@ -4,7 +4,7 @@
  * what is deleted in the end can be nobody else's.
  */
 import { randomBytes } from 'node:crypto'
-import { basename, dirname, join } from 'node:path'
+import { dirname, join } from 'node:path'
 import type { Contract } from '../../shared/contract.ts'
 import { NighthaulError, toErrorInfo } from '../../shared/errors.ts'
 import type { OtherName, RemovedFiles, WaitingFile } from '../../shared/list-records.ts'
@@ -15,7 +15,7 @@ import type { Changes } from './changes.ts'
 import { toDiskError } from './disk-errors.ts'
 import { numberedName } from './filename.ts'
 import type { Journal } from './journal.ts'
-import { filesOf } from './place.ts'
+import { filesOf, isFileOfTask } from './place.ts'
 import type { EngineDeps } from './ports.ts'
 import type { Runner } from './runner.ts'
 
@@ -131,19 +131,10 @@ export class Removal {
   async #setAside(id: TaskId): Promise<void> {
     const { store, fs } = this.#deps
     for (const [path, aside] of store.removedFiles(id)?.files ?? []) {
-      if (this.#isTaken(path))
+      if (isFileOfTask(path, store))
         this.#deps.logger.info({ task: id, path }, 'a file belongs to another download; it stays')
       else await this.#attempt(id, path, () => fs.rename(path, aside))
     }
-  }
-
-  #isTaken(path: string): boolean {
-    const partial = path.endsWith('.part')
-    const { store } = this.#deps
-    return (
-      store.isFileOfTask(dirname(path), basename(path), true) ||
-      (partial && store.isFileOfTask(dirname(path), basename(path, '.part'), false))
-    )
   }
 
   async #attempt(id: TaskId, path: string, work: () => Promise<void>): Promise<void> {
