@@ -282,6 +282,24 @@ describe('moving', () => {
     expect(await readdir(folder)).toEqual(['file.bin'])
   })
 
+  acrossVolumes('that finds no room says what there is, and promises nothing', async () => {
+    await using server = await oneFile()
+    await using other = await folderOnOtherVolume()
+    const real = createSpyFileSystem()
+    const freeBytes: FileSystem['freeBytes'] = async (path) => (path === other.path ? MIB : real.freeBytes(path))
+    await using engine = await startEngine({ fs: { ...real, freeBytes }, settings: { keepFreeBytes: 0 } })
+    const id = await engine.add(server.url('/file.bin'))
+    const { path } = await engine.until(id, 'done', 'failed')
+    const { moved, failed } = await engine.call('tasks.move', { ids: [id], to: `${other.path}/`, alreadyThere: false })
+    expect(moved).toEqual([])
+    expect(failed[0]?.error).toMatchObject({
+      code: 'disk_full',
+      message: `There is no room for the file in ${other.path} (${MIB} bytes free, ${SIZE} needed): it is where it was. Make room and move it again, or choose another place.`,
+    })
+    expect(await sha256(path!)).toBe(contentSha256(1, SIZE))
+    expect(await readdir(other.path)).toEqual([])
+  })
+
   it('of which a crash left the record deletes no file that came into the old place since', async () => {
     await using server = await oneFile()
     await using first = await startEngine()
