@@ -6,7 +6,9 @@ import { backUp } from '../../electron/store/backup.ts'
 import { type BackupFile, backupFolder, dailyBackups, superfluous } from '../../electron/store/backup-files.ts'
 import { openStore } from '../../electron/store/index.ts'
 import { restoreBackup } from '../../electron/store/restore.ts'
+import { noticeSentence } from '../../shared/notices.ts'
 import type { TaskStore } from '../../shared/records.ts'
+import { DEFAULT_REPEAT } from '../../shared/repeats.ts'
 import fc from '../helpers/property.ts'
 import { listQuery, manyTasks, memoryLogger, newTask, openRaw, storePath, TEST_NOW } from '../helpers/store.ts'
 
@@ -185,31 +187,48 @@ describe('a damaged list with a backup', () => {
   const TASKS = 1_000
   const PAGE_BYTES = 4096
 
-  /** A list of which a backup was made, then changed, closed, and hurt on pages of a table. */
-  async function damaged(table: string, change: (store: TaskStore, ids: number[]) => void): Promise<string> {
+  /** A list of which a backup was made, then changed, closed, and hurt on pages of some tables. */
+  async function damaged(
+    tables: readonly string[],
+    change: (store: TaskStore, ids: number[]) => void,
+  ): Promise<string> {
     const path = storePath()
     const { store } = open(path)
     const ids = store.addTasks(manyTasks(TASKS))
     const segments = [{ start: 0, end: 100, written: 60, durable: 60 }]
     store.checkpoint(ids.map((id) => ({ id, writtenBytes: 60, bootId: 'boot-1', segments })))
     store.setHostRule({ pattern: 'a.test', connections: 2 })
+    store.setScheduleState({ profiles: { day: { connectionsPerDownload: 1 } } })
+    for (const hour of ['05:00', '06:00']) {
+      const settings = { ...DEFAULT_REPEAT, url: 'https://a.test/daily', when: `daily ${hour}` }
+      store.addRepeat(settings, {
+        settledAt: TEST_NOW,
+        askedUntil: null,
+        runs: 3,
+        taskId: null,
+        last: null,
+        results: [],
+      })
+    }
+    store.addMirrors(ids[0]!, [{ url: 'https://b.test/0', priority: 1, location: null, origin: 'user' }])
     await store.backUp(KEEP)
     change(store, ids)
     store.close()
     const raw = openRaw(path)
     const pages = raw.prepare(`SELECT pageno FROM dbstat WHERE name = ? AND pagetype = 'leaf' ORDER BY path`).pluck()
-    const all = pages.all(table) as number[]
-    raw.close()
     const bytes = readFileSync(path)
-    for (const page of [all[1]!, all[Math.floor(all.length / 2)]!]) {
-      bytes.fill(0xa5, (page - 1) * PAGE_BYTES, page * PAGE_BYTES)
+    for (const table of tables) {
+      const all = pages.all(table) as number[]
+      for (const page of all.length > 2 ? [all[1]!, all[Math.floor(all.length / 2)]!] : all)
+        bytes.fill(0xa5, (page - 1) * PAGE_BYTES, page * PAGE_BYTES)
     }
+    raw.close()
     writeFileSync(path, bytes)
     return path
   }
 
   test('gets back every task that both do not lack, and those removed since stay removed', async () => {
-    const path = await damaged('tasks', (store, ids) => {
+    const path = await damaged(['tasks'], (store, ids) => {
       store.addTasks([newTask({ url: 'https://example.org/newer' })])
       store.removeTasks(ids.slice(20, 25), { removal: store.beginRemoval(TEST_NOW), at: TEST_NOW })
     })
@@ -235,13 +254,25 @@ describe('a damaged list with a backup', () => {
   })
 
   test('gets back the progress that was lost, to be checked against the files', async () => {
-    const path = await damaged('segments', () => {})
+    const path = await damaged(['segments'], () => {})
     const { store, recovered } = open(path)
     expect(recovered).toMatchObject({ tasksKept: TASKS, tasksFromBackup: 0, tasksLost: 0 })
     for (const id of store.selectIds({ filter: {} })) {
       expect(store.segments(id)).toEqual([{ start: 0, end: 100, written: 60, durable: 0 }])
       expect(store.getTask(id)?.writtenBytes).toBe(60)
     }
+  })
+
+  test('gets back what else it holds, and says what of that may be older than it was', async () => {
+    const path = await damaged(['repeats', 'schedule_state', 'mirrors'], () => {})
+    const { store, recovered } = open(path)
+    const unsure = ['profiles', 'repeating downloads', 'mirrors']
+    expect(recovered).toMatchObject({ tasksKept: TASKS, tasksLost: 0, unsure })
+    expect(store.repeats()).toMatchObject([{ state: { runs: 3 } }, { state: { runs: 3 } }])
+    expect(store.scheduleState().profiles).toEqual({ day: { connectionsPerDownload: 1 } })
+    expect(store.mirrors(1)).toMatchObject([{ url: 'https://b.test/0' }])
+    const said = store.notices().map((notice) => noticeSentence(notice))
+    expect(said[1]).toContain(`or older than they were: ${unsure.join(', ')}. Look`)
   })
 
   test('says so where the list is gone and only backups are left', async () => {
