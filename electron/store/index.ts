@@ -73,7 +73,7 @@ export function openStore(options: StoreOptions): { store: TaskStore; recovered:
       const onDamage = () => markSuspect(path, logger)
       const methods = {
         ...assemble(connection, logger),
-        newestBackupAt: () => dailyBackups(path)[0]?.at ?? null,
+        newestBackupAt: () => dailyBackups(path, now())[0]?.at ?? null,
         backUp: async (keep: { days: number; weeks: number }) => (await backUp(path, { now, logger, keep })) !== null,
       }
       const store: TaskStore = withTypedErrors(path, methods, onDamage)
@@ -83,7 +83,7 @@ export function openStore(options: StoreOptions): { store: TaskStore; recovered:
         logger.warn({ path, transactions: cutOff }, 'the end of the log of the store is damaged')
         store.addNotice({ at: now(), code: 'log_damaged', params: { changes: cutOff } })
       }
-      const [lost] = version === 0 ? allBackups(path) : []
+      const [lost] = version === 0 ? allBackups(path, now()) : []
       if (lost !== undefined) store.addNotice({ at: now(), code: 'list_missing', params: { backup: lost.path } })
       return { store, recovered }
     } catch (error) {

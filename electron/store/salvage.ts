@@ -103,7 +103,7 @@ function salvageFrom(setAside: string, path: string, options: SalvageOptions): S
   let restoredFrom: string | undefined
   let tasksFromBackup = 0
   if (tasksExpected !== tasksKept || damaged.size > 0) {
-    const backup = allBackups(path).find((candidate) => isSound(candidate.path, options))
+    const backup = allBackups(path, options.now()).find((candidate) => isSound(candidate.path, options))
     if (backup === undefined) {
       logger.warn({ setAside, tasksKept }, 'there is no backup to take from what could not be read')
     } else {
