@@ -107,10 +107,13 @@ export const errorsEn: Record<ErrorCode, ErrorWords> = {
   disk_full: { title: 'The disk is full', next: 'Free some space: it goes on by itself.' },
   folder_not_writable: {
     title: 'The folder cannot be written',
-    next: 'Choose another folder or change its permissions.',
+    next: 'Change its permissions and it goes on by itself, or choose another folder.',
   },
   folder_missing: { title: 'The folder is gone', next: 'Connect its drive, or bring it back: it goes on by itself.' },
-  read_only: { title: 'The disk is read-only', next: 'Move the download to another disk.' },
+  read_only: {
+    title: 'The disk is read-only',
+    next: 'Make it writable and it goes on by itself, or move the download to another disk.',
+  },
   name_too_long: { title: 'The file name is too long', next: 'Add the link again with a shorter name.' },
   file_exists: { title: 'A file with this name is already there', next: 'Move or rename it, then retry.' },
   file_missing: {
@@ -123,7 +126,7 @@ export const errorsEn: Record<ErrorCode, ErrorWords> = {
   },
   file_too_large: { title: 'The file is too large for this disk', next: 'Move the download to another disk.' },
   file_differs: { title: 'This is not the file of the download', next: 'Nothing was changed: choose another file.' },
-  io_error: { title: 'The disk reported an error', next: 'Check the disk, then retry.' },
+  io_error: { title: 'The disk reported an error', next: 'Check the disk: it is tried again by itself.' },
   too_many_open_files: { title: 'Too many files are open', next: 'Close other programs, then retry.' },
 
   profile_locked: { title: 'Another Nighthaul uses this profile', next: 'Close it, or use its window.' },

@@ -5,6 +5,7 @@ import { formatCount } from './format.ts'
 export const NOTICE_CODES = [
   'list_salvaged',
   'list_salvaged_unsure',
+  'list_parts_unsure',
   'list_missing',
   'log_damaged',
   'backup_failed',
@@ -37,6 +38,8 @@ export const noticesEn: Record<NoticeCode, string> = {
     'The list was damaged and was put together again. Downloads kept: {{kept}}, taken from a backup: {{fromBackup}}, lost: {{lost}}. The damaged file is {{setAside}}.',
   list_salvaged_unsure:
     'The list was damaged and was put together again. Downloads kept: {{kept}}, taken from a backup: {{fromBackup}}. Some may be missing; how many cannot be told. The damaged file is {{setAside}}.',
+  list_parts_unsure:
+    'The damage reached more than the downloads: some of these may be missing, or older than they were: {{parts}}. Look them over. The damaged file is {{setAside}}.',
   list_missing:
     'There was no list of downloads here, but backups of one, the newest {{backup}}. “nighthaul restore latest” brings it back once this Nighthaul has ended.',
   log_damaged:

@@ -7,7 +7,7 @@ import type { HostRule } from './host-schemas.ts'
 import type { BadTries, ChecksumResult, ExpectedDigest, PieceHashes } from './integrity.ts'
 import type { JournalStore } from './journal.ts'
 import type { ImportedCounts, ImportResult, ListedQueue } from './list-file.ts'
-import type { ImportedRepeat, ImportedTask, KeptRemoval, OtherName, RemovedFiles, TaskName } from './list-records.ts'
+import type { ImportedRepeat, ImportedTask, RemovedStore, TaskName } from './list-records.ts'
 import type { Notice, NoticeCode } from './notices.ts'
 import type { OpenTasks } from './open-tasks.ts'
 import type { AddQueueInput, QueuePatch, QueueSettings } from './queues.ts'
@@ -18,7 +18,6 @@ import type {
   ListTasksInput,
   MirrorOrigin,
   QueueId,
-  RemovedTask,
   Selection,
   SettingsPatch,
   TaskId,
@@ -223,7 +222,7 @@ export interface ReceivedBytes {
  * The store as the engine sees it. All calls are synchronous (SQLite). Methods marked intent commit with
  * synchronous=FULL: they survive a power cut once they return; the others may lose the last seconds but never order.
  */
-export interface TaskStore extends ScheduleStore, JournalStore, OpenTasks {
+export interface TaskStore extends ScheduleStore, JournalStore, OpenTasks, RemovedStore {
   /** intent; one transaction; ids in the order given */
   addTasks(tasks: readonly NewTask[]): TaskId[]
   getTask(id: TaskId): TaskRecord | null
@@ -231,31 +230,6 @@ export interface TaskStore extends ScheduleStore, JournalStore, OpenTasks {
   updateTask(id: TaskId, patch: TaskPatch, options?: { intent?: boolean }): void
   /** intent unless told otherwise; one transaction for all */
   updateTasks(patches: readonly { id: TaskId; patch: TaskPatch }[], options?: { intent?: boolean }): void
-  /** intent; takes them off the list with all that hangs on them: for good, or `kept` as part of a removal */
-  removeTasks(ids: readonly TaskId[], kept?: KeptRemoval): void
-  /** intent; the number of a removal, under which tasks go together */
-  beginRemoval(at: number): number
-  /** the latest first */
-  removedTasks(page: { offset: number; limit: number }): { total: number; rows: RemovedTask[] }
-  /** of a removal, of the last one of which anything is kept, or those of these that are kept */
-  removedIds(which: { removal: number | 'last' } | { ids: readonly TaskId[] }): TaskId[]
-  /** files that wait to be deleted; null: there are none */
-  removedFiles(id: TaskId): RemovedFiles | null
-  /**
-   * intent; brings them back under their ids, in their places where those are free. `names`: what their files are
-   * called by now. A task whose name another unfinished one has starts over; one whose files were deleted does, paused.
-   */
-  restoreTasks(ids: readonly TaskId[], names: ReadonlyMap<TaskId, OtherName>): TaskId[]
-  /** removed tasks whose files are to be deleted by now */
-  filesDue(now: number, limit: number): TaskId[]
-  /** intent; their files have the names now under which they wait */
-  filesAside(ids: readonly TaskId[]): void
-  /** intent; their files were deleted */
-  filesGone(ids: readonly TaskId[]): void
-  /** intent; forgets tasks removed until `before` whose files are looked after: how many */
-  forgetRemoved(before: number, limit: number): number
-  /** whether a task of the list has this file (`done`), or its partial */
-  isFileOfTask(folder: string, filename: string, done: boolean): boolean
   listTasks(query: ListTasksInput): { total: number; rows: TaskRecord[] }
   /** ids of a selection, in list order */
   selectIds(selection: Selection): TaskId[]

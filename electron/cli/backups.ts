@@ -11,7 +11,7 @@ import { commandLogger } from './logger.ts'
 import { callerPath, print, printJson, say } from './terminal.ts'
 
 export async function backups(flags: ListFlags): Promise<number> {
-  const found = allBackups(databasePath(profileFolder({ flag: flags.profile, env: process.env })))
+  const found = allBackups(databasePath(profileFolder({ flag: flags.profile, env: process.env })), Date.now())
   if (found.length === 0 && !flags.json) say('nighthaul: There is no backup of the list yet')
   for (const { path, at, bytes, daily } of found) {
     if (flags.json) printJson({ name: basename(path), path, at, bytes, daily })
@@ -41,7 +41,7 @@ export async function restore(which: string, flags: ListFlags): Promise<number> 
 }
 
 function find(which: string, path: string): string {
-  const known = allBackups(path)
+  const known = allBackups(path, Date.now())
   const found = which === 'latest' ? known[0] : known.find((backup) => basename(backup.path) === which)
   if (found !== undefined) return found.path
   if (which !== 'latest' && existsSync(callerPath(which))) return callerPath(which)

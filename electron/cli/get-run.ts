@@ -1,5 +1,5 @@
 /** One run of `get` over its URLs: adds them, follows them to their end, reports each exactly once. */
-import { exitCodeOf, MENDED_BY_THEMSELVES, NighthaulError, toErrorInfo } from '../../shared/errors.ts'
+import { type ErrorInfo, exitCodeOf, MENDED_BY_THEMSELVES, NighthaulError, toErrorInfo } from '../../shared/errors.ts'
 import type { Subscription } from '../../shared/rpc.ts'
 import type { AddTasksInput, TaskDelta, TaskDetail, TaskId, TaskOptions, TaskRow } from '../../shared/schemas.ts'
 import type { EngineApi } from '../engine/api.ts'
@@ -9,6 +9,7 @@ import { ask, printable } from './terminal.ts'
 const CHANGED =
   'The file on the server is another one than the part that was saved, which is kept: ' +
   'run again with --on-change restart to start over'
+const RUN_AGAIN = 'Run the same command again to continue.'
 const PAUSED_ELSEWHERE =
   'The download was paused by another program; the partial is kept: run the same command again to continue'
 
@@ -181,8 +182,7 @@ export class GetRun {
       if (task.state === 'done') this.#settle(url, () => this.#report.done(doneOf(task, url, seconds)))
       else if (task.state === 'changed' || error?.code === 'remote_changed') {
         this.#failed(url, id, new NighthaulError('remote_changed', CHANGED))
-      } else
-        this.#failed(url, id, error ? NighthaulError.from(error) : new NighthaulError('task_state', PAUSED_ELSEWHERE))
+      } else this.#failed(url, id, error ? asLeft(error) : new NighthaulError('task_state', PAUSED_ELSEWHERE))
     }
   }
 
@@ -202,6 +202,14 @@ export class GetRun {
     report()
     if (this.#open.size === 0) this.#finished.resolve()
   }
+}
+
+/** What the disk stopped waits for nobody here: the next run takes it up. */
+function asLeft(error: ErrorInfo): NighthaulError {
+  const { message } = error
+  return NighthaulError.from(
+    MENDED_BY_THEMSELVES.has(error.code) ? { ...error, message: `${message} ${RUN_AGAIN}` } : error,
+  )
 }
 
 function doneOf(task: TaskDetail, url: string, seconds: number): Done {

@@ -23,14 +23,15 @@ const CODES: Readonly<Record<string, ErrorCode>> = {
 }
 
 const SENTENCES: Partial<Record<ErrorCode, (path: string) => string>> = {
-  disk_full: (path) =>
-    `The disk is full: ${path} cannot grow. What is downloaded is kept; make room, and the queue goes on by itself.`,
+  disk_full: (path) => `The disk is full: ${path} cannot grow. What is downloaded is kept; make room, and it goes on.`,
   file_too_large: (path) =>
     `${path} is too large for its file system (FAT takes 4 GiB at most). What is downloaded is kept; move the download to another disk.`,
-  folder_not_writable: (path) => `No permission to write ${path}. Choose another folder or change its permissions.`,
-  read_only: (path) => `${path} is on a read-only volume. Choose another folder.`,
+  folder_not_writable: (path) =>
+    `No permission to write ${path}. What is here is kept; change the permissions and it goes on, or choose another folder.`,
+  read_only: (path) =>
+    `${path} is on a read-only volume. What is here is kept; make it writable and it goes on, or choose another folder.`,
   folder_missing: (path) =>
-    `${path} is not there (was a drive unplugged?). It goes on by itself when it is back; or choose another folder.`,
+    `${path} is not there (was a drive unplugged?). Bring it back and it goes on, or choose another folder.`,
   file_exists: (path) => `Another program made ${path} at this very moment. Nothing was changed; try again.`,
   name_too_long: (path) => `The name ${path} is too long for this file system. Choose a shorter one.`,
   too_many_open_files: () =>

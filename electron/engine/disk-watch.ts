@@ -16,7 +16,7 @@ const LONGEST_WAIT_MS = 5 * 60_000
 export interface DiskWatchDeps extends Pick<EngineDeps, 'fs' | 'clock' | 'logger'> {
   /** paused for a reason, in the order of the queue */
   suspended: () => TaskRecord[]
-  demands: (task: TaskRecord) => Demand[]
+  demands: (task: TaskRecord) => Promise<Demand[]>
   lack: Room['lack']
   /** it can go on */
   mended: (task: TaskRecord) => void
@@ -84,7 +84,7 @@ export class DiskWatch {
       const { neededBytes } = task.error!.params
       // Whose size the store does not know yet may have said what it needs.
       const sizeBytes = task.sizeBytes ?? (typeof neededBytes === 'number' ? neededBytes : null)
-      const wanted = demands({ ...task, sizeBytes })
+      const wanted = await demands({ ...task, sizeBytes })
       for (const { folder } of wanted) if (task.writtenBytes === 0) await fs.mkdir(folder)
       for (const { folder } of wanted) await fs.checkWritable(folder)
       return (await lack(wanted, taken)) === null

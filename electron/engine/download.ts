@@ -227,7 +227,9 @@ export class Download {
       if (this.#repairs || this.#task.bootId !== this.#context.bootId)
         this.#progress.expectAgain(this.#context.storedBlocks())
       const held = { ...this.#task, writtenBytes: this.#heldAtStart }
-      await this.#context.makeRoom(demandsOf(held, dirname(place.place.part.path), () => this.#leftBytes()))
+      const copiedBytes = await this.#context.begunBytes()
+      const partFolder = dirname(place.place.part.path)
+      await this.#context.makeRoom(demandsOf(held, partFolder, copiedBytes, () => this.#leftBytes()))
     }
     this.#context.logger.info({ task: this.#task.id, heldBytes: this.#heldAtStart }, 'partial restored')
     return null

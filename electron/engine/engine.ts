@@ -227,7 +227,10 @@ export function createEngine(deps: EngineDeps): EngineApi {
           deps.lease === null
             ? store.suspended(MOST_WATCHED)
             : store.getTasks(leased.ids).filter((task) => task.state === 'paused' && task.error !== null),
-        demands: (task) => demandsOf(task, dirname(partPathOf(task) ?? join(partFolderOf(task, settings), '-'))),
+        demands: async (task) => {
+          const partFolder = dirname(partPathOf(task) ?? join(partFolderOf(task, settings), '-'))
+          return demandsOf(task, partFolder, await runner.relocator.begunBytes(task))
+        },
         lack: (demands, taken) => runner.room.lack(demands, taken),
         mended: (task) => runner.applyTo(task, { kind: 'mended' }),
       })

@@ -140,7 +140,7 @@ export class Mover {
         )
         result.moved.push({ id, path })
       } catch (error) {
-        result.failed.push({ id, error: toErrorInfo(error) })
+        result.failed.push({ id, error: toErrorInfo(ofMove(error)) })
       }
     return result
   }
@@ -280,8 +280,22 @@ export class Mover {
     const { error, state } = task
     if (state === 'paused' && error && MENDED_BY_THEMSELVES.has(error.code))
       this.#deps.runner.applyTo(task, { kind: 'mended' })
-    if (state === 'failed' && error?.code === 'file_too_large') this.#deps.runner.applyTo(task, { kind: 'retry' })
+    if (state === 'failed' && (error?.code === 'file_too_large' || error?.code === 'name_too_long'))
+      this.#deps.runner.applyTo(task, { kind: 'retry' })
   }
+}
+
+/** A move that found no room is off, and does not go on by itself as a download does. */
+function ofMove(error: unknown): unknown {
+  if (!(error instanceof NighthaulError) || error.code !== 'disk_full') return error
+  const { path, neededBytes, freeBytes } = error.params
+  const room = typeof neededBytes === 'number' ? ` (${freeBytes} bytes free, ${neededBytes} needed)` : ''
+  return new NighthaulError(
+    'disk_full',
+    `There is no room for the file in ${path}${room}: it is where it was. Make room and move it again, or choose another place.`,
+    error.params,
+    { cause: error },
+  )
 }
 
 /** The same file under a name that differs in case only. */

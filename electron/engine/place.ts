@@ -3,10 +3,16 @@
  * partial of an earlier run, or reserves a name and makes room for a new one. A name is taken once: in the store against
  * other tasks, on the disk against other files.
  */
-import { dirname, isAbsolute, join, resolve } from 'node:path'
+import { basename, dirname, isAbsolute, join, resolve } from 'node:path'
 import { NighthaulError } from '../../shared/errors.ts'
 import { keptBadFiles } from '../../shared/integrity.ts'
-import { BLOCK_BYTES, type BlockChecksum, type TaskPatch, type TaskRecord } from '../../shared/records.ts'
+import {
+  BLOCK_BYTES,
+  type BlockChecksum,
+  type TaskPatch,
+  type TaskRecord,
+  type TaskStore,
+} from '../../shared/records.ts'
 import type { Settings } from '../../shared/schemas.ts'
 import { onDisk, toDiskError } from './disk-errors.ts'
 import { PartFile } from './file-sink.ts'
@@ -31,6 +37,8 @@ export interface PlaceContext {
   /** a partial that is gone means starting over: somebody is there who asked for the file just now */
   startsOverWithoutPartial: boolean
   bootId: string
+  /** bytes of its copy on another volume that are there from an earlier try */
+  begunBytes: () => Promise<number>
   /** what the store learnt survives a crash of this process */
   committed: () => Promise<void>
   /** the same of a power cut */
@@ -61,16 +69,21 @@ export function takenBackPath(path: string): string {
   return `${path}.part`
 }
 
-/** What a task will write, and where: the partial first, then what becomes of it on another volume. */
+/**
+ * What a task will write, and where: the partial first, then what becomes of it on another volume, of which
+ * `copiedBytes` are there already.
+ */
 export function demandsOf(
   task: Pick<TaskRecord, 'folder' | 'sizeBytes' | 'writtenBytes'>,
   partFolder: string,
+  copiedBytes: number,
   left?: () => number | null,
 ): Demand[] {
   const fileBytes = task.sizeBytes
   const leftBytes = fileBytes === null ? null : Math.max(0, fileBytes - task.writtenBytes)
   const part = { folder: partFolder, fileBytes, leftBytes, left }
-  return partFolder === task.folder ? [part] : [part, { folder: task.folder, fileBytes, leftBytes: fileBytes }]
+  if (partFolder === task.folder) return [part]
+  return [part, { folder: task.folder, fileBytes, leftBytes: fileBytes && Math.max(0, fileBytes - copiedBytes) }]
 }
 
 /** Where a new partial goes. */
@@ -87,6 +100,15 @@ export function filesOf(task: TaskRecord): string[] {
   const partPath = partPathOf(task)
   if (partPath === null) return []
   return [task.state === 'done' ? join(task.folder, task.filename!) : partPath, ...keptBadFiles(task.badTries)]
+}
+
+/** Whether a download of the list has this file for its own, finished or as its partial. */
+export function isFileOfTask(path: string, store: Pick<TaskStore, 'isFileOfTask'>): boolean {
+  const [folder, name] = [dirname(path), basename(path)]
+  return (
+    store.isFileOfTask(folder, name, true) ||
+    (name.endsWith('.part') && store.isFileOfTask(folder, basename(name, '.part'), false))
+  )
 }
 
 export async function restorePlace(task: TaskRecord, context: PlaceContext): Promise<RestoredPlace> {
@@ -239,7 +261,7 @@ export async function beginPlace(
     )
   const partFolder = existing ? dirname(existing.part.path) : partFolderOf(task, context.settings())
   await context.makeRoom(
-    demandsOf({ folder: task.folder, sizeBytes: facts.size, writtenBytes: 0 }, partFolder, facts.left),
+    demandsOf({ folder: task.folder, sizeBytes: facts.size, writtenBytes: 0 }, partFolder, 0, facts.left),
   )
   const place = existing ?? { part: await createPart(task, context, facts) }
   const sparse = facts.size !== null && facts.size > SMALL_BYTES && context.settings().preallocate === 'sparse'

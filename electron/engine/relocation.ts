@@ -12,7 +12,7 @@ import type { TaskId } from '../../shared/schemas.ts'
 import { onDisk } from './disk-errors.ts'
 import { PartFile } from './file-sink.ts'
 import { shortened } from './filename.ts'
-import { damagedBlocks } from './place.ts'
+import { damagedBlocks, isFileOfTask } from './place.ts'
 import type { EngineDeps } from './ports.ts'
 import { syncFile } from './publish.ts'
 import type { Room } from './room.ts'
@@ -42,6 +42,13 @@ export class Relocator {
     return this.#copied.get(id) ?? null
   }
 
+  /** What an interrupted copy of the task’s file takes up already; 0: there is none. */
+  async begunBytes({ id, relocation }: Pick<TaskRecord, 'id' | 'relocation'>): Promise<number> {
+    if (relocation === null) return 0
+    const hidden = hiddenName(relocation.to, id)
+    return (await onDisk(hidden, () => this.#deps.fs.stat(hidden)))?.bytes ?? 0
+  }
+
   /**
    * Ends with the file at `to` and the task saying so. Where it fails the file is where it was, and the move is off: throws
    * `file_exists` (nothing is ever replaced), `partial_missing`, `blocks_damaged` or a disk error. Interrupted by the
@@ -53,7 +60,7 @@ export class Relocator {
     if (resumed && isThere(task, relocation)) return this.#leaveOld(task.id, relocation)
     try {
       if (!resumed) {
-        await this.#mustBeFree(relocation.to)
+        await this.#mustBeFree(relocation)
         store.updateTask(task.id, { relocation }, { intent: true })
         await store.committed(true)
       }
@@ -77,7 +84,7 @@ export class Relocator {
       await onDisk(to, () => fs.syncFolder(dirname(to)))
       isNamed = true
     }
-    if (there) {
+    if (there && !(old && isOtherCase(from, to))) {
       // A crash came between the name and its record, or somebody else took the name.
       if (resumed && there.bytes === (old?.bytes ?? there.bytes) && (await this.#matches(task, to))) return named()
       throw alreadyThere(to)
@@ -96,7 +103,8 @@ export class Relocator {
     }
     if (!isNamed)
       await named().catch(async (error: unknown) => {
-        await ((await fs.stat(from)) ? fs.unlink(to) : fs.renameExclusive(to, from))
+        const isCopy = !isOtherCase(from, to) && (await fs.stat(from)) !== null
+        await (isCopy ? fs.unlink(to) : fs.renameExclusive(to, from))
         throw error
       })
   }
@@ -105,17 +113,19 @@ export class Relocator {
     const { fs, store, room } = this.#deps
     const { id } = task
     const hidden = hiddenName(to, id)
-    const begun = (await onDisk(hidden, () => fs.stat(hidden))) !== null
+    const begun = await onDisk(hidden, () => fs.stat(hidden))
     // A sparse partial has holes where nothing came yet: they stay holes.
     const runs = task.state === 'done' ? [{ start: 0, end: bytes }] : coverage(store.segments(id))
-    const leftBytes = begun ? 0 : runs.reduce((sum, run) => sum + run.end - run.start, 0)
+    const there = begun?.bytes ?? 0
+    const leftBytes = runs.reduce((sum, { start, end }) => sum + Math.max(0, end - Math.max(start, there)), 0)
     await room.make(id, [{ folder: dirname(to), fileBytes: bytes, leftBytes }])
     try {
       const copied: Copied = (so) => {
         this.#copied.set(id, so)
         this.#deps.progressed(id)
       }
-      const bad = await copyFile({ fs, from, to: hidden, begun, bytes, runs, blocks: store.blocks(id), copied, signal })
+      const blocks = store.blocks(id)
+      const bad = await copyFile({ fs, from, to: hidden, begun: begun !== null, bytes, runs, blocks, copied, signal })
       if (bad.length > 0) throw this.#damaged(task, from, bad)
       await onDisk(to, () => fs.renameExclusive(hidden, to))
     } finally {
@@ -145,8 +155,9 @@ export class Relocator {
     return damaged === null || damaged.length === 0
   }
 
-  async #mustBeFree(path: string): Promise<void> {
-    if (await onDisk(path, () => this.#deps.fs.stat(path))) throw alreadyThere(path)
+  /** Where cases do not count the file itself is at its new name; giving it that replaces nothing. */
+  async #mustBeFree({ from, to }: Relocation): Promise<void> {
+    if (!isOtherCase(from, to) && (await onDisk(to, () => this.#deps.fs.stat(to)))) throw alreadyThere(to)
   }
 
   #settle(task: TaskRecord, { place, to }: Relocation): void {
@@ -157,10 +168,12 @@ export class Relocator {
     store.updateTask(task.id, { partPath }, { intent: true })
   }
 
-  /** The task says where its file is: what is left of the old one goes. */
+  /** The task says where its file is: what a copy left of the old one goes. What else is there by now stays. */
   async #leaveOld(id: TaskId, { from, to }: Relocation): Promise<void> {
     const { fs, store } = this.#deps
-    if (from !== to && (await fs.stat(to)) && (await fs.stat(from)))
+    const [old, there] = await Promise.all([fs.stat(from), fs.stat(to)])
+    const isLeft = old !== null && old.bytes === there?.bytes && !isOtherCase(from, to) && !isFileOfTask(from, store)
+    if (isLeft)
       await fs.unlink(from).catch((error: NodeJS.ErrnoException) => {
         this.#deps.logger.warn(
           { task: id, path: from, error: error.message },
@@ -187,6 +200,12 @@ export class Relocator {
 
 function isThere(task: TaskRecord, { place }: Relocation): boolean {
   return task.folder === place.folder && task.filename === place.filename && task.partPath === place.partPath
+}
+
+/** The same place but for case or form: one file where the file system does not tell them apart. */
+function isOtherCase(from: string, to: string): boolean {
+  const [left, right] = [from, to].map((path) => path.normalize('NFC').toLowerCase())
+  return dirname(from) === dirname(to) && left === right
 }
 
 /** Beside the name it will get; found again by whoever goes on. */
@@ -234,8 +253,8 @@ async function copyFile({ fs, from, to, begun, bytes, runs, blocks, copied, sign
   try {
     const target = await PartFile.open(fs, to, begun ? 'open' : 'create')
     try {
+      // Its length says how far it came: what was not copied yet is not there.
       const there = begun ? await target.size() : 0
-      if (there !== bytes) await target.resize(bytes)
       let done = 0
       for (const run of runs)
         for (let at = run.start; at < Math.min(run.end, bytes); ) {
@@ -250,7 +269,10 @@ async function copyFile({ fs, from, to, begun, bytes, runs, blocks, copied, sign
           done += length
           copied(done)
         }
-      if (bad.length === 0) await target.datasync()
+      if (bad.length === 0) {
+        if ((await target.size()) !== bytes) await target.resize(bytes)
+        await target.datasync()
+      }
     } finally {
       await target.close()
     }

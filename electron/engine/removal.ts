@@ -4,7 +4,7 @@
  * what is deleted in the end can be nobody else's.
  */
 import { randomBytes } from 'node:crypto'
-import { basename, dirname, join } from 'node:path'
+import { dirname, join } from 'node:path'
 import type { Contract } from '../../shared/contract.ts'
 import { NighthaulError, toErrorInfo } from '../../shared/errors.ts'
 import type { OtherName, RemovedFiles, WaitingFile } from '../../shared/list-records.ts'
@@ -12,10 +12,10 @@ import type { TaskRecord } from '../../shared/records.ts'
 import type { Handlers } from '../../shared/rpc.ts'
 import type { RestoreTasksInput, Settings, TaskId } from '../../shared/schemas.ts'
 import type { Changes } from './changes.ts'
-import { toDiskError } from './disk-errors.ts'
+import { onDisk, toDiskError } from './disk-errors.ts'
 import { numberedName } from './filename.ts'
 import type { Journal } from './journal.ts'
-import { filesOf } from './place.ts'
+import { filesOf, isFileOfTask } from './place.ts'
 import type { EngineDeps } from './ports.ts'
 import type { Runner } from './runner.ts'
 
@@ -25,6 +25,8 @@ const FILES_A_STEP = 100
 const MAX_NUMBERED_NAMES = 10_000
 const DAY_MS = 86_400_000
 const MINUTE_MS = 60_000
+/** After which files that the disk did not let go are tried again. */
+const TRY_AGAIN_MS = 10 * MINUTE_MS
 
 export interface RemovalDeps extends Pick<EngineDeps, 'store' | 'fs' | 'clock' | 'logger'> {
   runner: Runner
@@ -120,73 +122,111 @@ export class Removal {
 
   async #setEachAside(ids: readonly TaskId[]): Promise<void> {
     try {
-      for (const id of ids) await this.#setAside(id)
-      if (ids.length > 0) this.#deps.store.filesAside(ids)
+      const files = new Map<TaskId, WaitingFile[]>()
+      for (const id of ids) files.set(id, await this.#setAside(id))
+      if (ids.length > 0) this.#deps.store.filesAside(files)
     } finally {
       for (const id of ids) this.#beingSetAside.delete(id)
     }
   }
 
-  /** What cannot be moved stays where it is, and is said in the log. */
-  async #setAside(id: TaskId): Promise<void> {
-    const { store, fs } = this.#deps
+  /** What cannot be moved stays where it is, and is said in the log. Answers which files wait now. */
+  async #setAside(id: TaskId): Promise<WaitingFile[]> {
+    const { store, fs, logger } = this.#deps
+    const files: WaitingFile[] = []
     for (const [path, aside] of store.removedFiles(id)?.files ?? []) {
-      if (this.#isTaken(path))
-        this.#deps.logger.info({ task: id, path }, 'a file belongs to another download; it stays')
-      else await this.#attempt(id, path, () => fs.rename(path, aside))
+      const isTaken = isFileOfTask(path, store)
+      if (isTaken) logger.info({ task: id, path }, 'a file belongs to another download; it stays')
+      else
+        await fs.rename(path, aside).catch((error: NodeJS.ErrnoException) => {
+          if (error.code !== 'ENOENT') this.#warn(id, path, error, 'a file could not be set aside')
+        })
+      // A crash may have come between its name and the record.
+      files.push([path, aside, !isTaken && (await this.#isThere(aside))])
     }
+    return files
   }
 
-  #isTaken(path: string): boolean {
-    const partial = path.endsWith('.part')
-    const { store } = this.#deps
-    return (
-      store.isFileOfTask(dirname(path), basename(path), true) ||
-      (partial && store.isFileOfTask(dirname(path), basename(path, '.part'), false))
-    )
+  /** What cannot be looked for is not there as far as anybody can tell. */
+  async #isThere(path: string): Promise<boolean> {
+    return (await this.#deps.fs.stat(path).catch(() => null)) !== null
   }
 
-  async #attempt(id: TaskId, path: string, work: () => Promise<void>): Promise<void> {
-    await work().catch((error: NodeJS.ErrnoException) => {
-      if (error.code !== 'ENOENT')
-        this.#deps.logger.warn({ task: id, path, error: error.message }, 'a file could not be deleted')
-    })
+  #warn(id: TaskId, path: string, error: unknown, what: string): void {
+    this.#deps.logger.warn({ task: id, path, error: toErrorInfo(error).message }, what)
   }
 
-  async #deleteFiles(ids: readonly TaskId[]): Promise<void> {
-    const { store, fs } = this.#deps
-    for (const id of ids)
-      for (const [, aside] of store.removedFiles(id)?.files ?? [])
-        await this.#attempt(id, aside, () => fs.unlink(aside))
-    if (ids.length > 0) store.filesGone(ids)
+  /** What the disk does not let go now is tried again, for as long as removed downloads are kept. */
+  async #deleteFiles(ids: readonly TaskId[], { forGood = false } = {}): Promise<void> {
+    const { store, clock, settings } = this.#deps
+    const gone: TaskId[] = []
+    const later: TaskId[] = []
+    for (const id of ids) {
+      const kept = store.removedFiles(id)
+      const isOld = kept === null || clock.now() - kept.removedAt >= settings().keepRemovedDays * DAY_MS
+      const isLeft = (await this.#deleteAll(id, kept?.files ?? [])) && !isOld && !forGood
+      ;(isLeft ? later : gone).push(id)
+    }
+    if (gone.length > 0) store.filesGone(gone)
+    if (later.length > 0) store.filesLater(later, clock.now() + TRY_AGAIN_MS)
   }
 
+  /** Whether any of them is, or may be, still there. */
+  async #deleteAll(id: TaskId, files: readonly WaitingFile[]): Promise<boolean> {
+    let isLeft = false
+    for (const [, aside] of files)
+      try {
+        await this.#deps.fs.unlink(aside)
+      } catch (error) {
+        const isGone = (error as NodeJS.ErrnoException).code === 'ENOENT' && (await this.#isThere(dirname(aside)))
+        if (isGone) continue
+        isLeft = true
+        this.#warn(id, aside, error, 'a file could not be deleted')
+      }
+    return isLeft
+  }
+
+  /** Throws a disk error where files of some do not come back: those stay among the removed, the others are here. */
   async restore(which: RestoreTasksInput): Promise<{ count: number }> {
     const { store, runner, changes, moved } = this.#deps
     await this.settled()
     let count = 0
+    const failures: NighthaulError[] = []
     for (const batch of batches(store.removedIds(which))) {
       const names = new Map<TaskId, OtherName>()
-      for (const id of batch) {
-        const kept = store.removedFiles(id)
-        const name = kept && (await this.#bringBack(kept))
-        if (name) names.set(id, name)
-      }
-      const ids = store.restoreTasks(batch, names)
+      const back: TaskId[] = []
+      for (const id of batch)
+        try {
+          const kept = store.removedFiles(id)
+          const name = kept && (await this.#bringBack(kept))
+          if (name) names.set(id, name)
+          back.push(id)
+        } catch (error) {
+          failures.push(NighthaulError.from(toErrorInfo(error)))
+        }
+      const ids = store.restoreTasks(back, names)
       count += ids.length
       for (const task of store.getTasks(ids)) runner.applyTo(task, { kind: 'recovered' })
       changes.changed(ids)
       moved(ids)
       await nextTurn()
     }
+    const [first] = failures
+    if (first) throw stillRemoved(first, failures.length, count)
     return { count }
   }
 
   /** The files under their names again. Answers the other name where somebody has taken its own meanwhile. */
   async #bringBack({ files, filename }: RemovedFiles): Promise<OtherName | null> {
+    const { fs } = this.#deps
     let changed: OtherName | null = null
-    for (const [index, [path, aside]] of files.entries()) {
-      if (filename === null || !(await this.#deps.fs.stat(aside))) continue
+    for (const [index, [path, aside, isAside]] of files.entries()) {
+      if (filename === null) continue
+      if (!(await onDisk(aside, () => fs.stat(aside)))) {
+        // Brought back without it, nobody would look for it under this name any more.
+        if (isAside && !(await onDisk(path, () => fs.stat(path)))) throw notThere(aside)
+        continue
+      }
       const found = await this.#freeName(path, aside, filename)
       // The first is the task's own; another one was set aside before.
       if (index === 0 && found.path !== path) changed = found
@@ -243,7 +283,7 @@ export class Removal {
     for (;;) {
       const ids = this.#dueFiles(Number.MAX_SAFE_INTEGER)
       if (ids.length === 0) break
-      await this.#deleteFiles(ids)
+      await this.#deleteFiles(ids, { forGood: true })
     }
     for (let count = 0; ; await nextTurn()) {
       await this.settled()
@@ -268,6 +308,24 @@ export class Removal {
       'removed.clear': () => this.clear(),
     }
   }
+}
+
+function notThere(path: string): NighthaulError {
+  return new NighthaulError(
+    'folder_missing',
+    `${path}, under which the file waits, is not there (was a drive unplugged?). Bring it back and undo again.`,
+    { path },
+  )
+}
+
+/** What did not come back, for its first reason. */
+function stillRemoved(first: NighthaulError, left: number, count: number): NighthaulError {
+  return new NighthaulError(
+    first.code,
+    `Brought back: ${count}. Still among the removed, with nothing lost: ${left}. ${first.message}`,
+    { ...first.params, count, left },
+    { cause: first },
+  )
 }
 
 /** A hidden name of its own in the same folder: moving there costs nothing, whatever the size. */

@@ -187,7 +187,7 @@ function diskFull(lack: Lack): NighthaulError {
   const others = reservedBytes > 0 ? `, ${reservedBytes} of them reserved,` : ''
   return new NighthaulError(
     'disk_full',
-    `The disk is too full: ${path} has ${freeBytes} bytes free${others} and the download needs ${neededBytes}. What is here is kept; make room, and the queue goes on by itself.`,
+    `The disk is too full: ${path} has ${freeBytes} bytes free${others} and the download needs ${neededBytes}. What is here is kept; make room, and it goes on.`,
     { ...lack },
   )
 }

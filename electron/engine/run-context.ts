@@ -21,6 +21,7 @@ export function runContext(
     settings: deps.settings,
     reserve: (filename) => store.reserveFilename(task.id, task.folder, filename),
     makeRoom: (demands) => room.make(task.id, demands),
+    begunBytes: () => relocator.begunBytes(task),
     startsOverWithoutPartial: deps.lease !== null,
     bootId: deps.bootId,
     relocate: (relocation, signal) => relocator.relocate(store.getTask(task.id)!, relocation, signal),

@@ -40,8 +40,17 @@ function timeIn(name: string): number | null {
   return Number.isNaN(at) ? null : at
 }
 
-/** The newest first. */
-export function dailyBackups(path: string): BackupFile[] {
+/**
+ * The newest first. Those that are younger than `now` come last: the clock was set back since, so that they are older
+ * than all others, or it was wrong when they were made.
+ */
+export function newestFirst(backups: readonly BackupFile[], now: number): BackupFile[] {
+  const isToCome = ({ at }: BackupFile) => Number(at > now)
+  return [...backups].sort((a, b) => isToCome(a) - isToCome(b) || b.at - a.at)
+}
+
+/** In the order of `newestFirst`. */
+export function dailyBackups(path: string, now: number): BackupFile[] {
   let names: string[]
   try {
     names = readdirSync(backupFolder(path))
@@ -52,37 +61,35 @@ export function dailyBackups(path: string): BackupFile[] {
   const own = names.filter((name) => name.startsWith(`${stem(path)}-`) && name.endsWith('Z.db'))
   return toFiles(
     own.map((name) => join(backupFolder(path), name)),
-    true,
+    { daily: true, now },
   )
 }
 
-/** All there are, the newest first. */
-export function allBackups(path: string): BackupFile[] {
-  return [...dailyBackups(path), ...toFiles(backupsOf(path), false)].sort((a, b) => b.at - a.at)
+/** All there are, in the order of `newestFirst`. */
+export function allBackups(path: string, now: number): BackupFile[] {
+  return newestFirst([...dailyBackups(path, now), ...toFiles(backupsOf(path), { daily: false, now })], now)
 }
 
-function toFiles(paths: readonly string[], daily: boolean): BackupFile[] {
-  return paths
+function toFiles(paths: readonly string[], { daily, now }: { daily: boolean; now: number }): BackupFile[] {
+  const files = paths
     .map((path) => ({ path, at: timeIn(basename(path)), stats: statSync(path, { throwIfNoEntry: false }) }))
     .flatMap(({ path, at, stats }) => (at === null || !stats ? [] : [{ path, at, bytes: stats.size, daily }]))
-    .sort((a, b) => b.at - a.at)
+  return newestFirst(files, now)
 }
 
 /**
- * Those that go, given all daily ones: the newest of each of the latest `days` days that have one stay, and beyond
- * those the newest of each of `weeks` weeks. Counted by what there is, not by age: who is away for a year finds them
- * all again. Pure.
+ * Those that go, given all daily ones with the newest first: the newest of each of the first `days` days stay, and of
+ * those after them the newest of each of `weeks` weeks. Counted by what there is, not by age: who is away for a year
+ * finds them all again. Pure.
  */
 export function superfluous(
-  backups: readonly BackupFile[],
+  newestFirst: readonly BackupFile[],
   { days, weeks }: { days: number; weeks: number },
 ): BackupFile[] {
-  const newestFirst = [...backups].sort((a, b) => b.at - a.at)
   const ofDays = newestOfEach(newestFirst, ({ at }) => Math.floor(at / DAY_MS)).slice(0, days)
-  const oldest = ofDays.at(-1)?.at ?? Number.POSITIVE_INFINITY
   // Day 0 of the epoch was a Thursday: weeks begin on Mondays.
   const week = ({ at }: BackupFile) => Math.floor((Math.floor(at / DAY_MS) + 3) / 7)
-  const older = newestFirst.filter(({ at }) => at < oldest)
+  const older = newestFirst.slice(newestFirst.indexOf(ofDays.at(-1)!) + 1)
   const daysWeeks = new Set(ofDays.map(week))
   const ofWeeks = newestOfEach(older, week)
     .filter((backup) => !daysWeeks.has(week(backup)))

@@ -27,7 +27,7 @@ export async function backUp(path: string, { now, logger, keep }: BackUpOptions)
   const folder = backupFolder(path)
   mkdirSync(folder, { recursive: true, mode: 0o700 })
   const changedMs = lastChangeMs(path)
-  const [newest] = dailyBackups(path)
+  const [newest] = dailyBackups(path, now())
   // A backup carries the time of what it is a copy of.
   if (newest !== undefined && Math.trunc(statSync(newest.path).mtimeMs) === changedMs) return null
   // What a crash left half made.
@@ -46,10 +46,7 @@ export async function backUp(path: string, { now, logger, keep }: BackUpOptions)
     for (const suffix of ['', ...SIDECARS]) rmSync(unfinished + suffix, { force: true })
     throw error
   }
-  for (const old of superfluous(dailyBackups(path), keep)) {
-    // Where the clock went back, the newest by name is not this one.
-    if (old.path !== target) rmSync(old.path, { force: true })
-  }
+  for (const old of superfluous(dailyBackups(path, now()), keep)) rmSync(old.path, { force: true })
   const backup = { path: target, at: Math.trunc(now() / 1000) * 1000, bytes: statSync(target).size, daily: true }
   logger.info({ backup: target, bytes: backup.bytes }, 'the list was backed up')
   return backup

@@ -20,7 +20,7 @@ import { lostTransactions, readLog } from './log-check.ts'
 import { migrate, newerStoreError } from './migrate.ts'
 import { MIGRATIONS } from './migrations/index.ts'
 import { createMirrors } from './mirrors.ts'
-import { createNotices, salvageNotice } from './notices.ts'
+import { createNotices, salvageNotices } from './notices.ts'
 import { createOpenTasks } from './open-tasks.ts'
 import { createPieces } from './pieces.ts'
 import { createProgress } from './progress.ts'
@@ -73,16 +73,17 @@ export function openStore(options: StoreOptions): { store: TaskStore; recovered:
       const onDamage = () => markSuspect(path, logger)
       const methods = {
         ...assemble(connection, logger),
-        newestBackupAt: () => dailyBackups(path)[0]?.at ?? null,
+        newestBackupAt: () => dailyBackups(path, now())[0]?.at ?? null,
         backUp: async (keep: { days: number; weeks: number }) => (await backUp(path, { now, logger, keep })) !== null,
       }
       const store: TaskStore = withTypedErrors(path, methods, onDamage)
-      if (recovered !== null) store.addNotice({ at: now(), ...salvageNotice(recovered) })
+      for (const notice of recovered === null ? [] : salvageNotices(recovered))
+        store.addNotice({ at: now(), ...notice })
       if (cutOff > 0) {
         logger.warn({ path, transactions: cutOff }, 'the end of the log of the store is damaged')
         store.addNotice({ at: now(), code: 'log_damaged', params: { changes: cutOff } })
       }
-      const [lost] = version === 0 ? allBackups(path) : []
+      const [lost] = version === 0 ? allBackups(path, now()) : []
       if (lost !== undefined) store.addNotice({ at: now(), code: 'list_missing', params: { backup: lost.path } })
       return { store, recovered }
     } catch (error) {

@@ -41,7 +41,7 @@ export function inspect(path: string, migrations: readonly Migration[], busyTime
   if (bytes === null) return { kind: 'none' }
   if (bytes === 0) {
     // Also what is left when the program dies while it creates its first database; only then it has no past.
-    const hasPast = (bytesAt(`${path}-wal`) ?? 0) > 0 || allBackups(path).length > 0
+    const hasPast = (bytesAt(`${path}-wal`) ?? 0) > 0 || allBackups(path, 0).length > 0
     return hasPast ? { kind: 'damaged', reason: 'the file is empty' } : { kind: 'none' }
   }
   let db: Database.Database | undefined

@@ -65,7 +65,9 @@ function backUp({ db, path }: Connection, now: number): string {
     rmSync(target, { force: true })
     throw error
   }
-  for (const old of backupsOf(path).slice(BACKUPS_KEPT)) rmSync(old, { force: true })
+  // Where the clock was set back, this one is not the newest by its name.
+  const others = backupsOf(path).filter((backup) => backup !== target)
+  for (const old of others.slice(BACKUPS_KEPT - 1)) rmSync(old, { force: true })
   return target
 }
 

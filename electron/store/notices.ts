@@ -32,9 +32,13 @@ export function createNotices({ db, intent }: Connection): Notices {
 }
 
 /** What people are told of a salvage. */
-export function salvageNotice(report: SalvageReport): { code: NoticeCode; params: ErrorParams } {
-  const { setAside, tasksKept: kept, tasksFromBackup: fromBackup, tasksLost: lost } = report
-  return lost === null
-    ? { code: 'list_salvaged_unsure', params: { kept, fromBackup, setAside } }
-    : { code: 'list_salvaged', params: { kept, fromBackup, lost, setAside } }
+export function salvageNotices(report: SalvageReport): { code: NoticeCode; params: ErrorParams }[] {
+  const { setAside, tasksKept: kept, tasksFromBackup: fromBackup, tasksLost: lost, unsure } = report
+  const parts = { code: 'list_parts_unsure', params: { parts: unsure.join(', '), setAside } } as const
+  return [
+    lost === null
+      ? { code: 'list_salvaged_unsure', params: { kept, fromBackup, setAside } }
+      : { code: 'list_salvaged', params: { kept, fromBackup, lost, setAside } },
+    ...(unsure.length > 0 ? [parts] : []),
+  ]
 }

@@ -2,27 +2,11 @@
  * Table `removed_tasks`: what was taken off the list and can come back. A task is kept as JSON, with the rows of every
  * table that refers to it, so that tables and columns that come later are kept without a word here.
  */
-import type { OtherName, RemovedFiles } from '../../shared/list-records.ts'
-import type { TaskStore } from '../../shared/records.ts'
+import type { OtherName, RemovedFiles, RemovedStore } from '../../shared/list-records.ts'
 import type { RemovedTask, TaskId } from '../../shared/schemas.ts'
 import type { Connection } from './database.ts'
 import { isUniqueViolation } from './store-errors.ts'
 import { fold } from './task-row.ts'
-
-type Removed = Pick<
-  TaskStore,
-  | 'beginRemoval'
-  | 'removeTasks'
-  | 'removedTasks'
-  | 'removedIds'
-  | 'removedFiles'
-  | 'restoreTasks'
-  | 'filesDue'
-  | 'filesAside'
-  | 'filesGone'
-  | 'forgetRemoved'
-  | 'isFileOfTask'
->
 
 type Row = Record<string, string | number | null | Buffer>
 
@@ -33,7 +17,7 @@ interface Table {
   columns: { name: string; type: string }[]
 }
 
-export function createRemoved(connection: Connection): Removed {
+export function createRemoved(connection: Connection): RemovedStore {
   const { db } = connection
   // table_info leaves generated columns out, which is what an INSERT needs.
   const columnsOf = (name: string) => db.pragma(`table_info(${name})`) as { name: string; type: string }[]
@@ -80,16 +64,20 @@ export function createRemoved(connection: Connection): Removed {
   const stored = db.prepare<[number], { content: string; gone: number }>(
     'SELECT content, files_gone AS gone FROM removed_tasks WHERE id = ?',
   )
-  const files = db.prepare<[number], { files: string; aside: number; gone: number; name: string | null }>(
-    `SELECT files, files_aside AS aside, files_gone AS gone, ${field('filename')} AS name FROM removed_tasks
-     WHERE id = ? AND files IS NOT NULL`,
+  const files = db.prepare<
+    [number],
+    { files: string; aside: number; gone: number; name: string | null; removedAt: number }
+  >(
+    `SELECT files, files_aside AS aside, files_gone AS gone, ${field('filename')} AS name, removed_at AS removedAt
+     FROM removed_tasks WHERE id = ? AND files IS NOT NULL`,
   )
   const due = db
     .prepare<[number, number], TaskId>(
       'SELECT id FROM removed_tasks WHERE files_due IS NOT NULL AND files_due <= ? ORDER BY files_due LIMIT ?',
     )
     .pluck()
-  const setAside = db.prepare<[number]>('UPDATE removed_tasks SET files_aside = 1 WHERE id = ?')
+  const setAside = db.prepare<[string, number]>('UPDATE removed_tasks SET files = ?, files_aside = 1 WHERE id = ?')
+  const setDue = db.prepare<[number, number]>('UPDATE removed_tasks SET files_due = ? WHERE id = ?')
   const setGone = db.prepare<[number]>('UPDATE removed_tasks SET files_due = NULL, files_gone = 1 WHERE id = ?')
   const drop = db.prepare<[number]>('DELETE FROM removed_tasks WHERE id = ?')
   const forgettable = db.prepare<[number]>(
@@ -190,13 +178,16 @@ export function createRemoved(connection: Connection): Removed {
     removedFiles(id): RemovedFiles | null {
       const row = files.get(id)
       if (row === undefined || row.gone === 1) return null
-      return { files: JSON.parse(row.files), aside: row.aside === 1, filename: row.name }
+      return { files: JSON.parse(row.files), aside: row.aside === 1, filename: row.name, removedAt: row.removedAt }
     },
     restoreTasks: (ids, names) =>
       connection.intent(() => ids.map((id) => restore(id, names.get(id))).filter((id) => id !== null)),
     filesDue: (now, limit) => due.all(now, limit),
-    filesAside(ids) {
-      connection.intent(() => ids.forEach((id) => void setAside.run(id)))
+    filesAside(files) {
+      connection.intent(() => files.forEach((pairs, id) => void setAside.run(JSON.stringify(pairs), id)))
+    },
+    filesLater(ids, dueAt) {
+      connection.intent(() => ids.forEach((id) => void setDue.run(dueAt, id)))
     },
     filesGone(ids) {
       connection.intent(() => ids.forEach((id) => void setGone.run(id)))

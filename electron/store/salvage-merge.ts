@@ -8,8 +8,13 @@ import { isConstraintViolation } from './store-errors.ts'
 
 /** What refers to a task goes with it; of these alone rows are copied into a task that is there already. */
 const PROGRESS = ['segments', 'block_pages'] as const
-/** Tables of their own, whose rows are taken where the table was damaged. */
-const TABLES = ['removed_tasks', 'settings', 'queues', 'hosts', 'host_rules', 'request_statistics', 'received_bytes']
+/** The same, row by row, where the table was damaged: each says something by itself. */
+const OF_TASKS = ['piece_hashes', 'mirrors'] as const
+/** Tables of their own, whose rows are taken where the table was damaged. Notices are not: they may have been read. */
+const TABLES = [
+  ...['removals', 'removed_tasks', 'settings', 'queues', 'hosts', 'host_rules', 'schedule_state', 'repeats', 'journal'],
+  ...['request_statistics', 'received_bytes', 'queue_bytes'],
+]
 
 /**
  * @param backup path of a sound database of the same schema
@@ -46,6 +51,13 @@ export function mergeMissing(target: Connection, backup: string, damaged: Readon
         .pluck()
         .all()
       for (const name of PROGRESS) if (damaged.has('segments') || damaged.has('tasks')) copyRows(name, 'task_id', bare)
+      for (const name of OF_TASKS) {
+        if (!damaged.has(name)) continue
+        db.exec(
+          `INSERT OR IGNORE INTO main.${name} (${columnsOf(name)}) SELECT ${columnsOf(name)} FROM backup.${name}
+           WHERE task_id IN (SELECT t.id FROM main.tasks t JOIN backup.tasks b ON b.id = t.id AND b.url = t.url)`,
+        )
+      }
       for (const name of TABLES) {
         if (!damaged.has(name)) continue
         const alive = name === 'removed_tasks' ? 'WHERE id NOT IN (SELECT id FROM main.tasks)' : ''

@@ -7,13 +7,14 @@ import { constants, copyFileSync, existsSync, linkSync, rmSync } from 'node:fs'
 import Database from 'better-sqlite3'
 import { TASK_STATES } from '../../shared/task-state.ts'
 import { allBackups } from './backup-files.ts'
+import { attempt, openDamaged, type Row, readableRows } from './damaged-file.ts'
 import { type Connection, createPrivateFile, openConnection, SIDECARS, type StoreLogger } from './database.ts'
 import { inspect, suspectMark } from './inspect.ts'
 import { backupsOf, latestVersion, type Migration, migrate, stampedPath } from './migrate.ts'
 import { mergeMissing } from './salvage-merge.ts'
 import { schemaByShape } from './schema-version.ts'
 import { sealOf } from './segment-seal.ts'
-import { isConstraintViolation, isUnreadable } from './store-errors.ts'
+import { isConstraintViolation } from './store-errors.ts'
 import { takePlace } from './take-place.ts'
 import { fold } from './task-row.ts'
 
@@ -27,6 +28,8 @@ export interface SalvageReport {
   tasksLost: number | null
   /** the backup that filled the gaps */
   restoredFrom?: string
+  /** what else was damaged, in words; where a backup filled its gaps it may be older than it was */
+  unsure: string[]
 }
 
 export interface SalvageOptions {
@@ -101,7 +104,7 @@ function salvageFrom(setAside: string, path: string, options: SalvageOptions): S
   let restoredFrom: string | undefined
   let tasksFromBackup = 0
   if (tasksExpected !== tasksKept || damaged.size > 0) {
-    const backup = allBackups(path).find((candidate) => isSound(candidate.path, options))
+    const backup = allBackups(path, options.now()).find((candidate) => isSound(candidate.path, options))
     if (backup === undefined) {
       logger.warn({ setAside, tasksKept }, 'there is no backup to take from what could not be read')
     } else {
@@ -122,6 +125,7 @@ function salvageFrom(setAside: string, path: string, options: SalvageOptions): S
     tasksFromBackup,
     tasksLost,
     ...(restoredFrom && { restoredFrom }),
+    unsure: Object.entries(IN_WORDS).flatMap(([table, words]) => (damaged.has(table) ? [words] : [])),
   }
   logger.warn({ ...report }, 'the damaged store was set aside and what could be read was kept')
   return report
@@ -167,7 +171,7 @@ interface Filled {
 export function fillFresh(fresh: string, source: string, { migrations, now, logger }: SalvageOptions): Filled {
   for (const suffix of ['', ...SIDECARS]) rmSync(fresh + suffix, { force: true })
   const target = openConnection(fresh, { logger })
-  const from = openDamaged(source, logger)
+  const from = openDamaged(source, `${fresh}-mended`, logger)
   try {
     // Rows go into the schema they were written under; the migrations then treat them like any others.
     const sourceVersion = from === null ? 0 : attempt(() => schemaByShape(from, migrations), 0)
@@ -182,45 +186,10 @@ export function fillFresh(fresh: string, source: string, { migrations, now, logg
   } finally {
     from?.close()
     target.close()
+    for (const suffix of ['', ...SIDECARS]) rmSync(`${fresh}-mended${suffix}`, { force: true })
     for (const backup of backupsOf(fresh)) rmSync(backup, { force: true })
   }
 }
-
-/** Read-only, and told not to give up over a wrong length or a damaged schema. Null where even that fails. */
-function openDamaged(path: string, logger: StoreLogger): Database.Database | null {
-  let db: Database.Database | undefined
-  try {
-    db = new Database(path, { readonly: true, fileMustExist: true })
-    db.unsafeMode(true)
-    db.pragma('writable_schema = ON')
-    db.pragma('cell_size_check = ON')
-    return db
-  } catch (error) {
-    if (!isUnreadableRow(error)) throw error
-    logger.warn({ path, error: String(error) }, 'nothing of the damaged store can be read')
-    db?.close()
-    return null
-  }
-}
-
-/** A bad sector gives I/O errors, and wrong lengths or types give the others; none of them is a reason to give up. */
-function isUnreadableRow(error: unknown): boolean {
-  const code = error instanceof Database.SqliteError ? error.code : ''
-  return isUnreadable(error) || /^SQLITE_(IOERR|CANTOPEN|READONLY|TOOBIG|SCHEMA|FORMAT)/.test(code)
-}
-
-/** The result of a read, or `otherwise` where damage prevents it. */
-function attempt<T>(read: () => T, otherwise: T): T {
-  try {
-    return read()
-  } catch (error) {
-    // RangeError: a stored integer beyond what a number holds.
-    if (isUnreadableRow(error) || error instanceof RangeError) return otherwise
-    throw error
-  }
-}
-
-type Row = Record<string, unknown>
 
 /** How a row of each table is made fit to be kept; null: it cannot be. Parents come before their children. */
 const TABLES: Readonly<Record<string, (row: Row) => Row | null>> = {
@@ -242,6 +211,18 @@ const TABLES: Readonly<Record<string, (row: Row) => Row | null>> = {
   notices: (row) => row,
   schedule_state: (row) => row,
   repeats: (row) => row,
+}
+
+/** Of these people are told by name. Of the others either more is said, or nothing that they ever said is in them. */
+const IN_WORDS: Readonly<Record<string, string>> = {
+  settings: 'settings',
+  queues: 'queues',
+  schedule_state: 'profiles',
+  repeats: 'repeating downloads',
+  host_rules: 'rules for hosts',
+  removed_tasks: 'removed downloads',
+  mirrors: 'mirrors',
+  piece_hashes: 'checksums of pieces',
 }
 
 function repairTask(row: Row): Row | null {
@@ -346,52 +327,4 @@ function insertRenumbered(to: Database.Database, insert: Database.Statement, tab
   if (table !== 'tasks') return false
   const position = to.prepare('SELECT coalesce(max(position), 0) + 1 FROM tasks').pluck().get()
   return insertOrNull(insert, { ...row, position, filename: null, filename_folded: null })
-}
-
-/** Failed look-ups of single rows after which a table is given up: a few seconds at most. */
-const FAILURES_MAX = 200_000
-/** How far past the last readable row to look where the table's end is unknown. */
-const GUESSED_REST = 20_000
-
-/** Every row of a table that can be read, by rising rowid. Steps over damaged pages one rowid at a time. */
-function* readableRows(
-  from: Database.Database,
-  table: string,
-  columns: readonly string[],
-  onDamage: () => void,
-): Generator<Row> {
-  const list = ['rowid AS "rowid"', ...columns.map((name) => `"${name}"`)].join(', ')
-  const statements = attempt(
-    () => ({
-      next: from.prepare<[number], Row>(`SELECT ${list} FROM ${table} WHERE rowid > ? ORDER BY rowid LIMIT 1`),
-      exact: from.prepare<[number], Row>(`SELECT ${list} FROM ${table} NOT INDEXED WHERE rowid = ?`),
-      end: from.prepare<[], number | null>(`SELECT max(rowid) FROM ${table} NOT INDEXED`).pluck(),
-    }),
-    null,
-  )
-  if (statements === null) {
-    onDamage()
-    return
-  }
-  const end = attempt(() => statements.end.get() ?? null, null)
-  let last = 0
-  for (let failures = 0; failures < FAILURES_MAX; ) {
-    const next = attempt<Row | 'damaged' | undefined>(() => statements.next.get(last), 'damaged')
-    if (next === undefined) return
-    if (next !== 'damaged' && typeof next.rowid === 'number' && next.rowid > last) {
-      last = next.rowid
-      yield next
-      continue
-    }
-    onDamage()
-    const stop = end !== null && end > last ? end : last + GUESSED_REST
-    let found: Row | undefined
-    while (found === undefined && last < stop && failures < FAILURES_MAX) {
-      last += 1
-      failures += 1
-      found = attempt(() => statements.exact.get(last), undefined)
-    }
-    if (found === undefined) return
-    yield found
-  }
 }

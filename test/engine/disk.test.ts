@@ -263,4 +263,20 @@ describe('folders', () => {
       expect(dirname(task.path!)).toBe(engine.folder)
     }
   })
+
+  it.runIf(process.platform === 'linux')(
+    'one too long for any file ends a download, which a move lets go on',
+    async () => {
+      await using server = await startFaultServer()
+      await using engine = await startEngine()
+      server.add('/file.bin', { size: SIZE, seed: 1 })
+      const folder = join(engine.folder, 'd'.repeat(300))
+      const { items } = await engine.call('tasks.add', { items: [{ url: server.url('/file.bin') }], folder })
+      const id = items[0]!.id
+      expect((await engine.until(id, 'failed', 'done')).error?.code).toBe('name_too_long')
+      await engine.call('tasks.move', { ids: [id], to: `${engine.folder}/`, alreadyThere: false })
+      const task = await engine.until(id, 'done')
+      expect(await sha256(task.path!)).toBe(contentSha256(1, SIZE))
+    },
+  )
 })

@@ -5,9 +5,10 @@
 import { createHash } from 'node:crypto'
 import { existsSync } from 'node:fs'
 import { mkdir, open, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
-import { basename, join } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import type { FileSystem } from '../../electron/engine/ports.ts'
+import { openStore } from '../../electron/store/index.ts'
 import type { TaskStore } from '../../shared/records.ts'
 import type { TaskId } from '../../shared/schemas.ts'
 import { contentSha256 } from '../helpers/bytes.ts'
@@ -65,6 +66,27 @@ function heldAtTheShelf() {
     },
   }
   return { fs, moves, held }
+}
+
+/** A disk on which names that differ in case only are one: whoever looks finds the file that is there. */
+function caseless(real: FileSystem): FileSystem {
+  const there = async (path: string) => {
+    const names = await readdir(dirname(path)).catch(() => [])
+    return join(
+      dirname(path),
+      names.find((name) => name.toLowerCase() === basename(path).toLowerCase()) ?? basename(path),
+    )
+  }
+  return {
+    ...real,
+    stat: async (path) => real.stat(await there(path)),
+    open: async (path, mode) => real.open(await there(path), mode),
+    unlink: async (path) => real.unlink(await there(path)),
+    async renameExclusive(from, to) {
+      const [source, taken] = [await there(from), await there(to)]
+      return source === taken ? real.rename(source, to) : real.renameExclusive(source, taken)
+    },
+  }
 }
 
 describe('a folder for temporary files', () => {
@@ -144,45 +166,52 @@ describe('a folder for temporary files', () => {
     await engine.until(id, 'done')
   })
 
-  acrossVolumes('a copy that is paused goes on where it was, and tells how far it is', async () => {
-    await using server = await oneFile()
-    await using other = await folderOnOtherVolume()
-    let written = 0
-    let hold = true
-    const real = createSpyFileSystem()
-    const fs: FileSystem = {
-      ...real,
-      async open(path, mode) {
-        const file = await real.open(path, mode)
-        if (!path.endsWith('.moving')) return file
-        return {
-          ...file,
-          async write(buffers, at) {
-            const bytes = await file.write(buffers, at)
-            written += bytes
-            while (hold && written >= 2 * MIB) await new Promise((resolve) => setTimeout(resolve, 5))
-            return bytes
-          },
-        }
-      },
-    }
-    await using engine = await startEngine({ fs, settings: { temporaryFolder: other.path } })
-    const id = await engine.add(server.url('/file.bin'))
-    const copying = await engine.untilTask(id, (task) => task.copiedBytes !== null)
-    expect(copying).toMatchObject({ state: 'finishing', copiedBytes: MIB })
-    await expect.poll(() => written).toBe(2 * MIB)
-    await engine.call('tasks.pause', { selection: { ids: [id] } })
-    hold = false
-    expect(await engine.get(id)).toMatchObject({ state: 'paused' })
-    await expect.poll(async () => (await engine.get(id)).copiedBytes).toBeNull()
-    const before = server.requests.length
-    await engine.call('tasks.resume', { selection: { ids: [id] } })
-    const task = await engine.until(id, 'done', 'failed')
-    expect(await sha256(task.path!)).toBe(contentSha256(1, SIZE))
-    expect(written).toBe(SIZE)
-    expect(server.requests.length).toBe(before)
-    expect(await readdir(engine.folder)).toEqual(['file.bin'])
-  })
+  acrossVolumes(
+    'a copy that is paused goes on where it was, needs room for its rest alone, and tells how far it is',
+    async () => {
+      await using server = await oneFile()
+      await using other = await folderOnOtherVolume()
+      let written = 0
+      let hold = true
+      let isTight = false
+      const real = createSpyFileSystem()
+      const fs: FileSystem = {
+        ...real,
+        freeBytes: async (path) => (isTight && !path.startsWith(other.path) ? SIZE - 2 * MIB : real.freeBytes(path)),
+        async open(path, mode) {
+          const file = await real.open(path, mode)
+          if (!path.endsWith('.moving')) return file
+          return {
+            ...file,
+            async write(buffers, at) {
+              const bytes = await file.write(buffers, at)
+              written += bytes
+              while (hold && written >= 2 * MIB) await new Promise((resolve) => setTimeout(resolve, 5))
+              return bytes
+            },
+          }
+        },
+      }
+      await using engine = await startEngine({ fs, settings: { temporaryFolder: other.path, keepFreeBytes: 0 } })
+      const id = await engine.add(server.url('/file.bin'))
+      const copying = await engine.untilTask(id, (task) => task.copiedBytes !== null)
+      expect(copying).toMatchObject({ state: 'finishing', copiedBytes: MIB })
+      await expect.poll(() => written).toBe(2 * MIB)
+      await engine.call('tasks.pause', { selection: { ids: [id] } })
+      hold = false
+      expect(await engine.get(id)).toMatchObject({ state: 'paused' })
+      await expect.poll(async () => (await engine.get(id)).copiedBytes).toBeNull()
+      const before = server.requests.length
+      isTight = true
+      await engine.call('tasks.resume', { selection: { ids: [id] } })
+      const task = await engine.untilTask(id, ({ state, error }) => state === 'done' || error !== null)
+      expect(task.error).toBeNull()
+      expect(await sha256(task.path!)).toBe(contentSha256(1, SIZE))
+      expect(written).toBe(SIZE)
+      expect(server.requests.length).toBe(before)
+      expect(await readdir(engine.folder)).toEqual(['file.bin'])
+    },
+  )
 
   acrossVolumes('a block that went bad there is fetched again before the file gets its name', async () => {
     await using server = await oneFile()
@@ -253,6 +282,58 @@ describe('moving', () => {
     expect(await readdir(folder)).toEqual(['file.bin'])
   })
 
+  acrossVolumes('that finds no room says what there is, and promises nothing', async () => {
+    await using server = await oneFile()
+    await using other = await folderOnOtherVolume()
+    const real = createSpyFileSystem()
+    const freeBytes: FileSystem['freeBytes'] = async (path) => (path === other.path ? MIB : real.freeBytes(path))
+    await using engine = await startEngine({ fs: { ...real, freeBytes }, settings: { keepFreeBytes: 0 } })
+    const id = await engine.add(server.url('/file.bin'))
+    const { path } = await engine.until(id, 'done', 'failed')
+    const { moved, failed } = await engine.call('tasks.move', { ids: [id], to: `${other.path}/`, alreadyThere: false })
+    expect(moved).toEqual([])
+    expect(failed[0]?.error).toMatchObject({
+      code: 'disk_full',
+      message: `There is no room for the file in ${other.path} (${MIB} bytes free, ${SIZE} needed): it is where it was. Make room and move it again, or choose another place.`,
+    })
+    expect(await sha256(path!)).toBe(contentSha256(1, SIZE))
+    expect(await readdir(other.path)).toEqual([])
+  })
+
+  it('of which a crash left the record deletes no file that came into the old place since', async () => {
+    await using server = await oneFile()
+    await using first = await startEngine()
+    const id = await first.add(server.url('/file.bin'))
+    const { path: there } = await first.until(id, 'done', 'failed')
+    const place = { folder: join(first.profile, 'shelf'), filename: 'file.bin', partPath: null }
+    expect(await move(first, id, `${place.folder}/`)).toBe(join(place.folder, 'file.bin'))
+    server.add('/other/file.bin', { size: SIZE, seed: 2 })
+    const other = await first.until(await first.add(server.url('/other/file.bin')), 'done', 'failed')
+    expect(other.path).toBe(there)
+    await first.stop()
+    const { store } = openStore({ path: join(first.profile, 'nighthaul.db'), now: Date.now })
+    store.updateTask(id, { relocation: { from: there!, to: join(place.folder, 'file.bin'), place } }, { intent: true })
+    store.close()
+    const relocations: unknown[] = []
+    await using second = await startEngine({
+      from: first,
+      wrapStore: (store) => ({
+        ...store,
+        updateTask: (id, patch, how) => {
+          if (patch.relocation !== undefined) relocations.push(patch.relocation)
+          return store.updateTask(id, patch, how)
+        },
+      }),
+    })
+    await expect.poll(() => relocations).toEqual([null])
+    for (const { path, seed } of [
+      { path: there!, seed: 2 },
+      { path: join(place.folder, 'file.bin'), seed: 1 },
+    ])
+      expect(await sha256(path)).toBe(contentSha256(seed, SIZE))
+    expect(await second.get(other.id)).toMatchObject({ state: 'done', path: there })
+  })
+
   it('counts as work on files, those that wait their turn as well', async () => {
     await using server = await oneFile()
     server.add('/other.bin', { size: SIZE, seed: 2 })
@@ -286,6 +367,35 @@ describe('moving', () => {
     expect(failed).toContainEqual({ id: ids[1], error: expect.objectContaining(error) })
     expect(moves).toEqual([join(engine.profile, 'shelf', 'file.bin')])
     expect(await readdir(engine.folder)).toContain('other.bin')
+  })
+
+  it('gives a file another case of its name, also where cases do not count', async () => {
+    await using server = await oneFile()
+    await using engine = await startEngine({ fs: caseless(createSpyFileSystem()) })
+    const id = await halfWay(server, engine)
+    await pause(engine, id)
+    const renamed = join(engine.folder, 'FILE.bin')
+    expect(await move(engine, id, renamed)).toBe(`${renamed}.part`)
+    expect(await readdir(engine.folder)).toEqual(['FILE.bin.part'])
+    server.fault('/file.bin', null)
+    await engine.call('tasks.resume', { selection: { ids: [id] } })
+    await engine.until(id, 'done', 'failed')
+    const again = join(engine.folder, 'File.bin')
+    expect(await move(engine, id, again)).toBe(again)
+    expect(await readdir(engine.folder)).toEqual(['File.bin'])
+    expect(await sha256(again)).toBe(contentSha256(1, SIZE))
+    expect((await engine.get(id)).path).toBe(again)
+  })
+
+  it.runIf(process.platform === 'linux')('replaces no other file where cases do count', async () => {
+    await using server = await oneFile()
+    await using engine = await startEngine()
+    const id = await engine.add(server.url('/file.bin'))
+    await engine.until(id, 'done', 'failed')
+    await writeFile(join(engine.folder, 'File.bin'), 'another')
+    expect(await move(engine, id, join(engine.folder, 'File.bin'))).toBe('file_exists')
+    expect(await readFile(join(engine.folder, 'File.bin'), 'utf8')).toBe('another')
+    expect(await sha256(join(engine.folder, 'file.bin'))).toBe(contentSha256(1, SIZE))
   })
 
   it('a paused download stays paused, one that has not begun will be there', async () => {

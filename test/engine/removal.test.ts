@@ -1,6 +1,6 @@
 /** Removing is for a while: tasks come back as they were, files wait, and nobody else's file is ever deleted. */
 import { existsSync } from 'node:fs'
-import { readdir, readFile, unlink, writeFile } from 'node:fs/promises'
+import { mkdir, readdir, readFile, rename, rm, unlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterEach, describe, expect, it } from 'vitest'
 import { createNodeFileSystem } from '../../electron/engine/node-fs.ts'
@@ -43,11 +43,11 @@ describe('a removed download', () => {
     const held = new Promise<void>((resolve) => {
       release = resolve
     })
-    const rename = async (from: string, to: string) => {
+    const heldRename = async (from: string, to: string) => {
       if (to.includes('.nighthaul-removed-')) await held
       await fs.rename(from, to)
     }
-    await using engine = await startEngine({ fs: { ...fs, rename } })
+    await using engine = await startEngine({ fs: { ...fs, rename: heldRename } })
     const id = await engine.add(server.url('/data.bin'))
     await engine.until(id, 'done')
     const removing = remove(engine, id, { deleteFiles: true, now: true })
@@ -90,6 +90,54 @@ describe('a removed download', () => {
     const done = await engine.until(id, 'done')
     expect(done.resumedFromBytes).toBe(20_000)
     expect(await readFile(done.path!)).toEqual(contentBytes(1, 0, SIZE))
+  })
+
+  it('stays among the removed while the drive with its file is away, and holds no other up', async () => {
+    await using server = await startFaultServer()
+    await using engine = await withFile(server)
+    server.add('/half.bin', { size: SIZE, seed: 2 })
+    server.fault('/half.bin', (request) => (request.index === 0 ? faults.stallAt(20_000) : null))
+    const drive = join(engine.profile, 'drive')
+    const { items } = await engine.call('tasks.add', {
+      items: [{ url: server.url('/half.bin'), options: { connections: 1 } }],
+      folder: drive,
+    })
+    const half = items[0]!.id
+    await engine.untilTask(half, (task) => task.writtenBytes === 20_000)
+    const whole = await engine.add(server.url('/data.bin'))
+    await engine.until(whole, 'done')
+    await engine.call('tasks.remove', { selection: { ids: [half, whole] }, deleteFiles: true })
+    await rename(drive, `${drive}-away`)
+    for (const isMountPoint of [false, true]) {
+      if (isMountPoint) await mkdir(drive)
+      const undone = engine.call('tasks.restore', { removal: 'last' })
+      await expect(undone).rejects.toMatchObject({ code: 'folder_missing', params: { left: 1 } })
+      expect((await removed(engine)).map(({ id }) => id)).toEqual([half])
+      expect(await engine.get(whole)).toMatchObject({ state: 'done' })
+    }
+    await rm(drive, { recursive: true })
+    await rename(`${drive}-away`, drive)
+    expect(await engine.call('tasks.restore', { removal: 'last' })).toEqual({ count: 1 })
+    const done = await engine.until(half, 'done', 'failed')
+    expect(done).toMatchObject({ state: 'done', resumedFromBytes: 20_000 })
+    expect(await readFile(done.path!)).toEqual(contentBytes(2, 0, SIZE))
+  })
+
+  it('whose drive is away when its files are due has them deleted once it is back', async () => {
+    await using server = await startFaultServer()
+    await using engine = await withFile(server)
+    const id = await engine.add(server.url('/data.bin'))
+    await engine.until(id, 'done')
+    await remove(engine, id, { deleteFiles: true })
+    const [before] = await removed(engine)
+    await rename(engine.folder, `${engine.folder}-away`)
+    skippedMs += 11 * MINUTE_MS
+    await until(async () => (await removed(engine))[0]!.filesDueAt !== before!.filesDueAt)
+    expect(await removed(engine)).toMatchObject([{ id, filesGone: false }])
+    await rename(`${engine.folder}-away`, engine.folder)
+    skippedMs += 11 * MINUTE_MS
+    await until(async () => (await removed(engine))[0]?.filesGone === true)
+    expect(await readdir(engine.folder)).toEqual([])
   })
 
   it('gives its name free at once, and comes back under another one where somebody took it', async () => {

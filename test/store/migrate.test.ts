@@ -84,6 +84,20 @@ describe('migrating', () => {
     ])
   })
 
+  test('keeps the backup it has just made, also where the clock was set back', () => {
+    const path = storePath()
+    const connection = connect(path)
+    for (const [index, minute] of [1, 2, 3, 4, -60].entries()) {
+      const migrations = Array.from({ length: index + 1 }, (_, place) => adding((place + 1) * 10, 'SELECT 1'))
+      migrate(connection, migrations, { now: () => TEST_NOW + minute * 60_000, logger })
+    }
+    expect(backupsOf(path).map((backup) => basename(backup))).toEqual([
+      'queue.db.backup-v30-2026-11-22T21-08-05-000Z',
+      'queue.db.backup-v20-2026-11-22T21-07-05-000Z',
+      'queue.db.backup-v40-2026-11-22T20-04-05-000Z',
+    ])
+  })
+
   test('commits each migration by itself: a failing one is undone whole, those before it stay', () => {
     const path = storePath()
     const connection = connect(path)

@@ -1,4 +1,7 @@
-/** Damaged databases: set aside, salvaged, reported, never silently recreated. */
+/**
+ * Damaged databases: set aside, salvaged, reported, never silently recreated.
+ * Long because: every kind of damage is met in one place.
+ */
 import fs, {
   closeSync,
   existsSync,
@@ -285,6 +288,24 @@ describe('a store that is hurt anywhere', { timeout: 60_000 }, () => {
       }
     },
   )
+
+  test.each([
+    ['its first four bytes', 0, 4],
+    ['the size of its pages', 16, 2],
+    ['its format', 18, 6],
+    ['its length', 24, 8],
+    ['its encoding', 56, 4],
+    ['all of its header', 0, 100],
+  ])('without %s it still gives every task', (_what, from, count) => {
+    const path = hurt((bytes) => bytes.fill(0xa5, from, from + count))
+    const { store, recovered } = open(path)
+    // What is damaged beyond what every list has in common may still be read.
+    if (recovered !== null) expect(recovered).toMatchObject({ tasksKept: TASKS, tasksLost: 0 })
+    expect(store.listTasks(listQuery()).total).toBe(TASKS)
+    expect(store.getSettings()).toEqual({ downloadsAtOnce: 7 })
+    expect(readdirSync(dirname(path)).filter((name) => name.includes('mended'))).toEqual([])
+    expectPlausible(store)
+  })
 
   test('stays as it is, with nothing set aside, where the salvage itself cannot be written', () => {
     const path = hurt(() => Buffer.from('garbage '.repeat(2000)))
