@@ -135,6 +135,15 @@ export function toStoreError(error: unknown, path: string): unknown {
   return error
 }
 
+/** What kept a backup from being made; damage of the list itself as it came. `folder`: where it was to be. */
+export function toBackupError(error: unknown, folder: string): unknown {
+  if (isDamage(error)) return error
+  const typed = toStoreError(error, folder)
+  if (!(typed instanceof NighthaulError) || typed === error) return typed
+  const message = `It could not be written to ${folder} (${codeOf(error)}); the list is not touched by that.`
+  return new NighthaulError(typed.code, message, typed.params, { cause: error })
+}
+
 /** The same object whose methods throw typed errors. `onDamage` hears first when a statement ran into damage. */
 export function withTypedErrors<T extends object>(path: string, methods: T, onDamage: () => void): T {
   const wrapped = Object.entries(methods).map(([name, method]) => [
