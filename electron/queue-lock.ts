@@ -9,12 +9,13 @@ import {
   linkSync,
   readFileSync,
   renameSync,
+  rmSync,
   statSync,
   unlinkSync,
   writeFileSync,
 } from 'node:fs'
 import { join } from 'node:path'
-import { NighthaulError } from '../shared/errors.ts'
+import { type ErrorCode, NighthaulError } from '../shared/errors.ts'
 import { isRunning, ownIdentity } from './process-identity.ts'
 
 /** A lock file nobody can read is one being written when it is younger than this, else what a power cut left. */
@@ -43,7 +44,7 @@ interface LockFile {
 /**
  * Makes this process the owner of the profile's queue.
  * @throws NighthaulError `profile_locked` (params: pid, kind, profile) while another living process is, and
- * `folder_not_writable` when the profile cannot hold a lock
+ * `disk_full`, `read_only` or `folder_not_writable` when the profile cannot hold a lock
  */
 export function takeQueueLock(profile: string, kind: QueueOwnerKind): QueueLock {
   const path = lockPath(profile)
@@ -52,13 +53,7 @@ export function takeQueueLock(profile: string, kind: QueueOwnerKind): QueueLock 
     acquire(path, mine, profile)
   } catch (cause) {
     if (cause instanceof NighthaulError) throw cause
-    const code = (cause as NodeJS.ErrnoException).code ?? 'unknown'
-    throw new NighthaulError(
-      'folder_not_writable',
-      `The profile folder ${profile} cannot be written (${code}); nothing was changed. Give yourself the right to write there, or choose another folder with --profile.`,
-      { folder: profile, code },
-      { cause },
-    )
+    throw refused(profile, cause as NodeJS.ErrnoException)
   }
   return {
     profile,
@@ -147,8 +142,14 @@ function replace(path: string, lock: LockFile): void {
 
 function writeDraft(path: string, lock: LockFile): string {
   const draft = `${path}.${lock.nonce}.${randomBytes(4).toString('hex')}.new`
-  writeFileSync(draft, JSON.stringify(lock), { flag: 'wx', mode: 0o600 })
-  return draft
+  try {
+    writeFileSync(draft, JSON.stringify(lock), { flag: 'wx', mode: 0o600 })
+    return draft
+  } catch (error) {
+    // A full disk takes a name and none of the bytes.
+    rmSync(draft, { force: true })
+    throw error
+  }
 }
 
 /** null: no lock there, or one that cannot be read. */
@@ -171,6 +172,23 @@ function exists(path: string): boolean {
 function beingWritten(path: string): boolean {
   const found = statSync(path, { throwIfNoEntry: false })
   return found !== undefined && readLock(path) === null && Date.now() - found.mtimeMs < UNREADABLE_GRACE_MS
+}
+
+function refused(profile: string, cause: NodeJS.ErrnoException): NighthaulError {
+  const { code = 'unknown' } = cause
+  const params = { folder: profile, code }
+  const why = (kind: ErrorCode, what: string, next: string) =>
+    new NighthaulError(kind, `${what} (${code}); nothing was changed. ${next}`, params, { cause })
+  if (code === 'ENOSPC' || code === 'EDQUOT')
+    return why('disk_full', `The disk of the profile folder ${profile} is full`, 'Make room there and try again.')
+  const elsewhere = 'or choose another folder with --profile.'
+  if (code === 'EROFS')
+    return why('read_only', `The disk of the profile folder ${profile} is read-only`, `Make it writable, ${elsewhere}`)
+  return why(
+    'folder_not_writable',
+    `The profile folder ${profile} cannot be written`,
+    `Give yourself the right to write there, ${elsewhere}`,
+  )
 }
 
 function locked(profile: string, owner: LockFile | null): NighthaulError {

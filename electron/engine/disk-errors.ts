@@ -47,6 +47,14 @@ export function toDiskError(error: unknown, path: string): NighthaulError {
   return new NighthaulError(known, text, { path, errno: code || null }, { cause: error })
 }
 
+/**
+ * Whether an fsync that failed so may have cost what was written since the last one. The system says that once and holds
+ * the bytes for written from then on, so another fsync proves nothing: they have to be written again.
+ */
+export function losesWrites(error: NighthaulError): boolean {
+  return ['EIO', 'ENOSPC', 'EDQUOT'].includes(String(error.params.errno))
+}
+
 /** Runs a file operation and types its error. */
 export async function onDisk<T>(path: string, operation: () => Promise<T>): Promise<T> {
   try {

@@ -6,12 +6,13 @@
  * Long because: the steps of a run share its remote file, its place and its progress.
  */
 import { dirname } from 'node:path'
+import type { NighthaulError } from '../../shared/errors.ts'
 import type { BlockChecksum, TaskCheckpoint, TaskRecord } from '../../shared/records.ts'
 import type { SegmentView, TaskOptions } from '../../shared/schemas.ts'
 import type { StrategyReason } from '../../shared/strategy.ts'
 import { asks, type Connection, liveViews, phaseOf, STOPPED, segmentOf } from './connection.ts'
 import { Connections } from './connections.ts'
-import { toDiskError } from './disk-errors.ts'
+import { losesWrites, toDiskError } from './disk-errors.ts'
 import type { DownloadContext, DownloadOutcome } from './download-context.ts'
 import { FileDigests } from './file-digests.ts'
 import type { LaneReply } from './lane/lane.ts'
@@ -39,6 +40,8 @@ export class Download {
   #place: Place | null = null
   /** the partial's name survives a power cut */
   #nameIsDurable = false
+  /** what an fsync of the partial failed with */
+  #lost: NighthaulError | null = null
   #heldAtStart = 0
   #foreseen: ReturnType<typeof foresee> = null
   readonly #digests: FileDigests
@@ -142,11 +145,22 @@ export class Download {
     const part = this.#place?.part
     if (!part) return
     await this.#progress.syncMarks(async () => {
-      await part.datasync()
+      await part.datasync().catch((error: NighthaulError) => {
+        if (losesWrites(error)) this.#lost ??= error
+        this.#connections.look(this.#lost)
+        throw error
+      })
       if (this.#nameIsDurable) return
       await this.#context.fs.syncFolder(dirname(part.path))
       this.#nameIsDurable = true
     })
+  }
+
+  /** How the run ended, once no fsync is under way: not well where one failed. What it may have cost is fetched again. */
+  afterSync(outcome: DownloadOutcome): DownloadOutcome {
+    if (!this.#lost) return outcome
+    this.#progress.set(plan.dropUnsynced(this.#progress.segments))
+    return outcome.kind === 'stopped' ? outcome : { kind: 'failed', error: this.#lost, progressed: false }
   }
 
   // ── control ──

@@ -5,7 +5,7 @@
 import { dirname, join } from 'node:path'
 import { NighthaulError } from '../../shared/errors.ts'
 import type { Relocation, TaskPatch, TaskRecord } from '../../shared/records.ts'
-import { onDisk } from './disk-errors.ts'
+import { losesWrites, onDisk } from './disk-errors.ts'
 import { PartFile } from './file-sink.ts'
 import { numberedName, shortened } from './filename.ts'
 import type { PlaceContext } from './place.ts'
@@ -15,6 +15,8 @@ const MAX_NUMBERED_NAMES = 10_000
 export interface PublishContext extends PlaceContext {
   /** takes the partial to another place; the store knows it there afterwards */
   relocate: (relocation: Relocation, signal: AbortSignal) => Promise<void>
+  /** an fsync failed: what was not on the disk before is to be fetched again */
+  lost: () => void
 }
 
 /** Of a file that was verified (checking.ts). Returns what the store should learn. Throws a disk error. */
@@ -27,7 +29,7 @@ export async function publish(
   const { fs } = context
   const strict = (task.options.durability ?? context.settings().durability) === 'strict'
   await fs.markOrigin(partPath, task.finalUrl ?? task.sourceUrl ?? task.url, null)
-  if (strict) await syncFile(partPath, context)
+  if (strict) await syncFile(partPath, context, context.lost)
   const filename = await bringHome(task, partPath, context, signal)
   if (strict) await onDisk(task.folder, () => fs.syncFolder(task.folder))
   return { filename, partPath: null }
@@ -54,11 +56,14 @@ async function bringHome(
   return giveName(task, near, context)
 }
 
-/** fdatasync of a file that nobody has open. */
-export async function syncFile(path: string, context: Pick<PlaceContext, 'fs'>): Promise<void> {
+/** fdatasync of a file that nobody has open. `lost`: hears before it throws where that may have cost bytes. */
+export async function syncFile(path: string, context: Pick<PlaceContext, 'fs'>, lost?: () => void): Promise<void> {
   const file = await PartFile.open(context.fs, path, 'open')
   try {
     await file.datasync()
+  } catch (error) {
+    if (error instanceof NighthaulError && losesWrites(error)) lost?.()
+    throw error
   } finally {
     await file.close()
   }

@@ -7,6 +7,7 @@ import type { Recorder } from './recorder.ts'
 import type { Relocator } from './relocation.ts'
 import type { Room } from './room.ts'
 import type { RunnerDeps } from './run.ts'
+import { dropUnsynced, writtenBytes } from './segment-plan.ts'
 
 export function runContext(
   task: TaskRecord,
@@ -25,6 +26,10 @@ export function runContext(
     startsOverWithoutPartial: deps.lease !== null,
     bootId: deps.bootId,
     relocate: (relocation, signal) => relocator.relocate(store.getTask(task.id)!, relocation, signal),
+    lost: () => {
+      const segments = dropUnsynced(store.segments(task.id))
+      store.checkpoint([{ id: task.id, bootId: deps.bootId, segments, writtenBytes: writtenBytes(segments) }])
+    },
     committed: () => store.committed(false),
     recorded: () => recorder.recorded(),
     learned: (patch) => {

@@ -2,7 +2,6 @@
  * The tasks that run now: from "admitted" to "done" or to the reason why not. Translates outcomes of downloads into
  * events of the task machine and carries its effects out; when to run what is the scheduler's.
  */
-
 import { NighthaulError, toErrorInfo } from '../../shared/errors.ts'
 import type { TaskCheckpoint, TaskPatch, TaskRecord } from '../../shared/records.ts'
 import type { TaskId } from '../../shared/schemas.ts'
@@ -197,7 +196,7 @@ export class Runner {
     this.#tellAgain()
   }
 
-  /** Background fdatasync of every running partial; failures are the transfers' to meet. */
+  /** Background fdatasync of every running partial; one that fails ends its run. */
   async syncMarks(): Promise<void> {
     await Promise.all(
       [...this.#runs].map(([id, run]) => {
@@ -252,9 +251,10 @@ export class Runner {
     const { store, logger } = this.#deps
     let ending: Ending | null = null
     try {
-      const outcome = await run.download.run()
+      const first = await run.download.run()
       run.closing = true
       await run.synced
+      const outcome = run.download.afterSync(first)
       const checkpoint = run.download.takeCheckpoint()
       await run.download.close()
       if (checkpoint) store.checkpoint([checkpoint])

@@ -93,6 +93,11 @@ export function setSize(segments: readonly Segment[], size: number): Segment[] {
   return size === last.start ? rest : [...rest, { ...last, end: size }]
 }
 
+/** After an fsync that failed: nothing counts as written but what an earlier one brought to the disk. */
+export function dropUnsynced(segments: readonly Segment[]): Segment[] {
+  return segments.map((segment) => ({ ...segment, written: segment.durable }))
+}
+
 /**
  * Joins each finished segment with the one after it, so that the list stays short. Not where a `durable` mark would
  * go back by it, nor where the later one is `inUse`: the start by which a connection knows its segment must stay.

@@ -8,6 +8,7 @@ import Database from 'better-sqlite3'
 import { NighthaulError } from '../../shared/errors.ts'
 import { type BackupFile, backupFolder, dailyBackups, dailyPath, superfluous } from './backup-files.ts'
 import { createPrivateFile, SIDECARS, type StoreLogger } from './database.ts'
+import { toBackupError } from './store-errors.ts'
 import { fileToDisk, folderToDisk } from './to-disk.ts'
 
 /** About half a millisecond of copying, then the event loop has its turn. */
@@ -21,9 +22,17 @@ export interface BackUpOptions {
 
 /**
  * @returns the new backup; null: nothing has changed since the newest one
- * @throws `store_corrupt` where the copy does not pass its check; SQLite's and Node's own errors
+ * @throws `store_corrupt` where the copy does not pass its check; `disk_full`, `folder_not_writable` and others like them
  */
-export async function backUp(path: string, { now, logger, keep }: BackUpOptions): Promise<BackupFile | null> {
+export async function backUp(path: string, options: BackUpOptions): Promise<BackupFile | null> {
+  try {
+    return await makeBackup(path, options)
+  } catch (error) {
+    throw toBackupError(error, backupFolder(path))
+  }
+}
+
+async function makeBackup(path: string, { now, logger, keep }: BackUpOptions): Promise<BackupFile | null> {
   const folder = backupFolder(path)
   mkdirSync(folder, { recursive: true, mode: 0o700 })
   const changedMs = lastChangeMs(path)

@@ -2,6 +2,8 @@
  * What SQLite and the file system say, as the typed errors people see. Nothing is decided here but the code and the
  * sentence; the original stays as `cause`.
  */
+import { accessSync, constants } from 'node:fs'
+import { dirname } from 'node:path'
 import Database from 'better-sqlite3'
 import { type ErrorCode, NighthaulError } from '../../shared/errors.ts'
 
@@ -54,7 +56,8 @@ const RULES: readonly Rule[] = [
       `Another process has kept the queue (${path}) busy for too long; nothing was changed; try again in a moment.`,
   },
   {
-    matches: /^(SQLITE_FULL|ENOSPC|EDQUOT)$/,
+    // SHMSIZE: no room for the memory that connections share, which is a file.
+    matches: /^(SQLITE_(FULL|IOERR_SHMSIZE)|ENOSPC|EDQUOT)$/,
     code: 'disk_full',
     message: (path) =>
       `The disk that holds the queue (${path}) is full; the queue is as it was before; free some space and try again.`,
@@ -91,13 +94,24 @@ const RULES: readonly Rule[] = [
   },
 ]
 
+/** Why the file system takes no files beside the database, where SQLite says only that it cannot open one; or null. */
+function refusalBeside(path: string): string | null {
+  try {
+    accessSync(dirname(path), constants.W_OK)
+    return null
+  } catch (error) {
+    return codeOf(error)
+  }
+}
+
 /**
  * @param path the database, for the sentence
  * @returns a NighthaulError for what is known; anything else as it came (a mistake of ours, not of the machine)
  */
 export function toStoreError(error: unknown, path: string): unknown {
   if (error instanceof NighthaulError) return error
-  const code = codeOf(error)
+  const said = codeOf(error)
+  const code = said?.startsWith('SQLITE_CANTOPEN') ? (refusalBeside(path) ?? said) : said
   const rule = code === null ? undefined : RULES.find((candidate) => candidate.matches.test(code))
   if (code !== null && rule !== undefined) {
     return new NighthaulError(rule.code, rule.message(path), { path, cause: code }, { cause: error })
@@ -119,6 +133,15 @@ export function toStoreError(error: unknown, path: string): unknown {
     )
   }
   return error
+}
+
+/** What kept a backup from being made; damage of the list itself as it came. `folder`: where it was to be. */
+export function toBackupError(error: unknown, folder: string): unknown {
+  if (isDamage(error)) return error
+  const typed = toStoreError(error, folder)
+  if (!(typed instanceof NighthaulError) || typed === error) return typed
+  const message = `It could not be written to ${folder} (${codeOf(error)}); the list is not touched by that.`
+  return new NighthaulError(typed.code, message, typed.params, { cause: error })
 }
 
 /** The same object whose methods throw typed errors. `onDamage` hears first when a statement ran into damage. */

@@ -1,7 +1,7 @@
-/** `move` as a process, and `get` on a disk that has too little room. */
+/** `move` as a process, and disks that have too little room or take nothing, for files and for the profile. */
 import { execFileSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
-import { mkdir, mkdtemp, rename, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, rename, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
@@ -97,6 +97,37 @@ test.skipIf(reason !== null)(
       expect(code).toBe(0)
       expect(jsonLines(stdout).at(-1)).toMatchObject({ type: 'done', path: join(disk, 'a.bin') })
       expect(await sha256(join(disk, 'a.bin'))).toBe(contentSha256(1, SIZE))
+    } finally {
+      execFileSync('umount', ['--lazy', disk])
+      await rm(disk, { recursive: true })
+    }
+  },
+)
+
+test.skipIf(reason !== null)(
+  `a profile on a full disk, or on a read-only one, says so and is as it was (${reason ?? 'a small disk'})`,
+  async () => {
+    const disk = await mkdtemp(join(tmpdir(), 'nighthaul-disk-'))
+    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=4m', 'none', disk])
+    const profile = join(disk, 'profile')
+    const run = (command: string, ...args: string[]) => home.run(command, '--profile', profile, ...args)
+    try {
+      expect(await run('add', server.url('/a.bin'))).toMatchObject({ code: 0 })
+      const filler = join(disk, 'filler')
+      await writeFile(filler, Buffer.alloc(4 * MIB)).catch(() => undefined)
+      const url = server.url('/b.bin')
+      for (const [command, ...args] of [['add', url], ['serve']] as [string, ...string[]][])
+        expect(await run(command, ...args)).toMatchObject({
+          code: 6,
+          stderr: expect.stringMatching(/The disk .* is full/),
+        })
+      expect((await readdir(profile)).filter((name) => name.endsWith('.new'))).toEqual([])
+      await rm(filler)
+      execFileSync('mount', ['-o', 'remount,ro', disk])
+      for (const [command, ...args] of [['add', url], ['serve']] as [string, ...string[]][])
+        expect(await run(command, ...args)).toMatchObject({ code: 6, stderr: expect.stringContaining('read-only') })
+      execFileSync('mount', ['-o', 'remount,rw', disk])
+      expect(jsonLines((await run('list', '--json')).stdout).map((task) => task.url)).toEqual([server.url('/a.bin')])
     } finally {
       execFileSync('umount', ['--lazy', disk])
       await rm(disk, { recursive: true })

@@ -166,6 +166,74 @@ describe('room', () => {
   })
 })
 
+describe('an fsync that fails', () => {
+  /** Whose first fdatasync once `fails` fails, and no later one: the system says it once. */
+  function failingOnce(code: string) {
+    const disk = { fails: false, failed: 0, written: 0 }
+    const real = createSpyFileSystem()
+    const fs: FileSystem = {
+      ...real,
+      async open(path, mode) {
+        const file = await real.open(path, mode)
+        return {
+          ...file,
+          async write(buffers, at) {
+            const bytes = await file.write(buffers, at)
+            disk.written += bytes
+            return bytes
+          },
+          async datasync() {
+            if (!disk.fails || disk.failed++ > 0) return file.datasync()
+            throw errno(code)
+          },
+        }
+      },
+    }
+    return { fs, disk }
+  }
+
+  it.each([
+    ['EIO', 'io_error'],
+    ['ENOSPC', 'disk_full'],
+  ])('with %s while bytes come has those written again that were not on the disk before', async (code, expected) => {
+    await using server = await startFaultServer()
+    const { fs, disk } = failingOnce(code)
+    await using engine = await startEngine({ fs, settings: { durability: 'strict' } })
+    server.add('/file.bin', { size: SIZE, seed: 1 })
+    server.fault('/file.bin', (request) => (request.index === 0 ? faults.stallAt(2 * MIB) : null))
+    const seen: unknown[] = []
+    engine.engine.events.subscribe('tasks.changed', ({ rows }) => seen.push(...rows.map((row) => row.error?.code)), {
+      visible: true,
+    })
+    disk.fails = true
+    const id = await engine.add(server.url('/file.bin'), { connections: 1 })
+    const task = await engine.until(id, 'done', 'failed')
+    expect(task.state).toBe('done')
+    expect(await sha256(task.path!)).toBe(contentSha256(1, SIZE))
+    expect(seen).toContain(expected)
+    expect(disk.failed).toBeGreaterThan(1)
+    expect(disk.written).toBeGreaterThan(SIZE)
+  })
+
+  it('before the file gets its name has all of it written again', async () => {
+    await using server = await startFaultServer()
+    const { fs, disk } = failingOnce('EIO')
+    await using engine = await startEngine({ fs, settings: { durability: 'strict' }, watchesDisk: false })
+    server.add('/file.bin', { size: 70_000, seed: 1 })
+    disk.fails = true
+    const id = await engine.add(server.url('/file.bin'))
+    expect(await engine.until(id, 'paused', 'done', 'failed')).toMatchObject({
+      state: 'paused',
+      writtenBytes: 0,
+      error: { code: 'io_error' },
+    })
+    await engine.call('tasks.resume', { selection: { ids: [id] } })
+    const task = await engine.until(id, 'done', 'failed')
+    expect(await sha256(task.path!)).toBe(contentSha256(1, 70_000))
+    expect(disk.written).toBe(140_000)
+  })
+})
+
 describe('folders', () => {
   it('a drive that is pulled out is waited for, and an empty mount point is not its return', async () => {
     await using server = await startFaultServer()

@@ -126,7 +126,10 @@ describe('a backup', () => {
     const { store } = open(path)
     store.addTasks([newTask()])
     writeFileSync(backupFolder(path), 'a file where the folder belongs')
-    await expect(store.backUp(KEEP)).rejects.toMatchObject({ code: 'io_error' })
+    await expect(store.backUp(KEEP)).rejects.toMatchObject({
+      code: 'io_error',
+      message: `It could not be written to ${backupFolder(path)} (EEXIST); the list is not touched by that.`,
+    })
     rmSync(backupFolder(path))
     mkdirSync(backupFolder(path))
     writeFileSync(join(backupFolder(path), 'queue-2026-11-01T00-00-00Z.db.new'), 'left by a crash')

@@ -4,6 +4,7 @@ import { once } from 'node:events'
 import { mkdirSync } from 'node:fs'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
+import Database from 'better-sqlite3'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { openConnection } from '../../electron/store/database.ts'
 import { openStore } from '../../electron/store/index.ts'
@@ -121,6 +122,11 @@ describe('a disk that refuses', () => {
   ])('with %s is %s', (code, expected) => {
     const error = Object.assign(new Error(code), { code })
     expect(toStoreError(error, '/p')).toMatchObject({ code: expected, cause: error })
+  })
+
+  test('is disk_full where there is no room for what connections share', () => {
+    const error = new Database.SqliteError('disk I/O error', 'SQLITE_IOERR_SHMSIZE')
+    expect(toStoreError(error, storePath())).toMatchObject({ code: 'disk_full' })
   })
 
   test('is io_error where the path is a folder', () => {
