@@ -69,10 +69,12 @@ export async function takeBack(
   try {
     remember(task, segments, { verification: { ...found, repairing: true }, fsyncedAt: null }, context)
     await store.committed(true)
-    await onDisk(path, () => fs.renameExclusive(path, partPath))
+    // One of its names is on the disk at any time, and in the end the new one: in a task that is not done, an incomplete
+    // file would not be known for ours under the old one.
+    const named = () => onDisk(task.folder, () => fs.syncFolder(task.folder))
+    await onDisk(path, () => fs.renameExclusive(path, partPath, named))
     moved = true
-    // For good: in a task that is not done, an incomplete file would not be known for ours under its name.
-    await onDisk(task.folder, () => fs.syncFolder(task.folder))
+    await named()
     queue()
     return bytes
   } catch (error) {

@@ -46,7 +46,7 @@ export async function checkUnsynced(task: TaskRecord, context: UnsyncedContext):
   if (!(await fs.stat(path))) {
     const hasPart = (await fs.stat(partPath)) !== null
     if (known && hasPart) return { kind: 'damaged', missingBytes: missing() }
-    return !sameBoot && (hasPart || context.syncedSoon) ? { kind: 'nameless' } : { kind: 'gone' }
+    return !sameBoot && (hasPart || known || context.syncedSoon) ? { kind: 'nameless' } : { kind: 'gone' }
   }
   if (sizeBytes === null || (sameBoot && !known)) return { kind: 'sound' }
   const part = await PartFile.open(fs, path, 'open')

@@ -1,7 +1,9 @@
 /** At the start under another boot: of what was written and not fsynced, exactly the blocks that differ are fetched again. */
 import { createHash } from 'node:crypto'
-import { open, readFile } from 'node:fs/promises'
+import { mkdtemp, open, readFile, unlink } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import Database from 'better-sqlite3'
 import { expect, it } from 'vitest'
 import { createNodeFileSystem } from '../../electron/engine/node-fs.ts'
 import { openStore } from '../../electron/store/index.ts'
@@ -123,4 +125,42 @@ it('a finished file that was not fsynced: only what lies beyond the mark is read
       .map(({ headers }) => headers.range)
       .sort(),
   ).toEqual([range(5 * MIB, 6 * MIB), range(9 * MIB, SIZE)])
+})
+
+it('a file whose repair was cut short and took both its names: that is told, and it comes again on request', async () => {
+  await using server = await startFaultServer()
+  server.add('/file.bin', { size: SIZE, seed: 1 })
+  const real = createNodeFileSystem()
+  const cut = Promise.withResolvers<void>()
+  const over = Promise.withResolvers<void>()
+  let repairs = false
+  await using first = await startEngine({
+    settings: { durability: 'strict' },
+    fs: {
+      ...real,
+      async renameExclusive(from, to) {
+        if (!repairs) return real.renameExclusive(from, to)
+        // The old name went for good, and the new one was not on the disk yet.
+        await unlink(from)
+        cut.resolve()
+        await over.promise
+      },
+    },
+  })
+  const id = await first.add(server.url('/file.bin'), { connections: 1 })
+  const { path } = await first.until(id, 'done')
+  await flip(path!, MIB)
+  repairs = true
+  const repair = first.call('tasks.repair', { id })
+  await cut.promise
+  const profile = await mkdtemp(join(tmpdir(), 'nighthaul-left-'))
+  const db = new Database(join(first.profile, 'nighthaul.db'), { readonly: true })
+  db.exec(`VACUUM INTO '${join(profile, 'nighthaul.db')}'`)
+  db.close()
+  await using second = await startEngine({ from: { profile, folder: first.folder }, bootId: 'boot-2' })
+  expect(await second.until(id, 'paused', 'failed')).toMatchObject({ error: { code: 'partial_missing' } })
+  await second.call('tasks.retry', { selection: { ids: [id] } })
+  expect(await sha256((await second.until(id, 'done', 'failed')).path!)).toBe(contentSha256(1, SIZE))
+  over.reject(Object.assign(new Error('died'), { code: 'EIO' }))
+  await expect(repair).rejects.toMatchObject({ code: 'io_error' })
 })
