@@ -55,7 +55,13 @@ export async function checkUnsynced(task: TaskRecord, context: UnsyncedContext):
   )
   if (isComplete(segments) && !known) return { kind: 'sound' }
   store.checkpoint([{ id, bootId, segments, writtenBytes: writtenBytes(segments) }])
-  await takeBack(path, partPath, fs)
+  try {
+    await takeBack(path, partPath, fs)
+  } catch (error) {
+    // The cut took the rename: what has the name is what the file was to replace.
+    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return { kind: 'nameless' }
+    throw error
+  }
   return { kind: 'damaged', missingBytes: missing(segments) }
 }
 

@@ -176,7 +176,7 @@ export interface CutCounts {
  */
 export async function cutEverywhere(
   server: FaultServer,
-  { durability, connections, sources, name, settings, beside, anothers, isOlder }: Scenario,
+  { durability, connections, sources, name, settings, beside, anothers, isOlder, isLong }: Scenario,
   seeds: readonly number[],
   every = 1,
 ): Promise<CutCounts> {
@@ -196,7 +196,6 @@ export async function cutEverywhere(
     live(state, bootId, urls, { connections }, async (surroundings) =>
       rest[0]?.(surroundings, urls, () => serve(false)),
     )
-  const isContinued = ({ unknownLength, earlierBytes }: Source) => !unknownLength && earlierBytes === undefined
   const isSource = (bytes: Buffer) => contents.some((content) => content.equals(bytes))
   const isAnothers = (path: string, bytes: Buffer) =>
     anothers !== undefined && path === `${FOLDER}${sources[0]!.path}` && bytes.equals(anothers)
@@ -240,8 +239,13 @@ export async function cutEverywhere(
           if (durability === 'strict') noWrongFile(left.image)
           const asked = server.requests.length
           const next = await run(left, `boot-${boot}`)
-          // With several connections the last bytes are raced for; without parts there is no going on.
-          if (connections === 1 && sources.every(isContinued) && hasAll(left.image)) {
+          // With several connections the last bytes are raced for; without parts there is no going on; others begin anew.
+          if (
+            connections === 1 &&
+            !isLong &&
+            sources.every(({ unknownLength }) => !unknownLength) &&
+            hasAll(left.image)
+          ) {
             const sent = server.requests.slice(asked).reduce((sum, { bytesSent }) => sum + bytesSent, 0)
             const most = bytesInAll - durableBytes(left)
             if (sent > most) throw new Error(`${sent} bytes were fetched, of which at most ${most} were missing`)

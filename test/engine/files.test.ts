@@ -158,7 +158,7 @@ describe('durability', () => {
 
   it('under another boot, what was not synced is checked block by block before it is trusted', async () => {
     await using server = await serverWith('/data.bin')
-    await using first = await startEngine({ fs: createSpyFileSystem((o) => (o === 'datasync' ? 'EIO' : null)) })
+    await using first = await startEngine({ fs: createSpyFileSystem((o) => (o === 'datasync' ? 'EINVAL' : null)) })
     server.fault('/data.bin', () => faults.stallAt(2 * MIB + 500))
     const id = await first.add(server.url('/data.bin'), { connections: 1 })
     await first.untilTask(id, (task) => task.writtenBytes === 2 * MIB + 500)

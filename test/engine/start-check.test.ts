@@ -1,9 +1,7 @@
 /** At the start under another boot: of what was written and not fsynced, exactly the blocks that differ are fetched again. */
 import { createHash } from 'node:crypto'
-import { mkdtemp, open, readFile, unlink } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { open, readFile, rename, unlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import Database from 'better-sqlite3'
 import { expect, it } from 'vitest'
 import { createNodeFileSystem } from '../../electron/engine/node-fs.ts'
 import { openStore } from '../../electron/store/index.ts'
@@ -36,6 +34,9 @@ function setDurable({ profile }: TestEngine, id: number, durable: number): Segme
   return segments
 }
 
+/** Of a file system that knows no fsync: nothing becomes durable, and nothing is thought to be lost. */
+const neverDurable = () => createSpyFileSystem((o) => (o === 'datasync' ? 'EINVAL' : null))
+
 const sha256 = async (path: string) =>
   createHash('sha256')
     .update(await readFile(path))
@@ -43,7 +44,7 @@ const sha256 = async (path: string) =>
 
 it('a partial: bad blocks between the marks, not the good ones behind them, and then the rest', async () => {
   await using server = await startFaultServer()
-  await using first = await startEngine({ fs: createSpyFileSystem((o) => (o === 'datasync' ? 'EIO' : null)) })
+  await using first = await startEngine({ fs: neverDurable() })
   server.add('/file.bin', { size: SIZE, seed: 1 })
   server.fault('/file.bin', () => faults.stallAt(7 * MIB + 500))
   const id = await first.add(server.url('/file.bin'), { connections: 1 })
@@ -71,7 +72,7 @@ it('a partial: bad blocks between the marks, not the good ones behind them, and 
 
 it('under the same boot nothing is read and nothing is fetched again', async () => {
   await using server = await startFaultServer()
-  await using first = await startEngine({ fs: createSpyFileSystem((o) => (o === 'datasync' ? 'EIO' : null)) })
+  await using first = await startEngine({ fs: neverDurable() })
   server.add('/file.bin', { size: SIZE, seed: 1 })
   server.fault('/file.bin', () => faults.stallAt(7 * MIB))
   const id = await first.add(server.url('/file.bin'), { connections: 1 })
@@ -87,7 +88,7 @@ it('under the same boot nothing is read and nothing is fetched again', async () 
 it('a finished file that was not fsynced: only what lies beyond the mark is read, only what differs is fetched', async () => {
   await using server = await startFaultServer()
   await using first = await startEngine({
-    fs: createSpyFileSystem((o) => (o === 'syncFolder' || o === 'datasync' ? 'EIO' : null)),
+    fs: createSpyFileSystem((o) => (o === 'syncFolder' || o === 'datasync' ? 'EINVAL' : null)),
     settings: { durability: 'background' },
   })
   server.add('/file.bin', { size: SIZE, seed: 1 })
@@ -130,37 +131,45 @@ it('a finished file that was not fsynced: only what lies beyond the mark is read
 it('a file whose repair was cut short and took both its names: that is told, and it comes again on request', async () => {
   await using server = await startFaultServer()
   server.add('/file.bin', { size: SIZE, seed: 1 })
-  const real = createNodeFileSystem()
-  const cut = Promise.withResolvers<void>()
-  const over = Promise.withResolvers<void>()
-  let repairs = false
-  await using first = await startEngine({
-    settings: { durability: 'strict' },
-    fs: {
-      ...real,
-      async renameExclusive(from, to) {
-        if (!repairs) return real.renameExclusive(from, to)
-        // The old name went for good, and the new one was not on the disk yet.
-        await unlink(from)
-        cut.resolve()
-        await over.promise
-      },
-    },
-  })
+  await using first = await startEngine({ settings: { durability: 'strict' } })
   const id = await first.add(server.url('/file.bin'), { connections: 1 })
   const { path } = await first.until(id, 'done')
   await flip(path!, MIB)
-  repairs = true
-  const repair = first.call('tasks.repair', { id })
-  await cut.promise
-  const profile = await mkdtemp(join(tmpdir(), 'nighthaul-left-'))
-  const db = new Database(join(first.profile, 'nighthaul.db'), { readonly: true })
-  db.exec(`VACUUM INTO '${join(profile, 'nighthaul.db')}'`)
-  db.close()
-  await using second = await startEngine({ from: { profile, folder: first.folder }, bootId: 'boot-2' })
+  await first.call('tasks.verify', { id })
+  await first.stop()
+  // What a repair records before it gives the file its other name.
+  const { store } = openStore({ path: join(first.profile, 'nighthaul.db'), now: Date.now })
+  const verification = { ...store.getTask(id)!.verification!, repairing: true }
+  store.updateTask(id, { verification, fsyncedAt: null })
+  const marks = [
+    { start: 0, end: MIB, written: MIB, durable: MIB },
+    { start: MIB, end: 2 * MIB, written: MIB, durable: MIB },
+    { start: 2 * MIB, end: SIZE, written: SIZE, durable: SIZE },
+  ]
+  store.checkpoint([{ id, bootId: 'boot-1', segments: marks, writtenBytes: SIZE - MIB }])
+  store.close()
+  await unlink(path!)
+  await using second = await startEngine({ from: first, bootId: 'boot-2' })
   expect(await second.until(id, 'paused', 'failed')).toMatchObject({ error: { code: 'partial_missing' } })
   await second.call('tasks.retry', { selection: { ids: [id] } })
   expect(await sha256((await second.until(id, 'done', 'failed')).path!)).toBe(contentSha256(1, SIZE))
-  over.reject(Object.assign(new Error('died'), { code: 'EIO' }))
-  await expect(repair).rejects.toMatchObject({ code: 'io_error' })
+})
+
+it('a file that was to replace an older one, which the cut brought back: it goes on from its partial and replaces it', async () => {
+  await using server = await startFaultServer()
+  server.add('/file.bin', { size: SIZE, seed: 1 })
+  const settings = { durability: 'background', onConflict: 'overwrite' } as const
+  await using first = await startEngine({
+    settings,
+    fs: createSpyFileSystem((o, path) => (o === 'syncFolder' && path.endsWith('downloads') ? 'EIO' : null)),
+  })
+  const id = await first.add(server.url('/file.bin'), { connections: 1 })
+  const { path } = await first.until(id, 'done', 'failed')
+  await first.stop()
+  await rename(path!, `${path}.part`)
+  await writeFile(path!, 'what was there before')
+  await using second = await startEngine({ from: first, bootId: 'boot-2', settings })
+  const task = await second.untilTask(id, ({ durable }) => durable)
+  expect(task.path).toBe(path)
+  expect(await sha256(path!)).toBe(contentSha256(1, SIZE))
 })
