@@ -232,7 +232,8 @@ export function createEngine(deps: EngineDeps): EngineApi {
           return demandsOf(task, partFolder, await runner.relocator.begunBytes(task))
         },
         lack: (demands, taken) => runner.room.lack(demands, taken),
-        mended: (task) => runner.applyTo(task, { kind: 'mended' }),
+        // Somebody may have paused it for good, or begun it, while the disk was looked at.
+        mended: ({ id }) => runner.apply(id, { kind: 'mended' }),
       })
     : null
 

@@ -393,6 +393,6 @@ export class Runner {
     if (found.kind === 'sound') return this.#syncLater.add(task.id)
     if (found.kind === 'gone') return this.#deps.store.updateTask(task.id, { fsyncedAt: 0 })
     const error = found.kind === 'damaged' ? lostBytes(task, found.missingBytes) : lostName(task)
-    this.applyTo(task, { kind: 'damaged', error: error.toInfo() }, { finishedAt: null, partPath: null })
+    this.apply(task.id, { kind: 'damaged', error: error.toInfo() }, { finishedAt: null, partPath: null })
   }
 }

@@ -51,6 +51,34 @@ describe('room', () => {
     expect(await sha256(task.path!)).toBe(contentSha256(1, SIZE))
   })
 
+  it('what is paused for good while the disk is looked at stays so', async () => {
+    await using server = await startFaultServer()
+    const { fs, volume } = volumeOf(2 * MIB)
+    let looks: PromiseWithResolvers<void> | null = null
+    const seen = Promise.withResolvers<void>()
+    await using engine = await startEngine({
+      fs: {
+        ...fs,
+        async freeBytes(folder) {
+          if (looks) seen.resolve()
+          await looks?.promise
+          return fs.freeBytes(folder)
+        },
+      },
+      settings: { keepFreeBytes: 0 },
+    })
+    server.add('/file.bin', { size: SIZE, seed: 1 })
+    const id = await engine.add(server.url('/file.bin'))
+    await engine.until(id, 'paused', 'done')
+    looks = Promise.withResolvers()
+    volume.freeBytes = 64 * MIB
+    await seen.promise
+    await engine.call('tasks.pause', { selection: { ids: [id] } })
+    looks.resolve()
+    await engine.ticks(3)
+    expect(await engine.get(id)).toMatchObject({ state: 'paused', error: null })
+  })
+
   it('what running downloads have left to write is not promised twice', async () => {
     await using server = await startFaultServer()
     const { fs } = volumeOf(5 * MIB)
