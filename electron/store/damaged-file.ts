@@ -152,13 +152,27 @@ export function* readableRows(
     }
     onDamage()
     const stop = end !== null && end > last ? end : last + GUESSED_REST
-    let found: Row | undefined
-    while (found === undefined && last < stop && failures < FAILURES_MAX) {
-      last += 1
-      failures += 1
-      found = attempt(() => statements.exact.get(last), undefined)
-    }
+    const found = untraced(() => {
+      let row: Row | undefined
+      while (row === undefined && last < stop && failures < FAILURES_MAX) {
+        last += 1
+        failures += 1
+        row = attempt(() => statements.exact.get(last), undefined)
+      }
+      return row
+    })
     if (found === undefined) return
     yield found
+  }
+}
+
+/** Where thousands of errors are expected, what they cost most is to note where they came from. */
+function untraced<T>(work: () => T): T {
+  const { stackTraceLimit } = Error
+  Error.stackTraceLimit = 0
+  try {
+    return work()
+  } finally {
+    Error.stackTraceLimit = stackTraceLimit
   }
 }

@@ -9,7 +9,7 @@ import { startFaultServer } from '../helpers/fault-server.ts'
 for (const scenario of SCENARIOS)
   it(`${scenario.name}: under another boot every download ends with the right bytes, whatever the cut left`, async () => {
     await using server = await startFaultServer()
-    const every = scenario.isLong ? 9 : 1
+    const every = scenario.isLong ? 5 : 1
     const { moments, cuts } = await cutEverywhere(server, scenario, [1], every)
     expect(moments).toBeGreaterThan(10)
     expect(cuts).toBeGreaterThanOrEqual(Math.floor(moments / every))

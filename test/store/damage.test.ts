@@ -15,7 +15,7 @@ import type { SegmentRecord, TaskStore } from '../../shared/records.ts'
 import type { TaskState } from '../../shared/task-state.ts'
 import { listQuery, manyTasks, newTask, TEST_NOW } from '../helpers/store.ts'
 
-const CASES = Number(process.env.NIGHTHAUL_DAMAGE_CASES ?? 150)
+const CASES = Number(process.env.NIGHTHAUL_DAMAGE_CASES ?? 200)
 const SEED = Number(process.env.NIGHTHAUL_DAMAGE_SEED ?? 1)
 const TASKS = 160
 const PAGE_BYTES = 4096
