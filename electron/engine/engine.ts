@@ -75,6 +75,8 @@ import { Unattended } from './unattended.ts'
 import { Verifications } from './verifications.ts'
 
 const CHECKPOINT_MS = 1_000
+/** Between two checkpoints as well: workers have half of the time to do it, and the next checkpoint counts it. */
+const HAND_OVER_MS = CHECKPOINT_MS / 2
 /** fdatasync every so many checkpoints */
 const SYNC_EVERY = 5
 /** so often is looked whether a question was answered */
@@ -383,6 +385,9 @@ export function createEngine(deps: EngineDeps): EngineApi {
     let lastTick = clock.monotonic()
     every('progress', PROGRESS_MS, () => {
       if (changes.listened && runner.running > 0) changes.progressed(runner.runningIds())
+    })
+    every('hand over', HAND_OVER_MS, () => {
+      for (const { download } of runner.runs) download.flush()
     })
     every('tick', CHECKPOINT_MS, () => {
       guard('checkpoint', () => runner.checkpoint())

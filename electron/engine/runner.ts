@@ -184,7 +184,6 @@ export class Runner {
     for (const run of this.#runs.values()) {
       const checkpoint = run.download.takeCheckpoint()
       if (checkpoint) batch.push(checkpoint)
-      run.download.flush()
       run.strategy = remembered(run.strategy, run.download.strategy)
     }
     try {
