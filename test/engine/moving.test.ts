@@ -68,6 +68,19 @@ function heldAtTheShelf() {
   return { fs, moves, held }
 }
 
+/** A disk on which each write of a copy, at `at`, goes through `write`. */
+function whereCopiesWrite(write: (go: () => Promise<number>, at: number) => Promise<number>): FileSystem {
+  const real = createSpyFileSystem()
+  return {
+    ...real,
+    async open(path, mode) {
+      const file = await real.open(path, mode)
+      if (!path.endsWith('.moving')) return file
+      return { ...file, write: (buffers, at) => write(() => file.write(buffers, at), at) }
+    },
+  }
+}
+
 /** A disk on which names that differ in case only are one: whoever looks finds the file that is there. */
 function caseless(real: FileSystem): FileSystem {
   const there = async (path: string) => {
@@ -172,25 +185,17 @@ describe('a folder for temporary files', () => {
       await using server = await oneFile()
       await using other = await folderOnOtherVolume()
       let written = 0
-      let hold = true
+      const mayGoOn = Promise.withResolvers<void>()
       let isTight = false
-      const real = createSpyFileSystem()
+      const disk = whereCopiesWrite(async (go) => {
+        const bytes = await go()
+        written += bytes
+        if (written >= 2 * MIB) await mayGoOn.promise
+        return bytes
+      })
       const fs: FileSystem = {
-        ...real,
-        freeBytes: async (path) => (isTight && !path.startsWith(other.path) ? SIZE - 2 * MIB : real.freeBytes(path)),
-        async open(path, mode) {
-          const file = await real.open(path, mode)
-          if (!path.endsWith('.moving')) return file
-          return {
-            ...file,
-            async write(buffers, at) {
-              const bytes = await file.write(buffers, at)
-              written += bytes
-              while (hold && written >= 2 * MIB) await new Promise((resolve) => setTimeout(resolve, 5))
-              return bytes
-            },
-          }
-        },
+        ...disk,
+        freeBytes: async (path) => (isTight && !path.startsWith(other.path) ? SIZE - 2 * MIB : disk.freeBytes(path)),
       }
       await using engine = await startEngine({ fs, settings: { temporaryFolder: other.path, keepFreeBytes: 0 } })
       const id = await engine.add(server.url('/file.bin'))
@@ -198,7 +203,7 @@ describe('a folder for temporary files', () => {
       expect(copying).toMatchObject({ state: 'finishing', copiedBytes: MIB })
       await expect.poll(() => written).toBe(2 * MIB)
       await engine.call('tasks.pause', { selection: { ids: [id] } })
-      hold = false
+      mayGoOn.resolve()
       expect(await engine.get(id)).toMatchObject({ state: 'paused' })
       await expect.poll(async () => (await engine.get(id)).copiedBytes).toBeNull()
       const before = server.requests.length
@@ -510,22 +515,11 @@ describe('moving', () => {
   acrossVolumes('a download that is removed while its copy waits leaves no copy behind', async () => {
     await using server = await oneFile()
     await using other = await folderOnOtherVolume()
-    const real = createSpyFileSystem()
     const mayGoOn = Promise.withResolvers<void>()
-    const fs: FileSystem = {
-      ...real,
-      async open(path, mode) {
-        const file = await real.open(path, mode)
-        if (!path.endsWith('.moving')) return file
-        return {
-          ...file,
-          async write(buffers, at) {
-            if (at >= MIB) await mayGoOn.promise
-            return file.write(buffers, at)
-          },
-        }
-      },
-    }
+    const fs = whereCopiesWrite(async (go, at) => {
+      if (at >= MIB) await mayGoOn.promise
+      return go()
+    })
     await using engine = await startEngine({ fs, settings: { temporaryFolder: other.path } })
     const id = await engine.add(server.url('/file.bin'))
     await engine.untilTask(id, (task) => task.copiedBytes === MIB)
@@ -547,33 +541,20 @@ describe('moving', () => {
   acrossVolumes('pausing calls a move off, and leaves nothing behind', async () => {
     await using server = await oneFile()
     await using other = await folderOnOtherVolume()
-    const real = createSpyFileSystem()
-    let reached = () => {}
-    const isReached = new Promise<void>((resolve) => (reached = resolve))
-    let goOn = () => {}
-    const mayGoOn = new Promise<void>((resolve) => (goOn = resolve))
-    const fs: FileSystem = {
-      ...real,
-      async open(path, mode) {
-        const file = await real.open(path, mode)
-        if (!path.endsWith('.moving')) return file
-        return {
-          ...file,
-          async write(buffers, at) {
-            reached()
-            await mayGoOn
-            return file.write(buffers, at)
-          },
-        }
-      },
-    }
+    const isReached = Promise.withResolvers<void>()
+    const mayGoOn = Promise.withResolvers<void>()
+    const fs = whereCopiesWrite(async (go) => {
+      isReached.resolve()
+      await mayGoOn.promise
+      return go()
+    })
     await using engine = await startEngine({ fs })
     const id = await engine.add(server.url('/file.bin'))
     await engine.until(id, 'done')
     const moving = move(engine, id, other.path)
-    await isReached
+    await isReached.promise
     expect(await engine.call('tasks.pause', { selection: { ids: [id] } })).toEqual({ count: 1 })
-    goOn()
+    mayGoOn.resolve()
     expect(await moving).toBe('interrupted')
     expect(await readdir(other.path)).toEqual([])
     expect(await sha256((await engine.get(id)).path!)).toBe(contentSha256(1, SIZE))
