@@ -3,11 +3,9 @@
  * Entry of the command line: looks at the Node it runs on, hands the arguments to the commands in cli/, turns what
  * they throw into one sentence and an exit code.
  */
-import { enableCompileCache } from 'node:module'
+import { useCodeCache } from './engine/code-cache.ts'
 import { startLaneThread } from './engine/lane/lane-thread.ts'
 import { LANE_WORKER } from './lane-entry.ts'
-
-enableCompileCache()
 
 const OLDEST_NODE = 24
 if (Number.parseInt(process.versions.node, 10) < OLDEST_NODE) {
@@ -18,11 +16,12 @@ if (Number.parseInt(process.versions.node, 10) < OLDEST_NODE) {
   process.exit(1)
 }
 
+useCodeCache(import.meta.dirname)
+
 // Several downloads move their bytes in a thread, which takes as long to start as the command itself: side by side.
 const [command, ...rest] = process.argv.slice(2)
 const hasList = rest.some((argument) => /^(-i|--input)/.test(argument))
 if (command === 'get' && (hasList || rest.filter((argument) => /^https?:/i.test(argument)).length > 1))
   startLaneThread(LANE_WORKER)
 
-const { main } = await import('./cli/main.ts')
-await main(process.argv.slice(2))
+void import('./cli/main.ts').then(({ main }) => main(process.argv.slice(2)))

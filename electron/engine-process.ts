@@ -30,12 +30,12 @@ parent.on('message', ({ data, ports }) => {
   )
 })
 
-try {
-  await starting
-  tell({ type: 'ready' })
-} catch (error) {
-  // What has a code of ours (profile in use, newer store, …) would fail again; anything else is a crash.
-  if (!(error instanceof NighthaulError)) throw error
-  // Main ends this process once it has heard: exiting here could overtake the message.
-  tell({ type: 'failed', error: toErrorInfo(error) })
-}
+starting.then(
+  () => tell({ type: 'ready' }),
+  (error: unknown) => {
+    // What has a code of ours (profile in use, newer store, …) would fail again; anything else is a crash.
+    if (!(error instanceof NighthaulError)) throw error
+    // Main ends this process once it has heard: exiting here could overtake the message.
+    tell({ type: 'failed', error: toErrorInfo(error) })
+  },
+)

@@ -111,7 +111,7 @@ async function run(): Promise<void> {
     if (process.env.NIGHTHAUL_ENGINE === 'inproc') {
       return createInProcessHost(() => startEngineService({ profile, version, resolveProxy }))
     }
-    const entry = join(distribution, 'electron', 'engine-process.js')
+    const entry = join(distribution, 'electron', 'engine-process.cjs')
     const fork = () =>
       utilityProcess.fork(entry, [profile, version], { serviceName: 'Nighthaul engine' }) as EngineChild
     return createUtilityHost({ fork, resolveProxy, logger })

@@ -1,6 +1,6 @@
 /**
- * Runs sandboxed before the window's code: exposes the ShellApi and forwards the engine's port. Built to CommonJS,
- * because a sandboxed preload cannot be a module.
+ * Runs sandboxed before the window's code: exposes the ShellApi and forwards the engine's port. It must be built to
+ * CommonJS: a sandboxed preload cannot be a module.
  */
 import { contextBridge, ipcRenderer } from 'electron'
 import type { ErrorInfo } from '../shared/errors.ts'

@@ -7,6 +7,7 @@ import { existsSync, readdirSync, readFileSync, renameSync, rmSync, statSync, wr
 import { builtinModules } from 'node:module'
 import { join, posix } from 'node:path'
 import { build, type InlineConfig, type Rolldown } from 'vite'
+import { trainCodeCache } from './code-cache.ts'
 import { inRepository, ROOT, say } from './repository.ts'
 
 interface Half {
@@ -28,12 +29,13 @@ const HALVES: readonly Half[] = [
   },
   {
     name: 'electron',
-    sources: ['electron', 'shared', 'scripts/build.ts', 'package-lock.json'],
+    sources: ['electron', 'shared', 'scripts/build.ts', 'scripts/code-cache.ts', 'package-lock.json'],
     async build(outDir) {
       const processes = ['main', 'engine-process', 'cli', 'engine/lane/lane-worker']
-      checkImports(await build(nodeConfig(outDir, processes, 'es', '[name].js')), dependencies())
-      // A sandboxed preload is CommonJS and may require nothing but electron.
-      checkImports(await build(nodeConfig(outDir, ['preload'], 'cjs', '[name].cjs')), [])
+      checkImports(await build(nodeConfig(outDir, processes)), dependencies())
+      // A sandboxed preload may require nothing but electron.
+      checkImports(await build(nodeConfig(outDir, ['preload'])), [])
+      await trainCodeCache(outDir)
     },
   },
 ]
@@ -66,7 +68,8 @@ export async function buildIfStale({ force = false } = {}): Promise<string[]> {
 /** Stay packages: native code, and what finds files of its own beside itself. */
 const EXTERNAL = ['better-sqlite3', '@node-rs/crc32', 'electron', 'pino', 'ws', 'open']
 
-function nodeConfig(outDir: string, entries: readonly string[], format: 'es' | 'cjs', fileName: string): InlineConfig {
+/** CommonJS: it starts faster, and a code cache of it can hold what only ran later (electron/code-cache.ts). */
+function nodeConfig(outDir: string, entries: readonly string[]): InlineConfig {
   return {
     configFile: false,
     root: ROOT,
@@ -85,7 +88,7 @@ function nodeConfig(outDir: string, entries: readonly string[], format: 'es' | '
         input: Object.fromEntries(
           entries.map((entry) => [posix.basename(entry), inRepository('electron', `${entry}.ts`)]),
         ),
-        output: { format, entryFileNames: fileName, chunkFileNames: 'chunks/[name]-[hash].js' },
+        output: { format: 'cjs', entryFileNames: '[name].cjs', chunkFileNames: 'chunks/[name]-[hash].cjs' },
       },
     },
   }

@@ -10,7 +10,7 @@ await buildIfStale()
 
 const electron = findElectron()
 say(`Chromium: ${chromium}`)
-say('path' in electron ? `Electron: ${electron.path}` : `Electron: a stand-in runs main.js (${electron.missing})`)
+say('path' in electron ? `Electron: ${electron.path}` : `Electron: a stand-in runs main.cjs (${electron.missing})`)
 
 const vitest = inRepository('node_modules', 'vitest', 'vitest.mjs')
 process.exitCode = await runNode([vitest, 'run', ...process.argv.slice(2)], {

@@ -31,7 +31,7 @@ interface Entry {
 
 /** The command line as it stands in the checkout, and as `npm run build` leaves it where that was run. */
 export function entries(): Entry[] {
-  const built = inRepository('dist', 'electron', 'cli.js')
+  const built = inRepository('dist', 'electron', 'cli.cjs')
   const source = { label: 'source', path: inRepository('electron', 'cli.ts') }
   return existsSync(built) ? [{ label: 'built', path: built }, source] : [source]
 }

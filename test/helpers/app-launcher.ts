@@ -62,7 +62,7 @@ async function launchElectron(executablePath: string, options: AppOptions): Prom
 
 async function launchStandIn(options: AppOptions): Promise<RunningApp> {
   const register = fileURLToPath(new URL('electron-stand-in/register.ts', import.meta.url))
-  const main = inRepository('dist', 'electron', 'main.js')
+  const main = inRepository('dist', 'electron', 'main.cjs')
   const child = spawn(process.execPath, ['--import', register, main], {
     cwd: ROOT,
     env: environment(options),

@@ -33,8 +33,8 @@ export interface CliHome extends AsyncDisposable {
   runWithInput(input: string, ...args: string[]): Promise<CliResult>
 }
 
-/** `environment`: what the commands find in theirs beside this process's. */
-export async function cliHome(environment: Readonly<Record<string, string>> = {}): Promise<CliHome> {
+/** `environment`: what the commands find in theirs beside this process's; `entry`: of a build, say. */
+export async function cliHome(environment: Readonly<Record<string, string>> = {}, entry = ENTRY): Promise<CliHome> {
   const folder = await mkdtemp(join(tmpdir(), 'nighthaul-cli-'))
   const profile = join(folder, 'profile')
   const files = await mkdtemp(join(folder, 'files-'))
@@ -43,7 +43,7 @@ export async function cliHome(environment: Readonly<Record<string, string>> = {}
   const env = { ...inherited, ...environment, NIGHTHAUL_HOME: profile }
 
   const start = (...args: string[]): CliProcess => {
-    const child = spawn(process.execPath, [ENTRY, ...args], { cwd: files, env, stdio: ['pipe', 'pipe', 'pipe'] })
+    const child = spawn(process.execPath, [entry, ...args], { cwd: files, env, stdio: ['pipe', 'pipe', 'pipe'] })
     const stdout: Buffer[] = []
     const stderr: Buffer[] = []
     const text = () => Buffer.concat(stdout).toString('utf8')

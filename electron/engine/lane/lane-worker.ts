@@ -1,6 +1,6 @@
-/** Entry of a lane's worker thread: what was compiled before is read from Node's cache, then the lane starts. */
-import { enableCompileCache } from 'node:module'
+/** Entry of a lane's worker thread: what was compiled before is read from a cache, then the lane starts. */
+import { useCodeCache } from '../code-cache.ts'
 
-enableCompileCache()
+useCodeCache(import.meta.dirname)
 
-await import('./lane-service.ts')
+void import('./lane-service.ts')

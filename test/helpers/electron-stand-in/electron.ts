@@ -1,5 +1,5 @@
 /**
- * A stand-in for the module `electron`, as far as main.ts and its parts use it: the built main.js runs in Node, its
+ * A stand-in for the module `electron`, as far as main.ts and its parts use it: the built main.cjs runs in Node, its
  * window is a page of a real Chromium, its utility process a real process. It shows that our code works together; it
  * cannot show Electron's own enforcement (sandbox, fuses, permissions), which CI runs with the real one.
  */

@@ -1,0 +1,96 @@
+/** The command line as it is built: CommonJS, with compiled code beside it. */
+import { spawnSync } from 'node:child_process'
+import { createHash } from 'node:crypto'
+import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, truncateSync } from 'node:fs'
+import { join } from 'node:path'
+import { describe, expect, onTestFinished, test, vi } from 'vitest'
+import { inRepository } from '../../scripts/repository.ts'
+import { contentSha256 } from '../helpers/bytes.ts'
+import { cliHome } from '../helpers/cli.ts'
+import { startFaultServer } from '../helpers/fault-server.ts'
+
+vi.setConfig({ testTimeout: 60_000 })
+
+const BUILT = inRepository('dist', 'electron')
+const MIB = 1024 * 1024
+
+/** Says which chunks of the build in argv[1] have code for this V8, and which of it V8 would not take. */
+const JUDGE = `
+  const { codeCacheFolder, scriptOf } = await import(${JSON.stringify(inRepository('electron', 'engine', 'code-cache.ts'))})
+  const { readdirSync, readFileSync } = await import('node:fs')
+  const { dirname, join } = await import('node:path')
+  const root = dirname(codeCacheFolder(process.argv[1]))
+  const judged = {}
+  for (const thread of readdirSync(root)) {
+    const names = readdirSync(join(root, thread))
+    const scripts = names.map((name) => {
+      const path = join(process.argv[1], 'chunks', name)
+      return scriptOf(readFileSync(path, 'utf8'), path, readFileSync(join(root, thread, name)))
+    })
+    judged[thread] = { taken: names.length, refused: names.filter((_, at) => scripts[at].cachedDataRejected) }
+  }
+  console.log(JSON.stringify(judged))`
+
+const sha256 = (path: string) => createHash('sha256').update(readFileSync(path)).digest('hex')
+
+/** A copy of the build, for tests that spoil it; beside node_modules, where its packages are found. */
+function copyOfBuild(): string {
+  const folder = mkdtempSync(inRepository('dist', 'spoilt-'))
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true }))
+  cpSync(BUILT, folder, { recursive: true })
+  return folder
+}
+
+/** Saves a large file with one command and small ones with another, and compares all of it. */
+async function downloadsWith(built: string): Promise<void> {
+  await using server = await startFaultServer()
+  await using home = await cliHome({}, join(built, 'cli.cjs'))
+  server.add('/large.bin', { size: 9 * MIB, seed: 1 })
+  const large = await home.run('get', server.url('/large.bin'))
+  expect(large).toEqual({ code: 0, stdout: `${join(home.files, 'large.bin')}\n`, stderr: '' })
+  for (let seed = 2; seed < 8; seed++) server.add(`/small-${seed}`, { size: 1000 + seed, seed })
+  const urls = Array.from({ length: 6 }, (_, index) => server.url(`/small-${index + 2}`))
+  expect(await home.run('get', ...urls)).toMatchObject({ code: 0, stderr: '' })
+  expect(sha256(join(home.files, 'large.bin'))).toBe(contentSha256(1, 9 * MIB))
+  for (let seed = 2; seed < 8; seed++)
+    expect(sha256(join(home.files, `small-${seed}`))).toBe(contentSha256(seed, 1000 + seed))
+}
+
+describe('the built command line', () => {
+  test('has compiled code for both of its threads, which this Node takes', () => {
+    const judge = spawnSync(process.execPath, ['--input-type=module', '-e', JUDGE, BUILT], { encoding: 'utf8' })
+    expect(judge.stderr).toBe('')
+    const { main, worker } = JSON.parse(judge.stdout)
+    expect(main.refused).toEqual([])
+    expect(worker.refused).toEqual([])
+    expect(main.taken).toBeGreaterThan(10)
+    expect(worker.taken).toBeGreaterThan(3)
+  })
+
+  test('downloads with it', () => downloadsWith(BUILT))
+
+  test('downloads where the compiled code is of another V8, and is not there', async () => {
+    const built = copyOfBuild()
+    rmSync(join(built, 'code-cache'), { recursive: true })
+    await downloadsWith(built)
+  })
+
+  test('downloads where V8 refuses it', async () => {
+    const built = copyOfBuild()
+    for (const entry of readdirSync(join(built, 'code-cache'), { recursive: true, withFileTypes: true }))
+      if (entry.isFile()) truncateSync(join(entry.parentPath, entry.name), 100)
+    await downloadsWith(built)
+  })
+
+  test('says what it needs on a Node that is too old', async () => {
+    const pretend =
+      "Object.defineProperty(process.versions, 'node', { value: '20.19.0' }); require('module').enableCompileCache = undefined"
+    const old = spawnSync(
+      process.execPath,
+      ['-e', `${pretend}; require(process.argv[1])`, join(BUILT, 'cli.cjs'), 'get'],
+      { encoding: 'utf8' },
+    )
+    expect(old.status).toBe(1)
+    expect(old.stderr).toContain('Node 20.19.0 is too old')
+  })
+})
