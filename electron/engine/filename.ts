@@ -103,6 +103,11 @@ export function filenameFrom(sources: FilenameSources): string {
   return extension ? sanitizeFilename(`${name}.${extension}`) : name
 }
 
+/** What a link alone calls its file. */
+export function filenameInLink(url: string): string {
+  return filenameFrom({ finalUrl: url, originalUrl: url })
+}
+
 /**
  * Any text as one safe name of at most 244 UTF-8 bytes (255 less room for ` (999)` and `.part`); the extension stays.
  * Never empty, `.` or `..`. Of a path only the last component is taken (RFC 6266 §4.3).

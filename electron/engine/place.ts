@@ -16,7 +16,14 @@ import {
 import type { Settings } from '../../shared/schemas.ts'
 import { onDisk, toDiskError } from './disk-errors.ts'
 import { PartFile } from './file-sink.ts'
-import { filenameFrom, isKnownBinaryName, numberedName, sanitizeFilename, shortened } from './filename.ts'
+import {
+  filenameFrom,
+  filenameInLink,
+  isKnownBinaryName,
+  numberedName,
+  sanitizeFilename,
+  shortened,
+} from './filename.ts'
 import type { EngineDeps, FileSystem, Logger } from './ports.ts'
 import type { Demand } from './room.ts'
 import { isComplete, type Segment } from './segment-plan.ts'
@@ -247,18 +254,15 @@ export async function beginPlace(
   existing: Place | null,
   facts: FileFacts,
 ): Promise<Place> {
-  const linkName = filenameFrom({
-    contentDisposition: undefined,
-    finalUrl: task.url,
-    originalUrl: task.url,
-    contentType: null,
-  })
-  if (facts.html && facts.contentDisposition === undefined && isKnownBinaryName(linkName))
-    throw new NighthaulError(
-      'html_instead_of_file',
-      `The server answered with a web page instead of ${linkName}: perhaps it wants a login first. Nothing was saved.`,
-      { filename: linkName, host: new URL(facts.finalUrl).host },
-    )
+  if (facts.html && facts.contentDisposition === undefined) {
+    const filename = filenameInLink(task.url)
+    if (isKnownBinaryName(filename))
+      throw new NighthaulError(
+        'html_instead_of_file',
+        `The server answered with a web page instead of ${filename}: perhaps it wants a login first. Nothing was saved.`,
+        { filename, host: new URL(facts.finalUrl).host },
+      )
+  }
   const partFolder = existing ? dirname(existing.part.path) : partFolderOf(task, context.settings())
   await context.makeRoom(
     demandsOf({ folder: task.folder, sizeBytes: facts.size, writtenBytes: 0 }, partFolder, 0, facts.left),

@@ -5,7 +5,7 @@ import { type JournalParams, plainLink } from '../../shared/journal.ts'
 import type { RepeatPatch, RepeatResult, RepeatRun, RepeatSettings, RepeatState } from '../../shared/repeats.ts'
 import type { ProbeResult } from '../../shared/schemas.ts'
 import { parseTimes } from '../../shared/windows.ts'
-import { extensionOf, filenameFrom, sanitizeFilename } from './filename.ts'
+import { extensionOf, filenameInLink, sanitizeFilename } from './filename.ts'
 import { splitCredentials } from './http/credentials.ts'
 import { plainParams, withPlainLinks } from './journal.ts'
 import { localText, nextWeekTime, timeZone } from './window-times.ts'
@@ -103,10 +103,6 @@ export function pruned(
   return { stay: results.slice(0, keepLast), go: results.slice(keepLast) }
 }
 
-export function nameOfLink(url: string): string {
-  return filenameFrom({ contentDisposition: undefined, finalUrl: url, originalUrl: url, contentType: null })
-}
-
 /** What the journal says of a run. */
 export function repeated(
   { repeatId, url, queueId }: Pick<JournalParams['repeated'], 'repeatId' | 'url' | 'queueId'>,
@@ -114,7 +110,7 @@ export function repeated(
 ): JournalParams['repeated'] {
   return {
     ...{ repeatId, runAt: at, queueId, result, busy: result === 'skipped' && taskId !== null },
-    ...{ name: path === null ? nameOfLink(url) : basename(path), url: plainLink(url) },
+    ...{ name: path === null ? filenameInLink(url) : basename(path), url: plainLink(url) },
     deleted: deleted.map((one) => basename(one)),
     kept: kept.map((one) => basename(one)),
     ...{ message: withPlainLinks(error?.message ?? ''), error: plainParams(error?.params ?? {}) },

@@ -1,7 +1,8 @@
 /** Runs of repeating downloads that are to come, for forecasts; those under way are downloads already. */
 import type { RepeatId, RepeatRecord } from '../../shared/repeats.ts'
+import { filenameInLink } from './filename.ts'
 import type { ComingRun } from './forecast-facts.ts'
-import { nameOfLink, runsAhead } from './repeat-plan.ts'
+import { runsAhead } from './repeat-plan.ts'
 import { systemTimeZone } from './window-times.ts'
 
 /** Times are looked up for so much longer than asked: those of a week cost something. */
@@ -22,7 +23,7 @@ export class RepeatsAhead {
       .flatMap((record) => {
         const { id, settings, state } = record
         const { url, queueId, options } = settings
-        const facts = { id, name: nameOfLink(url), queueId, host: new URL(url).host }
+        const facts = { id, name: filenameInLink(url), queueId, host: new URL(url).host }
         const more = {
           bytes: state.results[0]?.bytes ?? null,
           limitBytesPerSecond: options.limitBytesPerSecond ?? null,

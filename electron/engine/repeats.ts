@@ -19,6 +19,7 @@ import type { Handlers } from '../../shared/rpc.ts'
 import type { AddTasksInput, AddTasksResult, ProbeResult, QueueId, TaskId } from '../../shared/schemas.ts'
 import { type AskingDeps, patiently } from './asking.ts'
 import { digestFile } from './checksum.ts'
+import { filenameInLink } from './filename.ts'
 import type { ComingRun } from './forecast-facts.ts'
 import { isPlainGet } from './http/redirects.ts'
 import type { Journal } from './journal.ts'
@@ -27,7 +28,7 @@ import type { Notices } from './notices.ts'
 import type { EngineDeps } from './ports.ts'
 import { probeUnless } from './probe.ts'
 import type { Removal } from './removal.ts'
-import { ASK_MS, dueOf, isUnchanged, nameOfLink, pruned, repeated, repeatName, soundRepeat } from './repeat-plan.ts'
+import { ASK_MS, dueOf, isUnchanged, pruned, repeated, repeatName, soundRepeat } from './repeat-plan.ts'
 import { RepeatsAhead } from './repeats-ahead.ts'
 import { isHtml } from './reply.ts'
 import { sleep } from './sleep.ts'
@@ -147,9 +148,8 @@ export class Repeats {
     const now = clock.now()
     if (known && reply !== undefined && isUnchanged(reply, known))
       return this.#settle(id, { settledAt: now, askedUntil: null, last: this.#run('unchanged', { path: known.path }) })
-    const n = state.runs + 1
-    const zone = settings.timeZone ?? systemTimeZone()
-    const name = reply?.filename ?? nameOfLink(settings.url)
+    const [n, zone] = [state.runs + 1, settings.timeZone ?? systemTimeZone()]
+    const name = reply?.filename ?? filenameInLink(settings.url)
     const filename = repeatName(settings.nameTemplate, { name, at: now, zone, n })
     const { items } = this.#deps.addTasks({
       // What was begun before and is another file by now is of no use.

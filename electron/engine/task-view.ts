@@ -6,7 +6,7 @@ import type { MirrorView, SegmentView, TaskDetail, TaskOptions, TaskRow } from '
 import type { TaskStrategyReason } from '../../shared/task-strategy.ts'
 import type { VerifyProgress } from '../../shared/verification.ts'
 import { expectationsOf } from './expectations.ts'
-import { filenameFrom } from './filename.ts'
+import { filenameInLink } from './filename.ts'
 import { maskProxy } from './http/proxies.ts'
 import { partPathOf } from './place.ts'
 import { timesAgain } from './second-chances.ts'
@@ -116,11 +116,7 @@ export function withoutSecrets(options: TaskOptions): TaskOptions {
 
 /** The file's name; before the first reply, a guess from the link. */
 export function shownName(task: Pick<TaskRecord, 'filename' | 'requestedFilename' | 'url'>): string {
-  return task.filename ?? task.requestedFilename ?? guessFilename(task.url)
-}
-
-function guessFilename(url: string): string {
-  return filenameFrom({ contentDisposition: undefined, finalUrl: url, originalUrl: url, contentType: null })
+  return task.filename ?? task.requestedFilename ?? filenameInLink(task.url)
 }
 
 /** A finished file needs no look at how it came to be. */

@@ -13,6 +13,7 @@ import { parseJson, readError } from './task-row.ts'
 type Mirrors = Pick<TaskStore, 'mirrors' | 'addMirrors' | 'updateMirror' | 'renameMirror' | 'forgiveMirrors'>
 
 type Row = Omit<MirrorRecord, 'origin' | 'file' | 'error'> & {
+  place: number
   origin: string
   file: string | null
   error: string | null
@@ -35,8 +36,8 @@ export function mirrorWriter({ db }: Connection): (id: TaskId, mirrors: readonly
 export function createMirrors(connection: Connection, logger: StoreLogger): Mirrors {
   const { db } = connection
   const select = db.prepare<[TaskId], Row>(
-    `SELECT url, priority, location, origin, file, error, failures, bytes, busy_ms AS busyMs
-     FROM mirrors WHERE task_id = ? ORDER BY place`,
+    `SELECT url, place, priority, location, origin, file, error, failures, bytes, busy_ms AS busyMs
+     FROM mirrors WHERE task_id = ?`,
   )
   const add = mirrorWriter(connection)
   const update = db.prepare<[string | null, string | null, number, number, number, TaskId, string]>(
@@ -51,8 +52,9 @@ export function createMirrors(connection: Connection, logger: StoreLogger): Mirr
   const forgive = db.prepare<[TaskId]>('UPDATE mirrors SET error = NULL, failures = 0 WHERE task_id = ?')
 
   return {
+    // Put in order here: SQLite sets up its sorting for each of the many tasks that have none.
     mirrors: (id) =>
-      select.all(id).map((row) => {
+      inOrder(select.all(id)).map(({ place: _, ...row }) => {
         const warn = (column: string) =>
           logger.warn({ taskId: id, column: `mirrors.${column}` }, 'a stored value is unreadable and was left out')
         return {
@@ -77,6 +79,10 @@ export function createMirrors(connection: Connection, logger: StoreLogger): Mirr
         for (const id of ids) forgive.run(id)
       }),
   }
+}
+
+function inOrder(rows: Row[]): Row[] {
+  return rows.sort((a, b) => a.place - b.place)
 }
 
 /** What was learnt of a mirror’s file can be learnt again. */
