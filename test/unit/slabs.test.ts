@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import { join, release, SlabReader } from '../../electron/engine/http/slabs.ts'
 import fc from '../helpers/property.ts'
 
@@ -54,6 +54,26 @@ describe('slabs', () => {
     const other = new SlabReader()
     expect(other.room().buffer).toBe(memory)
     other.end()
+  })
+
+  it('are enough for eight sockets whose bytes are written at once, and few stay when all is over', async () => {
+    // Of its own: others have forgotten some.
+    vi.resetModules()
+    const slabs = await import('../../electron/engine/http/slabs.ts')
+    const readers = Array.from({ length: 8 }, () => new slabs.SlabReader())
+    const memories = new Set<ArrayBufferLike>()
+    const round = () => {
+      const held = readers.flatMap((reader, index) => [0, 1, 2, 3].map(() => read(reader, 1024 * 1024, index + 1)))
+      for (const { buffer } of held) memories.add(buffer)
+      held.forEach(slabs.release)
+    }
+    round()
+    const made = memories.size
+    for (let n = 0; n < 20; n++) round()
+    expect(memories.size).toBe(made)
+    for (const reader of readers) reader.end()
+    const kept = Array.from({ length: made }, () => new slabs.SlabReader().room().buffer).filter((b) => memories.has(b))
+    expect(kept).toHaveLength(8)
   })
 
   it('join neighbours without copying, and nothing else', () => {

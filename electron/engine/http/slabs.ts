@@ -10,8 +10,13 @@
 export const SLAB_BYTES = 512 * 1024
 /** With less room than this a slab is full: a shorter read costs more than the rest is worth. */
 const MIN_READ_BYTES = 64 * 1024
-/** Slabs kept for later; more are in use while the disk is behind. */
-const MAX_IDLE = 8
+/**
+ * Slabs kept for later while others are in use: those of eight connections that were written at once. With fewer, slabs
+ * go to the garbage collector by the hundred, and come back from a heap that has to grow for them.
+ */
+const MAX_IDLE = 40
+/** and while none is */
+const MAX_IDLE_AT_REST = 8
 
 interface Slab {
   readonly bytes: Buffer
@@ -22,6 +27,7 @@ interface Slab {
 }
 
 const idle: Buffer[] = []
+let used = 0
 /** by the memory that views of a slab share */
 const inUse = new WeakMap<ArrayBufferLike, Slab>()
 
@@ -94,11 +100,14 @@ function take(): Slab {
   const bytes = idle.pop() ?? Buffer.allocUnsafeSlow(SLAB_BYTES)
   const slab = { bytes, read: 0, released: 0, left: false }
   inUse.set(bytes.buffer, slab)
+  used++
   return slab
 }
 
 function recycle(slab: Slab): void {
   if (!slab.left || slab.released !== slab.read) return
   inUse.delete(slab.bytes.buffer)
-  if (idle.length < MAX_IDLE) idle.push(slab.bytes)
+  idle.push(slab.bytes)
+  used--
+  idle.length = Math.min(idle.length, used > 0 ? MAX_IDLE : MAX_IDLE_AT_REST)
 }
