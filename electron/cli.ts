@@ -24,4 +24,6 @@ const hasList = rest.some((argument) => /^(-i|--input)/.test(argument))
 if (command === 'get' && (hasList || rest.filter((argument) => /^https?:/i.test(argument)).length > 1))
   startLaneThread(LANE_WORKER)
 
+// Should nothing be left to do before it ends, that was no success.
+process.exitCode = 1
 void import('./cli/main.ts').then(({ main }) => main(process.argv.slice(2)))

@@ -32,10 +32,11 @@ const HALVES: readonly Half[] = [
     sources: ['electron', 'shared', 'scripts/build.ts', 'scripts/code-cache.ts', 'package-lock.json'],
     async build(outDir) {
       const processes = ['main', 'engine-process', 'cli', 'engine/lane/lane-worker']
-      checkImports(await build(nodeConfig(outDir, processes)), dependencies())
+      const output = await build(nodeConfig(outDir, processes))
+      checkImports(output, dependencies())
       // A sandboxed preload may require nothing but electron.
       checkImports(await build(nodeConfig(outDir, ['preload'])), [])
-      await trainCodeCache(outDir)
+      await trainCodeCache(outDir, importingLater(output))
     },
   },
 ]
@@ -88,7 +89,12 @@ function nodeConfig(outDir: string, entries: readonly string[]): InlineConfig {
         input: Object.fromEntries(
           entries.map((entry) => [posix.basename(entry), inRepository('electron', `${entry}.ts`)]),
         ),
-        output: { format: 'cjs', entryFileNames: '[name].cjs', chunkFileNames: 'chunks/[name]-[hash].cjs' },
+        output: {
+          format: 'cjs',
+          strict: true,
+          entryFileNames: '[name].cjs',
+          chunkFileNames: 'chunks/[name]-[hash].cjs',
+        },
       },
     },
   }
@@ -113,10 +119,23 @@ function http2WhenNeeded(): Rolldown.Plugin {
   }
 }
 
-/** What the built processes import must be there in the packaged app: Node, Electron and our `dependencies` alone. */
-function checkImports(output: Awaited<ReturnType<typeof build>>, allowed: readonly string[]): void {
+type Output = Awaited<ReturnType<typeof build>>
+
+function chunksOf(output: Output): Rolldown.OutputChunk[] {
   const outputs = [output].flat().filter((item): item is Rolldown.RolldownOutput => 'output' in item)
-  const chunks = outputs.flatMap((item) => item.output).filter((item) => item.type === 'chunk')
+  return outputs.flatMap((item) => item.output).filter((item) => item.type === 'chunk')
+}
+
+/** Chunks with an `import()` of what is none of them. */
+function importingLater(output: Output): string[] {
+  const chunks = chunksOf(output)
+  const own = new Set(chunks.map((chunk) => chunk.fileName))
+  return chunks.filter(({ dynamicImports }) => dynamicImports.some((name) => !own.has(name))).map((c) => c.fileName)
+}
+
+/** What the built processes import must be there in the packaged app: Node, Electron and our `dependencies` alone. */
+function checkImports(output: Output, allowed: readonly string[]): void {
+  const chunks = chunksOf(output)
   const own = new Set(chunks.map((chunk) => chunk.fileName))
   for (const chunk of chunks) {
     for (const name of [...chunk.imports, ...chunk.dynamicImports]) {

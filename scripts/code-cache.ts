@@ -2,14 +2,13 @@
  * Part of the build: downloads from a server on loopback and keeps the functions that V8 compiled for it, for
  * electron/engine/code-cache.ts to read. In the processes that are trained this file runs before all else.
  */
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, globSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { tmpdir } from 'node:os'
 import { basename, dirname, join } from 'node:path'
 import type { Script } from 'node:vm'
 import { isMainThread } from 'node:worker_threads'
-import { codeCacheFolder, modules, runScript, scriptOf } from '../electron/engine/code-cache.ts'
+import { codeCacheFolder, modules, runScript, scriptOf, sealed, unsealed } from '../electron/engine/code-cache.ts'
 import { run } from './repository.ts'
 
 /** names the folder of the build in a process that is trained */
@@ -21,9 +20,13 @@ const LARGE_BYTES = 48 * 2 ** 20
 const SMALL_BYTES = 2 ** 16
 const SMALL_FILES = 64
 
-/** Of the build in `built`. Throws where a download fails. */
-export async function trainCodeCache(built: string): Promise<void> {
-  const home = mkdtempSync(join(tmpdir(), 'nighthaul-training-'))
+/**
+ * Of the build in `built`, without the chunks `importing` packages while they run: what `vm` compiled cannot do that.
+ * Throws where a download fails.
+ */
+export async function trainCodeCache(built: string, importing: readonly string[]): Promise<void> {
+  const home = join(built, DRAFT, 'home')
+  mkdirSync(home, { recursive: true })
   const server = createServer((request, response) => {
     const size = request.url === '/large' ? LARGE_BYTES : SMALL_BYTES
     const [, from = '0', to = ''] = /^bytes=(\d+)-(\d*)$/.exec(request.headers.range ?? '') ?? []
@@ -42,8 +45,9 @@ export async function trainCodeCache(built: string): Promise<void> {
   const urls = Array.from({ length: SMALL_FILES }, (_, index) => `${at}/small-${index}`)
   writeFileSync(list, urls.join('\n'))
   const train = async (...args: string[]) => {
+    const { NIGHTHAUL_LOG: _log, NODE_V8_COVERAGE: _coverage, ...inherited } = process.env
     const direct = { NO_PROXY: '127.0.0.1', no_proxy: '127.0.0.1' }
-    const env = { ...process.env, ...direct, NIGHTHAUL_HOME: join(home, 'profile'), [TRAINED]: built }
+    const env = { ...inherited, ...direct, NIGHTHAUL_HOME: join(home, 'profile'), [TRAINED]: built }
     const node = ['--import', import.meta.url, join(built, 'cli.cjs')]
     const code = await run(process.execPath, [...node, ...args], { env, stdio: ['ignore', 'ignore', 'inherit'] })
     if (code !== 0) throw new Error(`nighthaul ${args.join(' ')} ended with ${code}`)
@@ -51,12 +55,14 @@ export async function trainCodeCache(built: string): Promise<void> {
   try {
     await train('get', '-o', join(home, 'large'), `${at}/large`)
     await train('get', '-j', '16', '--max-host-connections', '16', '-d', join(home, 'files'), '-i', list)
-    renameSync(join(built, DRAFT, 'code-cache'), join(built, 'code-cache'))
+    const kept = join(built, DRAFT, 'code-cache')
+    for (const chunk of importing)
+      for (const file of globSync(`*/*/${basename(chunk)}`, { cwd: kept })) rmSync(join(kept, file))
+    renameSync(kept, join(built, 'code-cache'))
   } finally {
     rmSync(join(built, DRAFT), { recursive: true, force: true })
     server.close()
     server.closeAllConnections()
-    rmSync(home, { recursive: true, force: true })
   }
 }
 
@@ -69,12 +75,15 @@ function keepCompiled(built: string): void {
   modules._compile = function (source, filename, ...more) {
     if (dirname(filename) !== join(built, 'chunks')) return compile.call(this, source, filename, ...more)
     const path = join(folder, basename(filename))
-    const script = scriptOf(source, filename, existsSync(path) ? readFileSync(path) : undefined)
+    const script = scriptOf(source, filename, existsSync(path) ? unsealed(readFileSync(path)) : undefined)
     scripts.set(path, script)
     return runScript(script, this, filename)
   }
   const keep = () => {
-    for (const [path, script] of scripts) writeFileSync(path, script.createCachedData())
+    for (const [path, script] of scripts) {
+      writeFileSync(`${path}.new`, sealed(script.createCachedData()))
+      renameSync(`${path}.new`, path)
+    }
   }
   process.on('exit', keep)
   // A worker is ended from outside.

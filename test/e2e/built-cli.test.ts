@@ -1,13 +1,13 @@
 /** The command line as it is built: CommonJS, with compiled code beside it. */
-import { spawnSync } from 'node:child_process'
+import { spawn, spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, truncateSync } from 'node:fs'
+import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import { inRepository } from '../../scripts/repository.ts'
 import { contentSha256 } from '../helpers/bytes.ts'
-import { cliHome } from '../helpers/cli.ts'
-import { startFaultServer } from '../helpers/fault-server.ts'
+import { cliHome, jsonLines } from '../helpers/cli.ts'
+import { faults, startFaultServer } from '../helpers/fault-server.ts'
 
 vi.setConfig({ testTimeout: 60_000 })
 
@@ -16,7 +16,7 @@ const MIB = 1024 * 1024
 
 /** Says which chunks of the build in argv[1] have code for this V8, and which of it V8 would not take. */
 const JUDGE = `
-  const { codeCacheFolder, scriptOf } = await import(${JSON.stringify(inRepository('electron', 'engine', 'code-cache.ts'))})
+  const { codeCacheFolder, scriptOf, unsealed } = await import(${JSON.stringify(inRepository('electron', 'engine', 'code-cache.ts'))})
   const { readdirSync, readFileSync } = await import('node:fs')
   const { dirname, join } = await import('node:path')
   const root = dirname(codeCacheFolder(process.argv[1]))
@@ -25,7 +25,7 @@ const JUDGE = `
     const names = readdirSync(join(root, thread))
     const scripts = names.map((name) => {
       const path = join(process.argv[1], 'chunks', name)
-      return scriptOf(readFileSync(path, 'utf8'), path, readFileSync(join(root, thread, name)))
+      return scriptOf(readFileSync(path, 'utf8'), path, unsealed(readFileSync(join(root, thread, name))))
     })
     judged[thread] = { taken: names.length, refused: names.filter((_, at) => scripts[at].cachedDataRejected) }
   }
@@ -75,12 +75,51 @@ describe('the built command line', () => {
     await downloadsWith(built)
   })
 
-  test('downloads where V8 refuses it', async () => {
+  test.each([
+    ['cut short', (file: Buffer) => file.subarray(0, 100)],
+    ['empty', () => Buffer.alloc(0)],
+    // V8 would run it, and crash or not.
+    ['with one byte changed', (file: Buffer) => file.with(file.length >> 1, file[file.length >> 1]! ^ 1)],
+  ])('downloads where it is damaged: %s', async (_how, damage) => {
     const built = copyOfBuild()
-    for (const entry of readdirSync(join(built, 'code-cache'), { recursive: true, withFileTypes: true }))
-      if (entry.isFile()) truncateSync(join(entry.parentPath, entry.name), 100)
+    for (const entry of readdirSync(join(built, 'code-cache'), { recursive: true, withFileTypes: true })) {
+      const path = join(entry.parentPath, entry.name)
+      if (entry.isFile()) writeFileSync(path, damage(readFileSync(path)))
+    }
     await downloadsWith(built)
   })
+
+  // util-linux makes a terminal for a command; other systems have none to be had so easily.
+  test.runIf(existsSync('/usr/bin/script') && process.platform === 'linux')(
+    'asks a person at a terminal, which takes what is loaded only then',
+    async () => {
+      await using server = await startFaultServer()
+      await using home = await cliHome({}, join(BUILT, 'cli.cjs'))
+      server.add('/file.bin', { size: 9 * MIB, seed: 1 })
+      server.fault('/file.bin', () => faults.stallBeyond(MIB))
+      const first = home.start('get', server.url('/file.bin'))
+      await server.until(() => server.held > 0)
+      const saved = async () => jsonLines((await home.run('list', '--json')).stdout)[0]?.writtenBytes
+      await vi.waitUntil(async () => Number(await saved()) > 0, 20_000)
+      first.child.kill('SIGINT')
+      await first.ended
+      server.fault('/file.bin', null)
+      server.add('/file.bin', { size: 9 * MIB, seed: 2, etag: '"another"' })
+      const command = [process.execPath, join(BUILT, 'cli.cjs'), 'get', server.url('/file.bin')]
+      const terminal = spawn('script', ['-qec', command.join(' '), '/dev/null'], {
+        cwd: home.files,
+        env: { ...process.env, NIGHTHAUL_HOME: home.profile },
+      })
+      let said = ''
+      terminal.stdout.on('data', (chunk: Buffer) => {
+        if (!said.includes('Start over') && `${said}${chunk}`.includes('Start over')) terminal.stdin.write('y\n')
+        said += chunk
+      })
+      const code = await new Promise((resolve) => terminal.once('close', resolve))
+      expect({ code, said }).toMatchObject({ code: 0, said: expect.stringContaining('Start over with it?') })
+      expect(sha256(join(home.files, 'file.bin'))).toBe(contentSha256(2, 9 * MIB))
+    },
+  )
 
   test('says what it needs on a Node that is too old', async () => {
     const pretend =
