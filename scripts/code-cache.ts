@@ -56,8 +56,9 @@ export async function trainCodeCache(built: string, importing: readonly string[]
     await train('get', '-o', join(home, 'large'), `${at}/large`)
     await train('get', '-j', '16', '--max-host-connections', '16', '-d', join(home, 'files'), '-i', list)
     const kept = join(built, DRAFT, 'code-cache')
-    for (const chunk of importing)
-      for (const file of globSync(`*/*/${basename(chunk)}`, { cwd: kept })) rmSync(join(kept, file))
+    // A worker may have been ended before the new one took its name.
+    for (const name of [...importing.map((chunk) => basename(chunk)), '*.new'])
+      for (const file of globSync(`*/*/${name}`, { cwd: kept })) rmSync(join(kept, file))
     renameSync(kept, join(built, 'code-cache'))
   } finally {
     rmSync(join(built, DRAFT), { recursive: true, force: true })
