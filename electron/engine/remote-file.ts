@@ -78,8 +78,6 @@ export class RemoteFile {
   /** asked without Range: ranges were refused, or the request is none that may be repeated in parts */
   #plain: boolean
   #url: string
-  /** of the URL that was asked about last */
-  #hostOf = { url: '', host: '' }
   /** what a redirect led to may be asked directly */
   readonly #followed: boolean
   /** nothing is held and no reply was accepted in this run */
@@ -127,10 +125,7 @@ export class RemoteFile {
 
   /** host and port that the next request goes to */
   get host(): string {
-    const { url, host } = this.#hostOf
-    if (url === this.#url) return host
-    this.#hostOf = { url: this.#url, host: new URL(this.#url).host }
-    return this.#hostOf.host
+    return new URL(this.#url).host
   }
 
   get onRedirectTarget(): boolean {

@@ -13,7 +13,6 @@ import { parseJson, readError } from './task-row.ts'
 type Mirrors = Pick<TaskStore, 'mirrors' | 'addMirrors' | 'updateMirror' | 'renameMirror' | 'forgiveMirrors'>
 
 type Row = Omit<MirrorRecord, 'origin' | 'file' | 'error'> & {
-  place: number
   origin: string
   file: string | null
   error: string | null
@@ -36,8 +35,8 @@ export function mirrorWriter({ db }: Connection): (id: TaskId, mirrors: readonly
 export function createMirrors(connection: Connection, logger: StoreLogger): Mirrors {
   const { db } = connection
   const select = db.prepare<[TaskId], Row>(
-    `SELECT url, place, priority, location, origin, file, error, failures, bytes, busy_ms AS busyMs
-     FROM mirrors WHERE task_id = ?`,
+    `SELECT url, priority, location, origin, file, error, failures, bytes, busy_ms AS busyMs
+     FROM mirrors WHERE task_id = ? ORDER BY place`,
   )
   const add = mirrorWriter(connection)
   const update = db.prepare<[string | null, string | null, number, number, number, TaskId, string]>(
@@ -52,9 +51,8 @@ export function createMirrors(connection: Connection, logger: StoreLogger): Mirr
   const forgive = db.prepare<[TaskId]>('UPDATE mirrors SET error = NULL, failures = 0 WHERE task_id = ?')
 
   return {
-    // Put in order here: SQLite sets up its sorting for each of the many tasks that have none.
     mirrors: (id) =>
-      inOrder(select.all(id)).map(({ place: _, ...row }) => {
+      select.all(id).map((row) => {
         const warn = (column: string) =>
           logger.warn({ taskId: id, column: `mirrors.${column}` }, 'a stored value is unreadable and was left out')
         return {
@@ -79,10 +77,6 @@ export function createMirrors(connection: Connection, logger: StoreLogger): Mirr
         for (const id of ids) forgive.run(id)
       }),
   }
-}
-
-function inOrder(rows: Row[]): Row[] {
-  return rows.sort((a, b) => a.place - b.place)
 }
 
 /** What was learnt of a mirror’s file can be learnt again. */
