@@ -11,12 +11,12 @@ export const SLAB_BYTES = 512 * 1024
 /** With less room than this a slab is full: a shorter read costs more than the rest is worth. */
 const MIN_READ_BYTES = 64 * 1024
 /**
- * Slabs kept for later while others are in use: those of eight connections that were written at once. With fewer, slabs
- * go to the garbage collector by the hundred, and come back from a heap that has to grow for them.
+ * Slabs kept for later: some, and four for each in use, which is how many a connection fills before they are written.
+ * With fewer, slabs go to the garbage collector by the hundred, and come back from a heap that has to grow for them.
  */
+const FEW_IDLE = 8
+const IDLE_EACH = 4
 const MAX_IDLE = 40
-/** and while none is */
-const MAX_IDLE_AT_REST = 8
 
 interface Slab {
   readonly bytes: Buffer
@@ -109,5 +109,5 @@ function recycle(slab: Slab): void {
   inUse.delete(slab.bytes.buffer)
   idle.push(slab.bytes)
   used--
-  idle.length = Math.min(idle.length, used > 0 ? MAX_IDLE : MAX_IDLE_AT_REST)
+  idle.length = Math.min(idle.length, MAX_IDLE, Math.max(FEW_IDLE, IDLE_EACH * used))
 }
