@@ -56,7 +56,12 @@ export async function buildIfStale({ force = false } = {}): Promise<string[]> {
     // Built aside and moved: whoever runs from dist/ meanwhile sees the old build or the new one, never half of one.
     const draft = `${folder}.${process.pid}`
     rmSync(draft, { recursive: true, force: true })
-    await half.build(draft)
+    try {
+      await half.build(draft)
+    } catch (error) {
+      rmSync(draft, { recursive: true, force: true })
+      throw error
+    }
     rmSync(stamp, { force: true })
     rmSync(folder, { recursive: true, force: true })
     renameSync(draft, folder)
@@ -69,7 +74,7 @@ export async function buildIfStale({ force = false } = {}): Promise<string[]> {
 /** Stay packages: native code, and what finds files of its own beside itself. */
 const EXTERNAL = ['better-sqlite3', '@node-rs/crc32', 'electron', 'pino', 'ws', 'open']
 
-/** CommonJS: it starts faster, and a code cache of it can hold what only ran later (electron/code-cache.ts). */
+/** CommonJS: it starts faster, and a code cache of it can hold what only ran later (electron/engine/code-cache.ts). */
 function nodeConfig(outDir: string, entries: readonly string[]): InlineConfig {
   return {
     configFile: false,

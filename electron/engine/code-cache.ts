@@ -51,6 +51,7 @@ export function scriptOf(source: string, filename: string, cachedData: Buffer | 
   })
 }
 
+/** Runs it as the module `module`, which has what it exports afterwards. */
 export function runScript(script: Script, module: CommonModule, filename: string): unknown {
   const run = script.runInThisContext() as (...input: unknown[]) => unknown
   return run.call(module.exports, module.exports, createRequire(filename), module, filename, dirname(filename))

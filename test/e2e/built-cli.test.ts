@@ -2,6 +2,7 @@
 import { spawn, spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import { inRepository } from '../../scripts/repository.ts'
@@ -27,9 +28,23 @@ const JUDGE = `
       const path = join(process.argv[1], 'chunks', name)
       return scriptOf(readFileSync(path, 'utf8'), path, unsealed(readFileSync(join(root, thread, name))))
     })
-    judged[thread] = { taken: names.length, refused: names.filter((_, at) => scripts[at].cachedDataRejected) }
+    judged[thread] = { taken: names.length, refused: names.filter((_, at) => scripts[at].cachedDataRejected !== false) }
   }
   console.log(JSON.stringify(judged))`
+
+/** Logs each script that V8 took from compiled code, by thread. */
+const PROBE = `
+  const vm = require('node:vm')
+  const { appendFileSync } = require('node:fs')
+  const { basename } = require('node:path')
+  const { isMainThread } = require('node:worker_threads')
+  vm.Script = class extends vm.Script {
+    constructor(source, options) {
+      super(source, options)
+      if (this.cachedDataRejected === false)
+        appendFileSync(process.env.TAKEN_LOG, (isMainThread ? 'main ' : 'worker ') + basename(options.filename) + '\\n')
+    }
+  }`
 
 const sha256 = (path: string) => createHash('sha256').update(readFileSync(path)).digest('hex')
 
@@ -42,9 +57,9 @@ function copyOfBuild(): string {
 }
 
 /** Saves a large file with one command and small ones with another, and compares all of it. */
-async function downloadsWith(built: string): Promise<void> {
+async function downloadsWith(built: string, environment: Record<string, string> = {}): Promise<void> {
   await using server = await startFaultServer()
-  await using home = await cliHome({}, join(built, 'cli.cjs'))
+  await using home = await cliHome(environment, join(built, 'cli.cjs'))
   server.add('/large.bin', { size: 9 * MIB, seed: 1 })
   const large = await home.run('get', server.url('/large.bin'))
   expect(large).toEqual({ code: 0, stdout: `${join(home.files, 'large.bin')}\n`, stderr: '' })
@@ -68,6 +83,23 @@ describe('the built command line', () => {
   })
 
   test('downloads with it', () => downloadsWith(BUILT))
+
+  test.each([
+    ['runs it in both', {}, true],
+    ['does without where Node’s compile cache is off', { NODE_DISABLE_COMPILE_CACHE: '1' }, false],
+    ['does without where traces are to name the sources', { NODE_OPTIONS: '--enable-source-maps' }, false],
+  ])('%s', async (_what, environment: Record<string, string>, taken) => {
+    const folder = mkdtempSync(join(tmpdir(), 'nighthaul-taken-'))
+    onTestFinished(() => rmSync(folder, { recursive: true, force: true }))
+    const [probe, log] = [join(folder, 'probe.cjs'), join(folder, 'log')]
+    writeFileSync(log, '')
+    writeFileSync(probe, PROBE)
+    const NODE_OPTIONS = `${environment.NODE_OPTIONS ?? ''} --require "${probe}"`
+    await downloadsWith(BUILT, { ...environment, NODE_OPTIONS, TAKEN_LOG: log })
+    const lines = readFileSync(log, 'utf8')
+    expect(/^main compose-/m.test(lines)).toBe(taken)
+    expect(/^worker lane-service-/m.test(lines)).toBe(taken)
+  })
 
   test('downloads where the compiled code is of another V8, and is not there', async () => {
     const built = copyOfBuild()
@@ -120,6 +152,16 @@ describe('the built command line', () => {
       expect(sha256(join(home.files, 'file.bin'))).toBe(contentSha256(2, 9 * MIB))
     },
   )
+
+  test('does not say that all is well where it ended with a download to come', () => {
+    const never = 'process.stdin[Symbol.asyncIterator] = () => ({ next: () => new Promise(() => {}) })'
+    const folder = mkdtempSync(join(tmpdir(), 'nighthaul-never-'))
+    onTestFinished(() => rmSync(folder, { recursive: true, force: true }))
+    writeFileSync(join(folder, 'never.cjs'), never)
+    const args = ['--require', join(folder, 'never.cjs'), join(BUILT, 'cli.cjs'), 'get', '-i', '-']
+    const env = { ...process.env, NIGHTHAUL_HOME: join(folder, 'profile') }
+    expect(spawnSync(process.execPath, args, { env, cwd: folder, input: '' }).status).toBe(1)
+  })
 
   test('says what it needs on a Node that is too old', async () => {
     const pretend =
