@@ -658,7 +658,11 @@ export function createEngine(deps: EngineDeps): EngineApi {
     ...removal.handlers,
     ...mover.handlers,
     ...notices.handlers,
-    'list.export': (input) => exportPage(input, deps),
+    'list.export': (input) => {
+      // With what came since the last one: a download that was just paused is still at its end.
+      guard('checkpoint', () => runner.checkpoint())
+      return exportPage(input, deps)
+    },
     'list.import': async (input) => {
       if (draining) throw stopped()
       const { result, ids } = await importList(input, deps)

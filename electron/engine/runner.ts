@@ -254,8 +254,8 @@ export class Runner {
       run.closing = true
       await run.synced
       const outcome = run.download.afterSync(first)
-      const checkpoint = run.download.takeCheckpoint()
       await run.download.close()
+      const checkpoint = run.download.takeCheckpoint()
       if (checkpoint) store.checkpoint([checkpoint])
       if (outcome.kind !== 'transferred') store.updateTask(id, learnedBy(run))
       ending = await this.#conclude(id, outcome, run)

@@ -6,7 +6,7 @@ import { fromRuns, toRuns } from '../../electron/engine/list-export.ts'
 import { importFormat, type ListedTask, listFileText } from '../../shared/list-file.ts'
 import { BLOCK_BYTES } from '../../shared/records.ts'
 import { contentBytes } from '../helpers/bytes.ts'
-import { startEngine, type TestEngine } from '../helpers/engine.ts'
+import { realClock, startEngine, type TestEngine } from '../helpers/engine.ts'
 import { faults, startFaultServer } from '../helpers/fault-server.ts'
 import fc from '../helpers/property.ts'
 
@@ -73,7 +73,8 @@ describe('an exported list', () => {
     const size = 4 * MIB
     server.add('/big.bin', { size, seed: 3 })
     server.fault('/big.bin', (request) => (request.index === 0 ? faults.stallAt(3 * MIB + 1000) : null))
-    await using first = await startEngine()
+    // No checkpoint comes between the bytes and the export.
+    await using first = await startEngine({ clock: realClock })
     const id = await first.add(server.url('/big.bin'), { connections: 1 })
     await first.untilTask(id, (task) => task.writtenBytes >= 3 * MIB)
     await first.call('tasks.pause', { selection: { ids: [id] } })
