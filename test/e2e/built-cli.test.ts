@@ -82,6 +82,14 @@ describe('the built command line', () => {
     expect(worker.taken).toBeGreaterThan(3)
   })
 
+  test('is of plain ASCII, which takes V8 half the memory, and says what is not', () => {
+    const chunks = readdirSync(join(BUILT, 'chunks')).filter((name) => name.endsWith('.cjs'))
+    const beyond = chunks.filter((name) => readFileSync(join(BUILT, 'chunks', name)).some((byte) => byte > 0x7f))
+    expect(beyond).toEqual([])
+    const said = spawnSync(process.execPath, [join(BUILT, 'cli.cjs'), 'get', 'ftp://a/'], { encoding: 'utf8' }).stderr
+    expect(said).toContain('“ftp://a/” is not supported')
+  })
+
   test('downloads with it', () => downloadsWith(BUILT))
 
   test.each([

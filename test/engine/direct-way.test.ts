@@ -1,5 +1,6 @@
 import { Socket } from 'node:net'
 import { afterEach, describe, expect, test, vi } from 'vitest'
+import { release, TLS_SLAB_BYTES } from '../../electron/engine/http/slabs.ts'
 import { contentBytes } from '../helpers/bytes.ts'
 import { startFaultServer } from '../helpers/fault-server.ts'
 import { startClient } from '../helpers/http-client.ts'
@@ -150,4 +151,24 @@ describe('a long body', () => {
     }
     expect(server.connections).toBe(1)
   })
+})
+
+describe('memory that sockets read into', () => {
+  for (const tls of [false, true])
+    test(`serves one small file after the other over ${tls ? 'https' : 'http'}`, async () => {
+      await using server = await startFaultServer({ tls })
+      await using client = startClient()
+      server.add('/f', { size: 65_536, seed: 1 })
+      const make = vi.spyOn(Buffer, 'allocUnsafeSlow')
+      for (let n = 0; n < 100; n++) {
+        const reply = await client.request(server.url('/f'), { options: { proxy: '', caPem: server.caPem } })
+        await new Promise<void>((resolve, reject) =>
+          reply.consume({ onData: release, onEnd: resolve, onError: reject }),
+        )
+      }
+      expect(server.connections.total).toBe(1)
+      const slabs = make.mock.calls.filter(([bytes]) => bytes >= TLS_SLAB_BYTES)
+      // A head may lie across the end of one.
+      expect(slabs.length).toBeLessThanOrEqual(3)
+    })
 })

@@ -2,6 +2,7 @@
 import { crc32 } from 'node:zlib'
 import { describe, expect, it } from 'vitest'
 import { PartFile, SegmentWriter, type WriterEvents } from '../../electron/engine/file-sink.ts'
+import { SlabReader } from '../../electron/engine/http/slabs.ts'
 import type { FileSystem, OpenFile } from '../../electron/engine/ports.ts'
 import { NighthaulError } from '../../shared/errors.ts'
 import { BLOCK_BYTES, type BlockChecksum } from '../../shared/records.ts'
@@ -241,6 +242,21 @@ describe('SegmentWriter', () => {
     expect(part.takeBlocks()).toEqual(expectedBlocks(0, MIB))
     expect(writer.push(contentBytes(SEED, 4 * MIB, 10))).toBe(false)
     await expect(writer.finish()).rejects.toMatchObject({ code })
+  })
+
+  it('writes a quarter of that where many connections hold memory', async () => {
+    const readers = Array.from({ length: 9 }, () => new SlabReader())
+    for (const reader of readers) reader.room()
+    const disk = createDisk(4 * MIB)
+    const writer = new SegmentWriter(await openPart(disk), 0, 0, listening())
+    for (const chunk of chunksOf(0, 4 * MIB, [65_536])) {
+      writer.push(chunk)
+      await new Promise(setImmediate)
+    }
+    await writer.finish()
+    for (const reader of readers) reader.end()
+    expect(disk.writes.map(({ bytes }) => bytes)).toEqual(Array(16).fill(MIB / 4))
+    expect(disk.bytes.equals(contentBytes(SEED, 0, 4 * MIB))).toBe(true)
   })
 
   it('knows the last block’s CRC only after its bytes are written, when the end is told before', async () => {

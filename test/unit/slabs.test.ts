@@ -1,5 +1,7 @@
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import { describe, expect, it, vi } from 'vitest'
-import { join, release, SlabReader } from '../../electron/engine/http/slabs.ts'
+import { handedOn, join, release, SlabReader, TLS_SLAB_BYTES } from '../../electron/engine/http/slabs.ts'
 import fc from '../helpers/property.ts'
 
 /** As a socket does: fills what it is given with a byte and says how much. */
@@ -16,17 +18,22 @@ describe('slabs', () => {
     const step = fc.record({
       socket: fc.nat(3),
       bytes: fc.integer({ min: 1, max: 1024 * 1024 }),
+      headBytes: fc.nat(2_000),
       action: fc.constantFrom('read', 'read', 'release', 'end', 'forget'),
       which: fc.nat(100),
     })
     fc.assert(
       fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
-        const readers = [0, 1, 2, 3].map(() => new SlabReader())
+        const readers = [0, 1, 2, 3].map((n) => new SlabReader(n < 2 ? undefined : TLS_SLAB_BYTES))
         const held: { chunk: Buffer; value: number }[] = []
-        steps.forEach(({ socket, bytes, action, which }, index) => {
+        steps.forEach(({ socket, bytes, headBytes, action, which }, index) => {
           const value = (index % 255) + 1
-          if (action === 'read') held.push({ chunk: read(readers[socket]!, bytes, value), value })
-          else if (action === 'end') readers[socket]!.end()
+          if (action === 'read') {
+            const chunk = read(readers[socket]!, bytes, value).subarray(headBytes)
+            if (chunk.length === 0) return
+            handedOn(chunk)
+            held.push({ chunk, value })
+          } else if (action === 'end') readers[socket]!.end()
           else if (held.length > 0) {
             const [gone] = held.splice(which % held.length, 1)
             // Forgotten bytes are looked at no more, and their slab is never used again.
@@ -54,6 +61,36 @@ describe('slabs', () => {
     const other = new SlabReader()
     expect(other.room().buffer).toBe(memory)
     other.end()
+  })
+
+  it('are used again when only heads lay between the bodies in them', () => {
+    const reader = new SlabReader()
+    const memories = new Set<ArrayBufferLike>()
+    for (let n = 0; n < 200; n++) {
+      const reply = read(reader, 65_536, 1)
+      memories.add(reply.buffer)
+      const body = reply.subarray(300)
+      for (const half of [body.subarray(0, 30_000), body.subarray(30_000)]) handedOn(half)
+      release(body)
+    }
+    reader.end()
+    expect(memories.size).toBe(1)
+  })
+
+  it('that are forgotten count no more once they are collected', async () => {
+    vi.resetModules()
+    const slabs = await import('../../electron/engine/http/slabs.ts')
+    const fill = () => {
+      for (let n = 0; n < 9; n++) read(new slabs.SlabReader(), 1024 * 1024, 1)
+    }
+    fill()
+    expect(slabs.slabsAreMany()).toBe(true)
+    setFlagsFromString('--expose-gc')
+    const collect = runInNewContext('gc') as () => void
+    await vi.waitFor(() => {
+      collect()
+      expect(slabs.slabsAreMany()).toBe(false)
+    }, 10_000)
   })
 
   it('are enough for eight sockets whose bytes are written at once, and few stay when all is over', async () => {

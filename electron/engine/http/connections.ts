@@ -11,7 +11,7 @@ import { ConnectionPool, type Pooled, type PoolLimits } from './connection-pool.
 import { DirectWay } from './direct-way.ts'
 import { type Setup, timed } from './request-sample.ts'
 import { createSharedConnections, type SharedClient } from './shared-connections.ts'
-import { SLAB_BYTES, SlabReader } from './slabs.ts'
+import { SLAB_BYTES, SlabReader, TLS_SLAB_BYTES } from './slabs.ts'
 import { identityOf, type Trust, TrustContexts } from './trust.ts'
 import { buildConnector, Client, Pool, ProxyAgent, Socks5ProxyAgent } from './undici.ts'
 
@@ -203,7 +203,7 @@ function slabConnector(
   connection: Connection,
   tls: { secureContext: SecureContext | undefined; session: Buffer | undefined } | null,
 ): buildConnector.connector {
-  const reader = new SlabReader()
+  const reader = new SlabReader(tls ? TLS_SLAB_BYTES : SLAB_BYTES)
   let pushPlanned = false
   const push = (): boolean => {
     pushPlanned = false

@@ -6,6 +6,7 @@ import type { Dispatcher } from 'undici'
 import { NighthaulError } from '../../../shared/errors.ts'
 import type { RequestHeaders } from './credentials.ts'
 import type { DirectWay } from './direct-way.ts'
+import { handedOn, release } from './slabs.ts'
 
 type Headers = Record<string, string | string[]>
 
@@ -175,7 +176,12 @@ class ExchangeHandler implements Dispatcher.DispatchHandler, Exchange, OpenReque
 
   onResponseData(_controller: Dispatcher.DispatchController, chunk: Buffer): void {
     // undici's parser announces nothing again whenever it is resumed
-    if (this.#over || chunk.length === 0) return
+    if (chunk.length === 0) return
+    handedOn(chunk)
+    if (this.#over) {
+      release(chunk)
+      return
+    }
     this.progress += chunk.length
     this.#bytes += chunk.length
     if (!this.#sink || this.#paused || this.#backlog.length > 0) this.#backlog.push(chunk)
