@@ -1,7 +1,10 @@
 /** The queue: what runs when, in which order, and what a word about many tasks does to each. */
 import { existsSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
+import { basename } from 'node:path'
 import { describe, expect, it } from 'vitest'
+import { createNodeFileSystem } from '../../electron/engine/node-fs.ts'
+import type { FileSystem } from '../../electron/engine/ports.ts'
 import { contentBytes } from '../helpers/bytes.ts'
 import { startEngine, type TestEngine } from '../helpers/engine.ts'
 import { type FaultServer, faults, startFaultServer } from '../helpers/fault-server.ts'
@@ -64,6 +67,33 @@ describe('the queue', () => {
     expect(most).toBe(3)
     // a task begins only when all but two of those before it have begun
     for (const [at, n] of started.entries()) expect(Math.abs(at - n)).toBeLessThan(3)
+  })
+
+  it('goes on with the others where a small file cannot be made, and tries that as often as it may', async () => {
+    await using server = await serverWith(3)
+    const { open, ...fs } = createNodeFileSystem()
+    const tries = { EIO: 0, EMFILE: 0 }
+    const refusing: FileSystem['open'] = async (path, mode) => {
+      const code = /^0\b/.test(basename(path)) ? 'EIO' : /^1\b/.test(basename(path)) ? 'EMFILE' : null
+      if (code === null) return open(path, mode)
+      tries[code]++
+      throw Object.assign(new Error(code), { code })
+    }
+    await using engine = await startEngine({
+      fs: { ...fs, open: refusing },
+      settings: { downloadsAtOnce: 1, retries: 1 },
+    })
+    const [sick, busy, good] = await addAll(engine, server, 3)
+    expect(await engine.until(sick!, 'failed', 'paused', 'done')).toMatchObject({
+      state: 'paused',
+      error: { code: 'io_error' },
+    })
+    expect(await engine.until(busy!, 'failed', 'paused', 'done')).toMatchObject({
+      state: 'failed',
+      error: { code: 'too_many_open_files' },
+    })
+    expect(tries.EMFILE).toBe(2)
+    expect((await engine.until(good!, 'done', 'failed')).state).toBe('done')
   })
 
   it('gives a freed place to the next in line, and new places when more are allowed', async () => {

@@ -250,6 +250,7 @@ describe('repair', () => {
     ['its validator', SIZE, faults.changeContent({ seed: 2, etag: '"new"' })],
     ['its validator, and no block of ours is good', 1000, faults.changeContent({ seed: 2, etag: '"new"' })],
     ['only its bytes', SIZE, faults.lieAboutContent(2)],
+    ['only its bytes, of which there are few', 1000, faults.lieAboutContent(2)],
   ] as const)
     it(`waits for a decision where the remote file is another one by ${what}, and keeps everything`, async () => {
       await using server = await startFaultServer()
