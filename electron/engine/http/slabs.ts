@@ -9,7 +9,7 @@
 /** Half a write: as fast as twice that, and several connections hold less. */
 export const SLAB_BYTES = 512 * 1024
 /** TLS hands over 16 KiB at a time, whatever there is room for. */
-export const TLS_SLAB_BYTES = 256 * 1024
+export const TLS_SLAB_BYTES = 128 * 1024
 /** With less room than this part of it a slab is full: a shorter read costs more than the rest is worth. */
 const LEAST_ROOM = 1 / 8
 /** Slabs that a connection or two fill before they are written; with more in use, memory is worth more than large writes. */
