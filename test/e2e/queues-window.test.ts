@@ -157,7 +157,8 @@ test('queues are put in order, renamed and removed with the keyboard; their down
   await expect.poll(queueNames).toEqual(['Default', 'One', 'Zwei'])
   await queue('Zwei').focus()
   await page.keyboard.press('Delete')
-  await page.getByRole('dialog', { name: 'Remove the queue “Zwei”?' }).waitFor()
+  // A key that comes before the dialog has the focus is not for it.
+  await page.getByRole('dialog', { name: 'Remove the queue “Zwei”?' }).locator(':focus').waitFor()
   await page.keyboard.press('Enter')
   await expect.poll(queueNames).toEqual(['Default', 'One'])
   await queue('Default').click()
