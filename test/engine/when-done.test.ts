@@ -15,6 +15,8 @@ import { clockAt } from '../helpers/jumping-clock.ts'
 import { createSpyFileSystem } from '../helpers/spy-fs.ts'
 
 const SIZE = 300_000
+/** At noon another night's report begins, which in the tests' haste may be in the middle of one. */
+const EVENING = { clock: clockAt('2026-11-25T20:00:00Z'), timeZone: 'UTC' }
 /** A busy machine must not look like a silent server. */
 const LONG = { timeoutMs: 3_600_000 }
 
@@ -47,8 +49,7 @@ it('a queue that is done says so once, runs its command with the facts, and post
     })
   }).listen(0, '127.0.0.1')
   await using engine = await startEngine({
-    // At noon another night's report begins, which in this haste may be in the middle of the test.
-    clock: clockAt(new Date(new Date().setHours(20, 0, 0, 0)).toISOString()),
+    ...EVENING,
     saveReport: (night, contents, keep) => saveReport(engine.profile, night, contents, keep),
   })
   const told = hear(engine, 'work.done')
@@ -111,7 +112,7 @@ it('a queue that is done says so once, runs its command with the facts, and post
 
 it('a command or a webhook that fails is told, without what its address may hold, and stops nothing', async () => {
   await using server = await startFaultServer()
-  await using engine = await startEngine()
+  await using engine = await startEngine(EVENING)
   const acts = hear(engine, 'machine.act')
   await engine.call('settings.set', {
     countdownSeconds: 5,

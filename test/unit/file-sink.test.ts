@@ -1,6 +1,6 @@
 /** Bytes into the partial file: in place, counted only when the kernel took them, with a checksum for every block. */
 import { crc32 } from 'node:zlib'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import { PartFile, SegmentWriter, type WriterEvents } from '../../electron/engine/file-sink.ts'
 import { SlabReader } from '../../electron/engine/http/slabs.ts'
 import type { FileSystem, OpenFile } from '../../electron/engine/ports.ts'
@@ -242,6 +242,33 @@ describe('SegmentWriter', () => {
     expect(part.takeBlocks()).toEqual(expectedBlocks(0, MIB))
     expect(writer.push(contentBytes(SEED, 4 * MIB, 10))).toBe(false)
     await expect(writer.finish()).rejects.toMatchObject({ code })
+  })
+
+  it('writes as much where a single connection fills small slabs, and uses the same ones again', async () => {
+    // Of its own: others have forgotten some.
+    vi.resetModules()
+    const { SlabReader, TLS_SLAB_BYTES } = await import('../../electron/engine/http/slabs.ts')
+    const { PartFile, SegmentWriter } = await import('../../electron/engine/file-sink.ts')
+    const disk = createDisk(8 * MIB)
+    const part = await PartFile.open({ open: async () => disk } as unknown as FileSystem, '/a.part', 'open')
+    const writer = new SegmentWriter(part, 0, 0, listening())
+    const reader = new SlabReader(TLS_SLAB_BYTES)
+    const memories = new Set<ArrayBufferLike>()
+    while (writer.position < 8 * MIB) {
+      const room = reader.room()
+      const count = Math.min(16_384, room.length, 8 * MIB - writer.position)
+      contentBytes(SEED, writer.position, count).copy(room)
+      memories.add(room.buffer)
+      reader.add(count)
+      writer.push(reader.take())
+      await new Promise(setImmediate)
+    }
+    reader.end()
+    await writer.finish()
+    const sizes = disk.writes.map(({ bytes }) => bytes)
+    expect(Math.min(...sizes.slice(0, -1))).toBeGreaterThan(0.75 * MIB)
+    expect(memories.size).toBeLessThanOrEqual(10)
+    expect(disk.bytes.equals(contentBytes(SEED, 0, 8 * MIB))).toBe(true)
   })
 
   it('writes a quarter of that where many connections hold memory', async () => {

@@ -12,11 +12,14 @@ export const SLAB_BYTES = 512 * 1024
 export const TLS_SLAB_BYTES = 128 * 1024
 /** With less room than this part of it a slab is full: a shorter read costs more than the rest is worth. */
 const LEAST_ROOM = 1 / 8
-/** Slabs that a connection or two fill before they are written; with more in use, memory is worth more than large writes. */
+/**
+ * So many a single connection may fill before they are written: three of the large ones, eight of those for TLS. With more
+ * in use, memory is worth more than large writes.
+ */
 const FEW = 8
 /**
- * Slabs kept for later, of each size: a few, and four for each in use, which is how many a connection fills before they
- * are written. With fewer, slabs go to the garbage collector by the hundred, and come back from a heap that has to grow.
+ * Slabs kept for later, of each size: a few, and four for each in use, since connections fill several before they are
+ * written. With fewer, slabs go to the garbage collector by the hundred, and come back from a heap that has to grow.
  */
 const IDLE_EACH = 4
 const MAX_IDLE = 40
